@@ -1,0 +1,47 @@
+# The README's two commands are `make demo` and `make test`; both build .venv on first use.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# Two test processes at most: each may run two worker processes of its own.
+TEST_JOBS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-fast lint format bench clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+install: $(VENV)/installed ## Create .venv with everything
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' \
+		|| { echo "error: paddle2om needs Python 3.11 or 3.12; set PYTHON=python3.11" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		-c constraints.txt -e '.[paddlex,test,dev]'
+	touch $@
+
+demo: $(VENV)/installed ## Convert real OCR models and read a page with them
+	$(BIN)/paddle2om demo -o build/demo
+
+test: $(VENV)/installed ## Run every test, the slow ones too
+	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile
+
+test-fast: $(VENV)/installed ## Run the tests that take no time
+	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile -m "not slow"
+
+lint: $(VENV)/installed ## Check style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/installed ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/installed ## Compare a whole conversion with what people do today
+	$(BIN)/python tests/benchmarks/bench_convert.py
+
+clean: ## Remove what the other targets made
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,48 @@
+"""paddle2om: PaddlePaddle models to checked ONNX and Ascend OM files.
+
+The public Python API; everything else may move.
+
+    from converter import convert, export_onnx
+
+    result = export_onnx("PP-OCRv5_mobile_det", "det.onnx", opset=11)
+    report = convert(["PP-OCRv5_mobile_det", "PP-OCRv5_mobile_rec"], "out", soc="Ascend310P3")
+
+Importing this package loads nothing heavy; the names below load on first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from converter.version import __version__
+
+if TYPE_CHECKING:
+    from converter.api import convert, export_onnx
+    from converter.engine.convert import ExportResult
+    from converter.errors import Paddle2omError
+    from converter.model.result import RunReport
+
+__all__ = [
+    "ExportResult",
+    "Paddle2omError",
+    "RunReport",
+    "__version__",
+    "convert",
+    "export_onnx",
+]
+
+_HOME = {
+    "convert": "converter.api",
+    "export_onnx": "converter.api",
+    "ExportResult": "converter.engine.convert",
+    "Paddle2omError": "converter.errors",
+    "RunReport": "converter.model.result",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOME:
+        from importlib import import_module
+
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

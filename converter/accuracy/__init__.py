@@ -1,0 +1,1 @@
+"""Comparing what two models compute: inputs to compare on, metrics, and the gate."""

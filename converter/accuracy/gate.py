@@ -1,0 +1,328 @@
+"""The accuracy gate: does the candidate (ONNX) compute what the reference (Paddle) computes?
+
+Nothing passes vacuously. An output passes only when every check below was made and held; each is
+written ``if not (metric <= tolerance)`` so that a NaN fails. The reasons name the numbers.
+
+The checks of one output, in order:
+
+1. both sides have it; its dtype is comparable and as expected; its shape is equal;
+2. NaN, inf and -inf stand at the same positions;
+3. floats: ``max|a-b| <= atol + rtol * max|b|`` over b's finite elements;
+   integers: ``max|a-b| <= atol`` (below 1 this means exactly equal); bools: equal, always;
+4. floats: ``cosine >= min_cosine``, unless ``rms(b) < DIRECTION_FLOOR``.
+
+``docs/explanation/tolerances.md`` gives the evidence for the defaults.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from converter.accuracy import metrics
+from converter.accuracy.metrics import Array
+from converter.errors import InputError
+from converter.model.result import CaseComparison, OutputComparison, Tolerance
+
+#: Below this RMS of a float reference its direction is rounding noise and cosine is not gated: a
+#: kernel that is exact to one float32 eps *of 1.0* (ONNX Runtime's logistic is no better) can be
+#: off by 1/128 of such a tensor's RMS, which alone costs 3e-5 of cosine. It is a constant, not a
+#: multiple of ``atol``, so that loosening ``atol`` does not switch the cosine check off.
+DIRECTION_FLOOR = 128 * 2.0**-23
+
+_EXACT = Tolerance(atol=0.0, rtol=0.0, min_cosine=1.0)
+
+#: Measured for float32; for the narrower types about 2 (atol) and 20 (rtol) unit roundoffs, which
+#: are 2^-11 and 2^-8. float64 outputs of inference models are mostly casts of float32 arithmetic.
+_DEFAULTS = {
+    "float64": Tolerance(atol=1e-5, rtol=5e-5, min_cosine=0.9999),
+    "float32": Tolerance(atol=1e-5, rtol=5e-5, min_cosine=0.9999),
+    "float16": Tolerance(atol=1e-3, rtol=1e-2, min_cosine=0.999),
+    "bfloat16": Tolerance(atol=8e-3, rtol=8e-2, min_cosine=0.99),
+}
+
+#: ``reason`` of an output that passed although the comparison could hardly have failed.
+WEAK_EMPTY = "weak: the output has no elements"
+WEAK_NAN = "weak: the reference is NaN everywhere"
+WEAK_CONSTANT = "weak: the reference is constant"
+WEAK_SMALL = "weak: the reference is within atol of zero"
+
+
+def default_tolerance(dtype: np.dtype[Any] | str) -> Tolerance:
+    """Return the tolerance for outputs of ``dtype``: exact for integers and bools.
+
+    Raises ``InputError`` for dtypes that ``metrics`` does not compare.
+    """
+    name = dtype if isinstance(dtype, str) else dtype.name
+    if name in _DEFAULTS:
+        return _DEFAULTS[name]
+    if name == "bool" or metrics.is_integral(np.dtype(name)):
+        return _EXACT
+    raise InputError(
+        f"no default tolerance for dtype {name}", hint=f"known: {', '.join(_DEFAULTS)}"
+    )
+
+
+def compare_output(
+    name: str,
+    reference: Array | None,
+    candidate: Array | None,
+    tolerance: Tolerance | None,
+    *,
+    expected_dtype: str | None = None,
+) -> OutputComparison:
+    """Compare one output; None for a side that lacks it, or for the dtype's default tolerance.
+
+    ``expected_dtype`` is what the candidate must have when that is not the reference's dtype.
+    Where shapes make a comparison impossible, ``elements`` is 0 and the metrics are NaN. Raises
+    ``InputError`` for a tolerance that is no tolerance (NaN, negative, infinite).
+    """
+    if tolerance is not None:
+        _check_tolerance(tolerance)
+    if reference is None or candidate is None:
+        side = "the reference" if reference is None else "the candidate"
+        return _incomparable(name, reference, candidate, f"output {name!r} is missing in {side}")
+    if not (metrics.is_comparable(reference.dtype) and metrics.is_comparable(candidate.dtype)):
+        reason = f"dtype {reference.dtype} against {candidate.dtype} cannot be compared"
+        return _incomparable(name, reference, candidate, reason)
+    if reference.shape != candidate.shape:
+        return _incomparable(name, reference, candidate, _shape_reason(reference, candidate))
+    if tolerance is None:
+        tolerance = default_tolerance(reference.dtype)
+
+    facts = _measure(name, reference, candidate)
+    reason, excess = "", None
+    expected = expected_dtype or reference.dtype.name
+    mismatches, first = metrics.pattern_mismatch(reference, candidate)
+    if candidate.dtype.name != expected:
+        reason = f"dtype is {candidate.dtype.name}, expected {expected}"
+    elif mismatches:
+        reason = (
+            f"NaN/Inf pattern differs at {mismatches} of {reference.size} positions, "
+            f"first {_at(reference, candidate, first)}"
+        )
+    else:
+        reason, excess = _gate_values(facts, reference, candidate, tolerance)
+    passed = not reason
+    if passed:
+        reason = _weakness(reference, tolerance)
+    return facts.model_copy(update={"passed": passed, "reason": reason, "passing_atol": excess})
+
+
+def compare_case(
+    label: str,
+    input_shapes: Mapping[str, tuple[int, ...]],
+    seed: int,
+    reference: Mapping[str, Array],
+    candidate: Mapping[str, Array],
+    tolerance: Tolerance | None,
+) -> CaseComparison:
+    """Compare all outputs by name, in the reference's order; those only one side has fail."""
+    names = [*reference, *(name for name in candidate if name not in reference)]
+    case = CaseComparison(
+        label=label,
+        input_shapes=dict(input_shapes),
+        seed=seed,
+        outputs=tuple(
+            compare_output(name, reference.get(name), candidate.get(name), tolerance)
+            for name in names
+        ),
+        passed=False,
+    )
+    return case.model_copy(update={"passed": not _problem(case)})
+
+
+def gate(cases: Sequence[CaseComparison]) -> tuple[bool, str]:
+    """Return whether all cases pass, and a sentence with the numbers why or why not.
+
+    Cases are judged by their outputs again; their own ``passed`` can only make the verdict worse.
+    """
+    if not cases:
+        return False, "no cases were compared"
+    problems = [f"case {case.label!r}: {problem}" for case in cases if (problem := _problem(case))]
+    problems += [
+        f"case {case.label!r} is marked as failed"
+        for case in cases
+        if not case.passed and not _problem(case)
+    ]
+    if problems:
+        return False, f"{len(problems)} of {len(cases)} cases failed; {problems[0]}"
+    outputs = [output for case in cases for output in case.outputs]
+    worst = max(output.max_abs for output in outputs)
+    compared = sum(output.elements for output in outputs)
+    return True, f"{len(cases)} cases passed, {compared} elements, worst max_abs {worst:.3g}"
+
+
+def warnings(cases: Iterable[CaseComparison]) -> list[str]:
+    """Say which outputs passed in comparisons that could hardly have failed.
+
+    An output is weak when no case says more about it than its ``WEAK_*`` reason.
+    """
+    weak: dict[str, set[str]] = {}
+    texts: list[str] = []
+    for output in (output for case in cases for output in case.outputs):
+        weak.setdefault(output.name, set()).add(
+            output.reason if output.passed and output.reason else ""
+        )
+        if output.nan_reference:
+            texts.append(
+                f"output {output.name!r}: {output.nan_reference} of {output.elements} "
+                "reference elements are NaN"
+            )
+    found = {name: sorted(reasons) for name, reasons in weak.items() if "" not in reasons}
+    if found and found.keys() == weak.keys():
+        every = {reason for reasons in found.values() for reason in reasons}
+        what = (
+            "constant"
+            if every == {WEAK_CONSTANT}
+            else "empty, constant, NaN or within atol of zero"
+        )
+        texts.insert(0, f"every reference output is {what}: this comparison proves little")
+    else:
+        texts[:0] = [
+            f"output {name!r} proves little in every case: {', '.join(reasons)}"
+            for name, reasons in found.items()
+        ]
+    return list(dict.fromkeys(texts))
+
+
+def _check_tolerance(tolerance: Tolerance) -> None:
+    limits_ok = all(math.isfinite(v) and v >= 0 for v in (tolerance.atol, tolerance.rtol))
+    if not (limits_ok and -1 <= tolerance.min_cosine <= 1):
+        raise InputError(
+            f"not a tolerance: {tolerance!r}",
+            hint="atol and rtol are finite and not negative; min_cosine is between -1 and 1",
+        )
+
+
+def _measure(name: str, reference: Array, candidate: Array) -> OutputComparison:
+    """All metrics of two tensors of one shape, not yet judged."""
+    return OutputComparison(
+        name=name,
+        dtype=reference.dtype.name,
+        shape=reference.shape,
+        elements=reference.size,
+        max_abs=metrics.max_abs(reference, candidate),
+        max_rel=metrics.max_rel(reference, candidate),
+        scaled=metrics.scaled(reference, candidate),
+        relative_l2=metrics.relative_l2(reference, candidate),
+        cosine=metrics.cosine(reference, candidate),
+        argmax_agreement=metrics.argmax_agreement(reference, candidate),
+        nan_reference=metrics.count_nan(reference),
+        nan_candidate=metrics.count_nan(candidate),
+        inf_reference=metrics.count_inf(reference),
+        inf_candidate=metrics.count_inf(candidate),
+        passing_atol=None,
+        passed=False,
+    )
+
+
+def _gate_values(
+    facts: OutputComparison, reference: Array, candidate: Array, tolerance: Tolerance
+) -> tuple[str, float | None]:
+    """Checks 3 and 4: the reason to fail ("" if none) and the atol that would have passed."""
+    if reference.dtype.kind == "b":
+        if not (facts.max_abs <= 0):
+            return f"bools differ, first {_worst(reference, candidate)}", None
+        return "", 0.0
+    exact = metrics.is_integral(reference.dtype)
+    relative = 0.0 if exact else tolerance.rtol * metrics.peak(reference)
+    # Subtracting on this side makes ``excess`` the exact boundary: atol = excess passes.
+    excess = max(0.0, facts.max_abs - relative)
+    if not math.isfinite(facts.max_abs):
+        return f"difference overflows, {_worst(reference, candidate)}", None
+    cosine_counts = not exact and metrics.rms(reference) >= DIRECTION_FLOOR
+    if cosine_counts and not (facts.cosine >= tolerance.min_cosine):
+        reason = (
+            f"cosine {facts.cosine:.6g} is below min_cosine {tolerance.min_cosine:.6g} "
+            f"(max_abs {facts.max_abs:.3g}, {_worst(reference, candidate)})"
+        )
+        return reason, None
+    if not (excess <= tolerance.atol):
+        reason = (
+            f"max_abs {facts.max_abs:.3g} exceeds {tolerance.atol + relative:.3g} "
+            f"(atol {tolerance.atol:.3g} + rtol part {relative:.3g}), "
+            f"worst {_worst(reference, candidate)}"
+        )
+        return reason, excess
+    return "", excess
+
+
+def _weakness(reference: Array, tolerance: Tolerance) -> str:
+    """Why a pass says little about this output, "" when it says something."""
+    if not reference.size:
+        return WEAK_EMPTY
+    if metrics.count_nan(reference) == reference.size:
+        return WEAK_NAN
+    if reference.size > 1 and metrics.is_constant(reference):
+        return WEAK_CONSTANT
+    exact = metrics.is_integral(reference.dtype)
+    if exact or metrics.count_inf(reference) or metrics.peak(reference) > tolerance.atol:
+        return ""
+    return WEAK_SMALL
+
+
+def _problem(case: CaseComparison) -> str:
+    """Why a case fails, "" when it passes."""
+    if not case.outputs:
+        return "the models have no outputs to compare"
+    failed = [output for output in case.outputs if not output.passed]
+    if failed:
+        return f"output {failed[0].name!r}: {failed[0].reason}"
+    if not sum(output.elements for output in case.outputs):
+        return "every output is empty: nothing was compared"
+    return ""
+
+
+def _incomparable(
+    name: str, reference: Array | None, candidate: Array | None, reason: str
+) -> OutputComparison:
+    """Describe an output whose values could not be compared."""
+    known = reference if reference is not None else candidate
+    counts = {
+        f"{what}_{side}": count(tensor)
+        if tensor is not None and metrics.is_comparable(tensor.dtype)
+        else 0
+        for side, tensor in (("reference", reference), ("candidate", candidate))
+        for what, count in (("nan", metrics.count_nan), ("inf", metrics.count_inf))
+    }
+    return OutputComparison(
+        name=name,
+        dtype=known.dtype.name if known is not None else "",
+        shape=known.shape if known is not None else (),
+        elements=0,
+        max_abs=math.nan,
+        max_rel=math.nan,
+        scaled=math.nan,
+        relative_l2=math.nan,
+        cosine=math.nan,
+        argmax_agreement=None,
+        passing_atol=None,
+        passed=False,
+        reason=reason,
+        **counts,
+    )
+
+
+def _shape_reason(reference: Array, candidate: Array) -> str:
+    shapes = f"reference {list(reference.shape)}, candidate {list(candidate.shape)}"
+    if {reference.shape, candidate.shape} == {(), (1,)}:
+        return f"shape differs: one side is 0-D, the other has one axis of extent 1 ({shapes})"
+    if reference.ndim != candidate.ndim:
+        return f"rank differs: {reference.ndim} against {candidate.ndim} ({shapes})"
+    return f"shape differs: {shapes}"
+
+
+def _worst(reference: Array, candidate: Array) -> str:
+    return _at(reference, candidate, metrics.worst_index(reference, candidate))
+
+
+def _at(reference: Array, candidate: Array, flat: int) -> str:
+    """Name a position and both values there."""
+    index = [int(i) for i in np.unravel_index(flat, reference.shape)]
+    values = (tensor.reshape(-1)[flat] for tensor in (reference, candidate))
+    b, a = (str(value) for value in values)
+    return f"at {index}: reference {b}, candidate {a}"

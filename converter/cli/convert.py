@@ -1,0 +1,103 @@
+"""``paddle2om convert``: one or many models through every stage."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def parse_shapes(texts: list[str]) -> dict[str, tuple[int, ...]]:
+    """``["x=1,3,48,320"]`` -> ``{"x": (1, 3, 48, 320)}``; raises ``InputError``."""
+    from converter.errors import InputError
+
+    shapes = {}
+    for text in texts:
+        name, equals, dims = text.rpartition("=")
+        try:
+            shapes[name] = tuple(int(dim) for dim in dims.split(","))
+        except ValueError:
+            equals = ""
+        if not equals or not name:
+            raise InputError(
+                f"--shape {text!r} is not NAME=N,C,H,W", hint="for example --shape x=1,3,48,320"
+            )
+    return shapes
+
+
+def convert_command(
+    models: Annotated[
+        list[Path], typer.Argument(metavar="MODEL...", help="Model directories or program files.")
+    ],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="DIR", help="Where the results go.")
+    ] = Path("paddle2om-out"),
+    opset: Annotated[int, typer.Option(help="ONNX opset; 11 works with every atc.")] = 11,
+    soc: Annotated[
+        str | None, typer.Option(metavar="SOC", help="Chip to compile for, e.g. Ascend310P3.")
+    ] = None,
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=DIMS", help="Static shape of an OM input; repeatable."),
+    ] = None,
+    simplify: Annotated[bool, typer.Option(help="Simplify the ONNX model with onnxsim.")] = True,
+    atol: Annotated[float | None, typer.Option(help="Absolute tolerance of the gate.")] = None,
+    rtol: Annotated[
+        float | None, typer.Option(help="Tolerance relative to an output's largest value.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the inputs compared on.")] = 0,
+    jobs: Annotated[
+        int | None, typer.Option("-j", "--jobs", min=1, help="Models at a time.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds one model may take.")] = 900.0,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an inference.onnx that is not ours.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Treat degraded as failed.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no table.")] = False,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print the report as JSON on standard output.")
+    ] = False,
+) -> None:
+    """Convert Paddle models to checked ONNX (and OM) files.
+
+    Each model goes through inspect, export, simplify, validate and compile. Its files end in
+    DIR/<name>/; DIR/report.html and DIR/report.json tell the whole story.
+    """
+    from converter.api import write_reports
+    from converter.cli.show import print_report
+    from converter.engine.convert import run_conversion
+    from converter.model.task import ConvertOptions
+    from converter.report.progress import Progress
+
+    options = ConvertOptions(
+        opset=opset,
+        soc=soc,
+        shapes=parse_shapes(shape or []),
+        simplify=simplify,
+        atol=atol,
+        rtol=rtol,
+        seed=seed,
+        timeout=timeout,
+    )
+    with Progress(total=len(models), quiet=quiet) as progress:
+        report = run_conversion(
+            models,
+            out,
+            options,
+            jobs=jobs,
+            force=force,
+            strict=strict,
+            command=shlex.join(["paddle2om", *sys.argv[1:]]),
+            observer=progress,
+        )
+    write_reports(report, out)
+    if json_output:
+        typer.echo(report.model_dump_json(indent=2))
+    if not quiet:
+        print_report(report)
+        typer.echo(f"report: {out / 'report.html'}", err=True)
+    raise typer.Exit(report.exit_code)

@@ -1,0 +1,93 @@
+"""The ``paddle2om`` command: registers the subcommands and maps errors to exit codes, once."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from converter.cli.convert import convert_command
+from converter.cli.demo import demo_command
+from converter.cli.inspect import inspect_command
+from converter.cli.render import render_command
+from converter.errors import InternalError, Interrupted, Paddle2omError
+from converter.version import __version__
+
+app = typer.Typer(
+    name="paddle2om",
+    help="Turn PaddlePaddle models into checked ONNX and Ascend OM files, "
+    "and write the PaddleX configs that run them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command("convert")(convert_command)
+app.command("render")(render_command)
+app.command("inspect")(inspect_command)
+app.command("demo")(demo_command)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"paddle2om {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Options of the command itself; the callback does the work."""
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    """CI systems cancel with SIGTERM: end as cleanly as after Ctrl-C."""
+    raise KeyboardInterrupt
+
+
+def entry() -> None:
+    """Run the command line; the one place where errors become messages and exit codes."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        app(standalone_mode=True)
+    except Paddle2omError as error:
+        _report(error)
+    except KeyboardInterrupt:
+        _report(Interrupted("interrupted", hint="run the same command again to start over"))
+    except BrokenPipeError:
+        # The reader of our output has gone (`paddle2om ... | head`); nothing is wrong with us.
+        sys.stderr.close()
+        sys.exit(0)
+    except OSError as error:
+        from converter.stages.stage import describe_os_error
+
+        _report(describe_os_error(error))
+    except Exception as error:  # noqa: BLE001 - a bug must end with its own exit code
+        _report(
+            InternalError(
+                f"unexpected {type(error).__name__}: {error}",
+                hint="this is a bug in paddle2om: please report it with the command you ran "
+                f"(paddle2om {__version__})",
+            )
+        )
+
+
+def _report(error: Paddle2omError) -> None:
+    typer.echo(f"error: {error.message}", err=True)
+    typer.echo(f"hint: {error.hint}", err=True)
+    sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    entry()

@@ -1,0 +1,1 @@
+"""Runs tasks in crash-proof child processes and reports what happens to them."""

@@ -1,0 +1,50 @@
+"""What a worker does with a task: run its stages in order and emit each result as it is known."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TextIO
+
+from converter.model.result import ErrorInfo, StageResult
+from converter.model.task import Task
+from converter.stages.job import Job
+from converter.stages.pipeline import not_run, stages_named
+from converter.stages.publish import publish
+from converter.stages.stage import describe_os_error
+
+
+def run_task(task_id: str, data: dict[str, Any], pipe: TextIO) -> None:
+    """Run the task described by ``data`` (a ``Task`` as JSON), writing events to ``pipe``.
+
+    Events: ``stage`` when a stage starts, ``result`` when it has ended, ``done`` at the end.
+    Stages after a failed one are reported as skipped. Artefacts move to their destination only
+    when every stage is done: under their own names if the model passed, else under ``rejected/``.
+    """
+    task = Task.model_validate(data)
+
+    def emit(event: str, **fields: Any) -> None:
+        pipe.write(json.dumps({"event": event, "task": task_id, **fields}) + "\n")
+        pipe.flush()
+
+    def emit_result(result: StageResult) -> None:
+        emit("result", result=result.model_dump(mode="json"))
+
+    job = Job(task)
+    failed: StageResult | None = None
+    for stage in stages_named(task.stages):
+        if failed:
+            result = not_run(stage.name, failed)
+        else:
+            emit("stage", stage=stage.name)
+            result = stage(job)
+            if result.status.is_failure:
+                failed = result
+        job.results[stage.name] = result
+        emit_result(result)
+    try:
+        published = publish(job, passed=failed is None)
+    except OSError as error:
+        told = ErrorInfo.of(describe_os_error(error))
+        emit("done", artefacts=[], error=told.model_dump())
+        return
+    emit("done", artefacts=[entry.model_dump() for entry in published])

@@ -1,0 +1,156 @@
+"""From what the user named to tasks: a name, a destination and a work directory for each model."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+from converter.errors import InputError
+from converter.model.task import OPSET_RANGE, ConvertOptions, Task
+from converter.stages.pipeline import STAGES
+from converter.stages.stage import describe_os_error
+
+#: Program stems that say nothing: such a model is called after its directory.
+_PLAIN_STEMS = ("inference", "model", "__model__")
+
+_WORK_PREFIX = ".paddle2om-work-"
+LOG_DIRECTORY = "logs"
+
+
+def model_name(source: Path) -> str:
+    """What a model is called: its directory, or its program file where that has a telling name."""
+    if source.is_file() and source.stem not in _PLAIN_STEMS:
+        return source.stem
+    directory = source.parent if source.is_file() else source
+    return directory.resolve().name or "model"
+
+
+def unique_names(sources: Sequence[Path]) -> list[str]:
+    """One name per source; sources of the same name get their parent directory's name in front.
+
+    Raises ``InputError`` when that does not tell them apart either, or one is given twice.
+    """
+    twice = [s for s, count in Counter(source.resolve() for source in sources).items() if count > 1]
+    if twice:
+        raise InputError(f"{twice[0]} is given more than once", hint="name each model once")
+    names = [model_name(source) for source in sources]
+    counts = Counter(names)
+    for index, source in enumerate(sources):
+        if counts[names[index]] > 1:
+            parent = source.resolve().parent
+            parent = parent.parent if source.is_file() else parent
+            names[index] = f"{parent.name}_{names[index]}"
+    clash = next((name for name, count in Counter(names).items() if count > 1), None)
+    if clash:
+        raise InputError(
+            f"several models are called {clash}", hint="convert them into different -o directories"
+        )
+    return names
+
+
+def check_options(options: ConvertOptions) -> None:
+    """Refuse what no model could be converted with; raises ``InputError``."""
+    if options.opset not in OPSET_RANGE:
+        raise InputError(
+            f"opset {options.opset} is not supported",
+            hint=f"choose {OPSET_RANGE[0]} to {OPSET_RANGE[-1]}; 11 works everywhere with atc",
+        )
+    if options.soc is not None:
+        from converter.atc.soc import check_soc_version
+
+        check_soc_version(options.soc)
+    for name, value in (("--atol", options.atol), ("--rtol", options.rtol)):
+        if value is not None and not value >= 0:
+            raise InputError(f"{name} {value} is not a tolerance", hint="give a number >= 0")
+    if not options.timeout > 0:
+        raise InputError("--timeout must be positive", hint="give seconds, for example 900")
+
+
+def prepare_out_dir(out_dir: Path, sources: Sequence[Path], names: Sequence[str]) -> Path:
+    """Create the output directory and a work directory in it; return the work directory.
+
+    Raises ``InputError`` when it cannot be written or would put files into a model directory.
+    """
+    for source in sources:
+        directory = (source.parent if source.is_file() else source).resolve()
+        for name in names:
+            if (out_dir / name).resolve().is_relative_to(directory):
+                raise InputError(
+                    f"output {out_dir / name} lies in the model directory {directory}",
+                    hint="choose an output directory elsewhere with -o",
+                )
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        _remove_stale(out_dir)
+        work = out_dir / f"{_WORK_PREFIX}{os.getpid()}"
+        work.mkdir(exist_ok=True)
+        (out_dir / LOG_DIRECTORY).mkdir(exist_ok=True)
+    except OSError as error:
+        refused = describe_os_error(error)
+        raise InputError(
+            f"cannot write to the output directory: {refused.message}", hint=refused.hint
+        ) from error
+    return work
+
+
+def _remove_stale(out_dir: Path) -> None:
+    """Remove work directories of runs that were killed before they could."""
+    for directory in out_dir.glob(f"{_WORK_PREFIX}*"):
+        owner = directory.name.removeprefix(_WORK_PREFIX)
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def plan(
+    sources: Sequence[Path],
+    out_dir: Path,
+    options: ConvertOptions,
+    *,
+    jobs: int,
+    force: bool,
+) -> tuple[list[Task], Path]:
+    """The tasks for ``sources`` and the work directory they share; nothing has run yet."""
+    if not sources:
+        raise InputError("no model given", hint="name at least one model directory")
+    check_options(options)
+    names = unique_names(sources)
+    work = prepare_out_dir(out_dir, sources, names)
+    threads = max(1, available_cpus() // jobs)
+    tasks = []
+    for index, (source, name) in enumerate(zip(sources, names, strict=True)):
+        directory = work / str(index)
+        directory.mkdir(exist_ok=True)
+        tasks.append(
+            Task(
+                name=name,
+                source=str(source.absolute()),
+                stages=STAGES,
+                work_dir=str(directory.absolute()),
+                destination=str((out_dir / name).absolute()),
+                report_root=str(out_dir.absolute()),
+                force=force,
+                options=options.model_copy(update={"threads": threads}),
+            )
+        )
+    return tasks, work
+
+
+def available_cpus() -> int:
+    """CPUs this process may use (less than the machine has, in a container)."""
+    return len(os.sched_getaffinity(0))
+
+
+def tool_versions() -> dict[str, str]:
+    """Versions of the packages that decide what a conversion gives."""
+    names = ("paddlepaddle", "paddle2onnx", "onnx", "onnxsim", "onnxruntime", "numpy")
+    versions = {"python": platform.python_version()}
+    for name in names:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return versions

@@ -1,0 +1,331 @@
+"""The parent's side of the fork server: sends tasks, watches them, and tells what became of each.
+
+A task's worker may abort, be killed, run out of memory or hang: each ends in a complete
+``ModelReport`` that names the stage it happened in, and the other tasks go on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from converter.errors import WorkerError
+from converter.model.result import (
+    Artefact,
+    ErrorInfo,
+    ModelReport,
+    StageResult,
+    Status,
+)
+from converter.model.task import Task
+from converter.stages.pipeline import not_run
+
+#: Seconds the host may take to import its libraries (a cold disk needs long).
+_START_TIMEOUT = 180.0
+
+#: Native libraries read these once, when they are imported.
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class Observer(Protocol):
+    """What wants to know how the work goes (the terminal's progress display)."""
+
+    def model_started(self, name: str) -> None:
+        """A worker took up this model."""
+
+    def stage_started(self, name: str, stage: str) -> None:
+        """A stage of this model began."""
+
+    def stage_finished(self, name: str, result: StageResult) -> None:
+        """A stage of this model ended."""
+
+    def model_finished(self, report: ModelReport) -> None:
+        """This model is done, one way or another."""
+
+
+@dataclass
+class _Running:
+    """What is known of a task that has started."""
+
+    task: Task
+    log: Path
+    deadline: float
+    results: list[StageResult] = field(default_factory=list)
+    stage: str | None = None
+    stage_started: float = 0.0
+    done: bool = False
+    timed_out: bool = False
+
+
+class Pool:
+    """A fork server and the tasks that run in it, at most ``jobs`` at a time.
+
+    Use as a context manager; leaving it ends the host and everything it started. One pool serves
+    one thread.
+    """
+
+    def __init__(self, jobs: int, log: Path) -> None:
+        self._jobs = jobs
+        self._log = log
+        self._host: subprocess.Popen[bytes] | None = None
+        self._buffer = b""
+
+    def __enter__(self) -> Pool:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start the host without waiting for its imports; the first task waits for them."""
+        if self._host is not None and self._host.poll() is None:
+            return
+        environment = {**os.environ, "GLOG_minloglevel": "2", "ORT_DISABLE_TELEMETRY": "1"}
+        # Each worker gets its share in its task; at import one thread keeps the fork clean.
+        environment |= dict.fromkeys(_THREAD_VARIABLES, "1")
+        self._buffer = b""
+        self._host = subprocess.Popen(
+            [sys.executable, "-m", "converter.engine.host", str(self._log)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            # Not in the terminal's foreground group: Ctrl-C is the parent's to handle.
+            start_new_session=True,
+        )
+
+    def close(self) -> None:
+        """End the host and its workers, now."""
+        host, self._host = self._host, None
+        if host is None:
+            return
+        for pipe in (host.stdin, host.stdout):
+            if pipe:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        try:
+            host.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            host.kill()
+            host.wait()
+
+    def run(
+        self, tasks: Sequence[Task], log_of: Callable[[Task], Path], observer: Observer
+    ) -> list[ModelReport]:
+        """Run every task and return their reports in the order of ``tasks``.
+
+        Raises ``WorkerError`` when the fork server itself does not start. On ``KeyboardInterrupt``
+        the workers are killed and the exception goes on; see ``finished`` for what was done.
+        """
+        self.finished: dict[str, ModelReport] = {}
+        waiting = list(tasks)
+        running: dict[str, _Running] = {}
+        try:
+            while waiting or running:
+                self._ensure_host()
+                while waiting and len(running) < self._jobs:
+                    task = waiting.pop(0)
+                    log = log_of(task)
+                    running[task.name] = _Running(
+                        task, log, time.monotonic() + task.options.timeout
+                    )
+                    observer.model_started(task.name)
+                    self._send(
+                        {"run": task.name, "task": task.model_dump(mode="json"), "log": str(log)}
+                    )
+                for event in self._events(running):
+                    self._handle(event, running, observer)
+        except BaseException:
+            self.close()
+            raise
+        return [self.finished[task.name] for task in tasks]
+
+    def _ensure_host(self) -> None:
+        """Start the host if there is none, and wait until it is ready."""
+        if self._host is not None and self._host.poll() is None and self._ready:
+            return
+        if self._host is None or self._host.poll() is not None:
+            self.start()
+        self._ready = False
+        deadline = time.monotonic() + _START_TIMEOUT
+        while time.monotonic() < deadline:
+            for event in self._read(deadline - time.monotonic()):
+                if event["event"] == "ready":
+                    self._ready = True
+                    return
+                if event["event"] == "host-lost":
+                    raise WorkerError(
+                        "the worker process cannot start: " + _last_line(self._log),
+                        hint="run `paddle2om doctor`, or reinstall with `pip install paddle2om`",
+                    )
+        raise WorkerError(
+            f"the worker process was not ready after {_START_TIMEOUT:.0f} s",
+            hint="look at the machine's load and memory, then try again",
+        )
+
+    _ready = False
+
+    def _send(self, command: dict[str, Any]) -> None:
+        assert self._host is not None and self._host.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # noticed as host-lost by the next read
+            self._host.stdin.write(json.dumps(command).encode() + b"\n")
+            self._host.stdin.flush()
+
+    def _read(self, timeout: float) -> list[dict[str, Any]]:
+        """Events that arrive within ``timeout`` seconds; ``host-lost`` when its output closed."""
+        assert self._host is not None and self._host.stdout is not None
+        descriptor = self._host.stdout.fileno()
+        with selectors.DefaultSelector() as selector:
+            selector.register(descriptor, selectors.EVENT_READ)
+            if not selector.select(max(timeout, 0)):
+                return []
+        data = os.read(descriptor, 1 << 20)
+        if not data:
+            return [{"event": "host-lost"}]
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        return [json.loads(line) for line in lines]
+
+    def _events(self, running: dict[str, _Running]) -> list[dict[str, Any]]:
+        """Wait for events, but not past the next deadline; kill the tasks that are over theirs."""
+        now = time.monotonic()
+        for name, state in running.items():
+            if now >= state.deadline and not state.timed_out:
+                state.timed_out = True
+                self._send({"kill": name})
+        next_deadline = min(
+            (state.deadline for state in running.values() if not state.timed_out),
+            default=now + 1.0,
+        )
+        return self._read(next_deadline - now)
+
+    def _handle(
+        self, event: dict[str, Any], running: dict[str, _Running], observer: Observer
+    ) -> None:
+        kind = event["event"]
+        if kind == "host-lost":
+            assert self._host is not None
+            self._host.wait()
+            for name, state in list(running.items()):
+                self._finish(name, state, None, 0, running, observer)
+            return
+        name = event["task"]
+        state = running[name]
+        if kind == "stage":
+            state.stage = event["stage"]
+            state.stage_started = time.monotonic()
+            observer.stage_started(name, event["stage"])
+        elif kind == "result":
+            result = StageResult.model_validate(event["result"])
+            state.results.append(result)
+            state.stage = None
+            if result.status is not Status.SKIPPED or result.facts or result.messages:
+                observer.stage_finished(name, result)
+        elif kind == "done":
+            state.done = True
+            state.results = _with_artefacts(state.results, event["artefacts"])
+            if event.get("error"):
+                failed = StageResult(
+                    stage="publish",
+                    status=Status.FAILED,
+                    error=ErrorInfo.model_validate(event["error"]),
+                )
+                state.results.append(failed)
+        elif kind == "exit":
+            self._finish(name, state, event["status"], event["peak_memory"], running, observer)
+
+    def _finish(
+        self,
+        name: str,
+        state: _Running,
+        wait_status: int | None,
+        peak_memory: int,
+        running: dict[str, _Running],
+        observer: Observer,
+    ) -> None:
+        """Turn a task whose process has ended into its report."""
+        if not state.done:
+            state.results = _after_death(state, wait_status, peak_memory)
+            for result in state.results:
+                if result.status in (Status.CRASHED, Status.TIMEOUT):
+                    observer.stage_finished(name, result)
+        report = ModelReport(
+            name=name,
+            source=state.task.source,
+            stages=tuple(state.results),
+            log=os.path.relpath(state.log, state.task.report_root),
+        )
+        self.finished[name] = report
+        del running[name]
+        observer.model_finished(report)
+
+
+def _with_artefacts(
+    results: list[StageResult], published: list[dict[str, Any]]
+) -> list[StageResult]:
+    """Give each stage the artefacts it made, now that they are in their final place."""
+    by_stage: dict[str, list[Artefact]] = {}
+    for entry in published:
+        by_stage.setdefault(entry["stage"], []).append(Artefact.model_validate(entry["artefact"]))
+    return [
+        result.model_copy(update={"artefacts": tuple(by_stage.get(result.stage, ()))})
+        for result in results
+    ]
+
+
+def _after_death(state: _Running, wait_status: int | None, peak_memory: int) -> list[StageResult]:
+    """The results of a task whose worker died: what it had finished, where it died, the rest."""
+    stage = state.stage or (state.task.stages[0] if not state.results else "publish")
+    if state.timed_out:
+        status = Status.TIMEOUT
+        told = f"stopped after {state.task.options.timeout:.0f} s"
+        hint = "raise --timeout if this model needs longer"
+    else:
+        status = Status.CRASHED
+        told = f"the worker process {describe_death(wait_status)}"
+        hint = _hint_for_death(wait_status)
+    died = StageResult(
+        stage=stage,
+        status=status,
+        error=ErrorInfo(message=f"{stage}: {told}", hint=hint, exit_code=WorkerError.exit_code),
+        seconds=max(0.0, time.monotonic() - state.stage_started) if state.stage_started else 0.0,
+        peak_memory=peak_memory,
+    )
+    seen = {result.stage for result in state.results} | {stage}
+    rest = [not_run(name, died) for name in state.task.stages if name not in seen]
+    return [*state.results, died, *rest]
+
+
+def describe_death(wait_status: int | None) -> str:
+    """What a wait status (``os.wait``) says: ``was killed by SIGSEGV``, ``exited with code 1``."""
+    if wait_status is None:
+        return "was lost with the fork server"
+    if os.WIFSIGNALED(wait_status):
+        return f"was killed by {signal.Signals(os.WTERMSIG(wait_status)).name}"
+    return f"exited with code {os.waitstatus_to_exitcode(wait_status)} before it was done"
+
+
+def _hint_for_death(wait_status: int | None) -> str:
+    if wait_status is not None and os.WIFSIGNALED(wait_status):
+        if os.WTERMSIG(wait_status) == signal.SIGKILL:
+            return "killed from outside, or by the kernel for want of memory: see dmesg"
+        return "native code aborted: the model's log has its last words"
+    return "the model's log has its last words"
+
+
+def _last_line(path: Path) -> str:
+    try:
+        lines = path.read_text(errors="replace").strip().splitlines()
+    except OSError:
+        return "no log"
+    return lines[-1].strip() if lines else "no output"

@@ -1,0 +1,1 @@
+"""What things are: Paddle model directories, programs, parameters, tensors, results."""

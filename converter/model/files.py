@@ -1,0 +1,60 @@
+"""Reading a user's files: the operating system's refusals become ``InputError`` with a hint."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+from converter.errors import InputError
+
+#: First bytes of the stand-in that Git LFS leaves when a clone has not fetched its large files.
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+
+
+def unreadable(path: Path, error: OSError) -> InputError:
+    """Say why ``path`` could not be read, and what to do about it."""
+    if isinstance(error, PermissionError):
+        return InputError(
+            f"permission denied: {path}",
+            hint="give the user that runs paddle2om read access to the file and its directory",
+        )
+    if isinstance(error, FileNotFoundError):
+        return InputError(f"{path} does not exist", hint="check the path for a typing mistake")
+    if isinstance(error, IsADirectoryError):
+        return InputError(f"{path} is a directory, not a file", hint="name the file inside it")
+    reason = error.strerror or errno.errorcode.get(error.errno or 0, "unknown error")
+    return InputError(
+        f"cannot read {path}: {reason}", hint="check the path and the disk that it is on"
+    )
+
+
+def read_head(path: Path, count: int) -> bytes:
+    """Return the first ``count`` bytes of a file (fewer when it is shorter).
+
+    Raises ``InputError`` when the file cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return stream.read(count)
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def read_all(path: Path) -> bytes:
+    """Return a file's bytes. Raises ``InputError`` when it cannot be read or is empty."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if not data:
+        raise InputError(f"{path} is empty", hint="copy or download the file again")
+    return data
+
+
+def reject_lfs_pointer(path: Path, head: bytes) -> None:
+    """Raise ``InputError`` when ``head``, a file's first bytes, are those of a Git LFS pointer."""
+    if head.startswith(LFS_POINTER):
+        raise InputError(
+            f"{path} is a Git LFS pointer, not the file itself",
+            hint="run `git lfs install && git lfs pull` in the repository that it was cloned from",
+        )

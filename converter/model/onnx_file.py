@@ -1,0 +1,135 @@
+"""An ONNX file: its signature, its sizes, and whether it is one that runtimes accept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from converter.errors import StageError
+from converter.model.result import Record
+from converter.model.tensor import Dim, TensorSpec
+
+if TYPE_CHECKING:
+    import onnx
+    import onnxruntime
+
+
+class OnnxFacts(Record):
+    """What an ONNX model says of itself. ``nodes`` counts subgraphs' nodes too, not Constants.
+
+    ``initializer_bytes`` adds up initializers and Constant nodes, which paddle2onnx uses for
+    weights.
+    """
+
+    opset: int
+    ir_version: int
+    nodes: int
+    initializer_bytes: int
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+def describe(model: onnx.ModelProto) -> OnnxFacts:
+    """Read the facts off a loaded model."""
+    initializers = {initializer.name for initializer in model.graph.initializer}
+    return OnnxFacts(
+        opset=next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0),
+        ir_version=model.ir_version,
+        nodes=_count_nodes(model.graph),
+        initializer_bytes=sum(len(data) for data in tensor_bytes(model).values()),
+        inputs=tuple(_spec(v) for v in model.graph.input if v.name not in initializers),
+        outputs=tuple(_spec(value) for value in model.graph.output),
+    )
+
+
+def _count_nodes(graph: onnx.GraphProto) -> int:
+    bodies = (a.g for node in graph.node for a in node.attribute if a.HasField("g"))
+    own: int = sum(node.op_type != "Constant" for node in graph.node)
+    return own + sum(_count_nodes(body) for body in bodies)
+
+
+def _spec(value: onnx.ValueInfoProto) -> TensorSpec:
+    import onnx
+
+    tensor = value.type.tensor_type
+    dims: list[Dim] = []
+    for axis, dim in enumerate(tensor.shape.dim):
+        dynamic = dim.dim_param or f"{value.name}_axis{axis}"
+        dims.append(dim.dim_value if dim.HasField("dim_value") else dynamic)
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name
+    return TensorSpec(name=value.name, dtype=dtype, shape=tuple(dims))
+
+
+def tensor_bytes(model: onnx.ModelProto) -> dict[str, bytes]:
+    """Little-endian bytes of every named constant of the main graph: name -> raw data."""
+    import onnx
+
+    tensors = {initializer.name: initializer for initializer in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Constant":
+            for attribute in node.attribute:
+                if attribute.name == "value":
+                    tensors[node.output[0]] = attribute.t
+    return {
+        name: tensor.raw_data
+        if tensor.HasField("raw_data")
+        else onnx.numpy_helper.to_array(tensor).tobytes()
+        for name, tensor in tensors.items()
+    }
+
+
+def check(path: Path) -> None:
+    """ONNX's full checker (with strict shape inference) and ONNX Runtime both accept the file.
+
+    Raises ``StageError`` with the first complaint.
+    """
+    import onnx
+
+    if not path.stat().st_size:
+        raise StageError(f"{path.name} is empty", hint="report this model")
+    try:
+        onnx.checker.check_model(str(path), full_check=True)
+    except Exception as error:
+        raise StageError(
+            f"the ONNX checker refuses the exported model: {_first_complaint(error)}",
+            hint="report this model: the export is not valid ONNX",
+        ) from error
+    open_session(path)
+
+
+def open_session(path: Path, *, threads: int = 1) -> onnxruntime.InferenceSession:
+    """An ONNX Runtime CPU session; ``StageError`` when the file does not load."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors only: it warns about every unused initializer
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise StageError(
+            f"ONNX Runtime refuses the model: {_first_complaint(error)}",
+            hint="report this model: the export is not a model that runtimes load",
+        ) from error
+
+
+def run(session: onnxruntime.InferenceSession, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Run a session on ``inputs``; output name -> array.
+
+    Raises ``StageError`` when ONNX Runtime cannot run the model on these inputs.
+    """
+    names = [output.name for output in session.get_outputs()]
+    try:
+        return dict(zip(names, session.run(names, inputs), strict=True))
+    except Exception as error:
+        shapes = ", ".join(f"{name}{list(array.shape)}" for name, array in inputs.items())
+        raise StageError(
+            f"ONNX Runtime cannot run the model on {shapes}: {_first_complaint(error)}",
+            hint="report this model: Paddle runs it on the same input",
+        ) from error
+
+
+def _first_complaint(error: Exception) -> str:
+    line = next((line.strip() for line in str(error).splitlines() if line.strip()), repr(error))
+    return line if len(line) <= 300 else line[:299] + "…"

@@ -1,0 +1,289 @@
+"""The one typed result that every command builds and every view renders.
+
+A run is a ``RunReport`` of ``ModelReport``s of ``StageResult``s. It is made of plain data, travels
+between processes as JSON and is what ``report.json`` holds.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from converter.errors import Paddle2omError, worst_exit_code
+from converter.model.tensor import ShapeHint, TensorSpec
+
+#: Version of the JSON that ``RunReport`` serialises to; raised when a reader would break.
+SCHEMA_VERSION = 1
+
+
+class Record(BaseModel):
+    """Base of every result class: immutable, closed, and able to carry NaN through JSON."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", ser_json_inf_nan="strings", protected_namespaces=()
+    )
+
+
+class Status(StrEnum):
+    """How a stage ended. ``degraded`` worked, with a fallback that the user should know of."""
+
+    OK = "ok"
+    CACHED = "cached"
+    DEGRADED = "degraded"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    CRASHED = "crashed"
+    TIMEOUT = "timeout"
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the stage did not deliver what was asked for."""
+        return self in (Status.FAILED, Status.CRASHED, Status.TIMEOUT)
+
+
+class Artefact(Record):
+    """A file a stage made: ``path`` relative to the run's output directory, bytes, sha256."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+class Message(Record):
+    """Something the user should read about a stage."""
+
+    level: Literal["info", "warning"]
+    text: str
+    hint: str = ""
+
+
+class ErrorInfo(Record):
+    """Why a stage failed, with the exit code its class maps to."""
+
+    message: str
+    hint: str
+    exit_code: int
+
+    @classmethod
+    def of(cls, error: Paddle2omError) -> ErrorInfo:
+        """Describe an exception raised by a stage."""
+        return cls(message=error.message, hint=error.hint, exit_code=error.exit_code)
+
+
+class InspectFacts(Record):
+    """What a Paddle model directory holds."""
+
+    kind: Literal["inspect"] = "inspect"
+    format: Literal["pir", "legacy"]
+    program_file: str
+    params_file: str | None
+    yml_file: str | None
+    model_name: str | None
+    paddle_version: str | None
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    parameter_count: int
+    parameter_bytes: int
+    operators: dict[str, int]
+    shape_hints: dict[str, ShapeHint] = {}
+
+
+class RepairApplied(Record):
+    """One repair that changed the program or the graph: how often, and why it was needed."""
+
+    name: str
+    count: int
+    reason: str
+
+
+class ExportFacts(Record):
+    """The exported ONNX file."""
+
+    kind: Literal["export"] = "export"
+    opset_requested: int
+    opset: int
+    ir_version: int
+    nodes: int
+    initializer_bytes: int
+    repairs: tuple[RepairApplied, ...]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+class SimplifyFacts(Record):
+    """What onnxsim did, and on how many input shapes the result was compared."""
+
+    kind: Literal["simplify"] = "simplify"
+    nodes_before: int
+    nodes_after: int
+    compared_shapes: tuple[dict[str, tuple[int, ...]], ...]
+    max_abs: float
+
+
+class Tolerance(Record):
+    """The gate: an output passes when ``max_abs <= atol + rtol * max|reference|``, and cosine."""
+
+    atol: float
+    rtol: float
+    min_cosine: float
+
+
+class OutputComparison(Record):
+    """One output of one input case, reference (Paddle) against candidate (ONNX).
+
+    ``max_rel`` is ``max(|a-b| / max(|b|, tiny))``; ``scaled`` is ``max|a-b| / max|b|``;
+    ``relative_l2`` is ``||a-b||2 / ||b||2``. Counts are elements. ``argmax_agreement`` is None
+    where an argmax means nothing. ``passing_atol`` is the smallest ``atol`` (same ``rtol``) that
+    would have passed; None when no tolerance could (shape, dtype, NaN pattern).
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    elements: int
+    max_abs: float
+    max_rel: float
+    scaled: float
+    relative_l2: float
+    cosine: float
+    argmax_agreement: float | None
+    nan_reference: int
+    nan_candidate: int
+    inf_reference: int
+    inf_candidate: int
+    passing_atol: float | None
+    passed: bool
+    reason: str = ""
+
+
+class CaseComparison(Record):
+    """All outputs for one set of inputs."""
+
+    label: str
+    input_shapes: dict[str, tuple[int, ...]]
+    seed: int
+    outputs: tuple[OutputComparison, ...]
+    passed: bool
+
+
+class ValidateFacts(Record):
+    """The comparison of the final ONNX file with Paddle itself."""
+
+    kind: Literal["validate"] = "validate"
+    tolerance: Tolerance
+    cases: tuple[CaseComparison, ...]
+    rejected_shapes: tuple[str, ...] = ()
+
+    @property
+    def worst_max_abs(self) -> float:
+        """Largest absolute difference over all cases and outputs (NaN wins)."""
+        values = [output.max_abs for case in self.cases for output in case.outputs]
+        if any(value != value for value in values):
+            return float("nan")
+        return max(values, default=float("nan"))
+
+
+class CompileFacts(Record):
+    """The atc command for this model, and the OM file when atc ran."""
+
+    kind: Literal["compile"] = "compile"
+    soc_version: str
+    argv: tuple[str, ...]
+    input_shape: str
+    script: str | None = None
+    om_bytes: int | None = None
+
+
+StageFacts = Annotated[
+    InspectFacts | ExportFacts | SimplifyFacts | ValidateFacts | CompileFacts,
+    Field(discriminator="kind"),
+]
+
+
+class StageResult(Record):
+    """What one stage did: status, files, facts, messages, wall seconds, peak bytes of memory."""
+
+    stage: str
+    status: Status
+    artefacts: tuple[Artefact, ...] = ()
+    facts: StageFacts | None = None
+    messages: tuple[Message, ...] = ()
+    error: ErrorInfo | None = None
+    seconds: float = 0.0
+    peak_memory: int = 0
+
+
+class ModelReport(Record):
+    """One model's way through the stages, in order."""
+
+    name: str
+    source: str
+    stages: tuple[StageResult, ...]
+    log: str | None = None
+
+    @property
+    def failure(self) -> StageResult | None:
+        """The stage that stopped this model, if one did."""
+        return next((stage for stage in self.stages if stage.status.is_failure), None)
+
+    @property
+    def status(self) -> Status:
+        """The failing stage's status, else ``degraded`` if any stage was, else ``ok``."""
+        if self.failure:
+            return self.failure.status
+        degraded = any(stage.status is Status.DEGRADED for stage in self.stages)
+        return Status.DEGRADED if degraded else Status.OK
+
+    def exit_code(self, *, strict: bool = False) -> int:
+        """Exit code for this model alone; ``strict`` turns ``degraded`` into 1."""
+        if self.failure:
+            return self.failure.error.exit_code if self.failure.error else 4
+        return 1 if strict and self.status is Status.DEGRADED else 0
+
+    def facts(self, kind: str) -> StageFacts | None:
+        """The facts of the stage named ``kind``, if it ran."""
+        return next((s.facts for s in self.stages if s.stage == kind and s.facts), None)
+
+
+class PipelineReport(Record):
+    """A rendered PaddleX pipeline config and, when it was run, the text it read."""
+
+    name: str
+    config: str
+    backend: Literal["onnx", "om"]
+    modules: dict[str, str]
+    image: str | None = None
+    texts: tuple[str, ...] = ()
+    scores: tuple[float, ...] = ()
+    reference_texts: tuple[str, ...] | None = None
+    seconds: float = 0.0
+    error: ErrorInfo | None = None
+
+
+class RunReport(Record):
+    """Everything one command did; what ``report.json`` holds."""
+
+    schema_version: int = SCHEMA_VERSION
+    tool: str = "paddle2om"
+    version: str
+    command: str
+    started: str
+    seconds: float
+    platform: str
+    versions: dict[str, str]
+    out_dir: str
+    strict: bool = False
+    interrupted: bool = False
+    models: tuple[ModelReport, ...]
+    pipelines: tuple[PipelineReport, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """The process exit code this run maps to (see ``docs/reference/exit-codes.md``)."""
+        codes = [model.exit_code(strict=self.strict) for model in self.models]
+        codes += [pipeline.error.exit_code for pipeline in self.pipelines if pipeline.error]
+        if self.interrupted:
+            codes.append(130)
+        return worst_exit_code(codes)

@@ -1,0 +1,70 @@
+"""The signature of a model: tensors with a name, a dtype and a shape of named dynamic dims."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+#: A known extent, or the name of a dynamic one.
+Dim: TypeAlias = int | str
+
+
+class TensorSpec(BaseModel):
+    """One graph input or output.
+
+    ``dtype`` is numpy's name (``float32``, ``int64``, ``bool``, ``bfloat16``). ``shape`` has one
+    entry per axis; a string names a dynamic dim. ``()`` is a 0-D tensor.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    dtype: str
+    shape: tuple[Dim, ...]
+
+    @property
+    def rank(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether any axis is dynamic."""
+        return any(isinstance(dim, str) for dim in self.shape)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.dtype}[{','.join(map(str, self.shape))}]"
+
+
+class ShapeHint(BaseModel):
+    """The shapes a model's ``inference.yml`` says an input takes (``Hpi`` dynamic shapes)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min: tuple[int, ...]
+    opt: tuple[int, ...]
+    max: tuple[int, ...]
+
+
+#: Names given to the dynamic axes of an image-like rank-4 input; other ranks use ``axisN``.
+_IMAGE_AXES = ("batch", None, "height", "width")
+
+
+def name_dims(tensor: str, shape: list[int], *, is_input: bool) -> tuple[Dim, ...]:
+    """Replace the negative extents of a Paddle shape by readable names.
+
+    An input's axis 0 is ``batch`` and the spatial axes of a rank-4 input are ``height`` and
+    ``width``. Output axes get names of their own (``<tensor>_axisN``): that an output's extent
+    equals an input's is a claim about the graph that a shape alone does not support.
+    """
+
+    def name(axis: int) -> str:
+        if is_input:
+            if axis == 0:
+                return "batch"
+            if len(shape) == 4 and _IMAGE_AXES[axis]:
+                return str(_IMAGE_AXES[axis])
+        return f"{tensor}_axis{axis}"
+
+    return tuple(name(axis) if extent < 0 else extent for axis, extent in enumerate(shape))

@@ -1,0 +1,55 @@
+"""Config files we made: marked in their first line, so that nobody's own file is overwritten."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from converter.errors import InputError
+from converter.model.artefacts import write_atomically
+
+_MARKER = "# Made by paddle2om; sha256 of the lines below: "
+
+
+def write_config(path: Path, text: str, *, force: bool = False) -> None:
+    """Write ``text`` below our marker.
+
+    An existing file is replaced if paddle2om made it and nobody edited it since, or with
+    ``force``; otherwise ``InputError``.
+    """
+    if path.is_dir():
+        raise InputError(f"{path} is a directory", hint="give the name of the file to write")
+    if path.exists() and not force:
+        check_ours(path)
+    body = text.encode()
+    marker = f"{_MARKER}{hashlib.sha256(body).hexdigest()}\n".encode()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, marker + body)
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror}", hint="choose another file with -o"
+        ) from error
+
+
+def check_ours(path: Path) -> None:
+    """Raise ``InputError`` unless ``path`` is exactly as paddle2om wrote it."""
+    try:
+        first, _, body = path.read_bytes().partition(b"\n")
+    except OSError as error:
+        raise InputError(
+            f"{path} exists and cannot be read: {error.strerror}",
+            hint="choose another file with -o",
+        ) from error
+    match = re.fullmatch(re.escape(_MARKER.encode()) + rb"([0-9a-f]{64})", first)
+    if match is None:
+        raise InputError(
+            f"{path} exists and was not made by paddle2om",
+            hint="choose another file with -o, or replace it with --force",
+        )
+    if match[1].decode() != hashlib.sha256(body).hexdigest():
+        raise InputError(
+            f"{path} has been edited since paddle2om made it",
+            hint="choose another file with -o, or replace it with --force",
+        )

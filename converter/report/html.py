@@ -1,0 +1,159 @@
+"""The run report as one HTML file that needs nothing else: no network, no script to be read."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from converter.model.result import (
+    ExportFacts,
+    InspectFacts,
+    ModelReport,
+    PipelineReport,
+    RunReport,
+    ValidateFacts,
+)
+from converter.model.tensor import TensorSpec
+from converter.report import format as fmt
+from converter.report import recognised, summary
+from converter.report.atomic import write_text_atomically
+from converter.resources import template_dir
+
+#: Larger images are named instead of embedded: a report is mailed and attached.
+_IMAGE_LIMIT = 8_000_000
+
+#: What a file starts with says what it is; its name may say something else.
+_IMAGE_TYPES = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF8": "image/gif",
+    b"BM": "image/bmp",
+}
+
+
+@dataclass(frozen=True)
+class SignatureRow:
+    """One graph input or output, as Paddle and as the ONNX file declare it."""
+
+    role: str
+    paddle: TensorSpec | None
+    onnx: TensorSpec | None
+
+
+def write_html(report: RunReport, path: Path | str) -> None:
+    """Write ``report`` as one self-contained HTML page to ``path``."""
+    path = Path(path)
+    write_text_atomically(path, render_html(report, image_roots=(path.parent,)))
+
+
+def render_html(report: RunReport, *, image_roots: tuple[Path, ...] = ()) -> str:
+    """Return the page. Images are looked for as named, in the output directory and in the roots."""
+    roots = (Path(), Path(report.out_dir), *image_roots)
+    template = _environment().get_template("report.html.j2")
+    return template.render(
+        report=report,
+        verdict=summary.verdict(report),
+        tally=summary.tally(report),
+        stages=summary.stage_columns(report),
+        repairs=summary.repair_totals(report),
+        peak_memory=max(map(summary.peak_memory_of, report.models), default=0),
+        image_of=lambda pipeline: embedded_image(pipeline, roots),
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(template_dir()),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=_finalize,
+    )
+    environment.filters.update(
+        at_least=fmt.at_least,
+        command=fmt.command_block,
+        cosine=fmt.cosine,
+        integer=fmt.integer,
+        number=fmt.number,
+        percent=fmt.percent,
+        seconds=fmt.seconds,
+        setting=fmt.setting,
+        shape=fmt.shape,
+        size=fmt.size,
+        timestamp=fmt.timestamp,
+    )
+    environment.globals.update(
+        count=fmt.count,
+        find_stage=summary.find_stage,
+        marks=summary.MARKS,
+        model_mark=summary.model_mark,
+        not_run=summary.NOT_RUN,
+        notes_of=summary.notes_of,
+        operators_of=operators_of,
+        peak_memory_of=summary.peak_memory_of,
+        reads_like_paddle=recognised.reads_like_paddle,
+        seconds_of=summary.seconds_of,
+        signature_of=signature_of,
+        smallest_passing=smallest_passing,
+        stage_fact=summary.stage_fact,
+        stage_mark=summary.stage_mark,
+        text_rows=recognised.text_rows,
+        warning=summary.WARNING,
+    )
+    return environment
+
+
+def _finalize(value: Any) -> Any:
+    """Make control characters visible in everything the template prints."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return fmt.printable(value)
+    return value
+
+
+def operators_of(facts: InspectFacts) -> list[tuple[str, int]]:
+    """Operators of the Paddle program, the most frequent first."""
+    return sorted(facts.operators.items(), key=lambda item: (-item[1], item[0]))
+
+
+def signature_of(model: ModelReport) -> Iterator[SignatureRow]:
+    """Inputs and outputs of the Paddle program beside those of the ONNX file."""
+    paddle, onnx = model.facts("inspect"), model.facts("export")
+    for role in ("inputs", "outputs"):
+        left = getattr(paddle, role) if isinstance(paddle, InspectFacts) else ()
+        right = getattr(onnx, role) if isinstance(onnx, ExportFacts) else ()
+        for one, other in zip_longest(left, right):
+            yield SignatureRow(role.removesuffix("s"), one, other)
+
+
+def smallest_passing(facts: ValidateFacts) -> float | None:
+    """The atol with which every output of every case passes; None when there is no such atol."""
+    values = [output.passing_atol for case in facts.cases for output in case.outputs]
+    known = [value for value in values if value is not None]
+    return max(known) if known and len(known) == len(values) else None
+
+
+def embedded_image(pipeline: PipelineReport, roots: tuple[Path, ...]) -> str | None:
+    """Return the pipeline's image as a data URI; None when it is not there or not fit for one."""
+    for root in roots if pipeline.image else ():
+        try:
+            file = root / str(pipeline.image)
+            if not file.is_file() or file.stat().st_size > _IMAGE_LIMIT:
+                continue
+            data = file.read_bytes()
+        except (OSError, ValueError):
+            continue
+        kind = next((kind for head, kind in _IMAGE_TYPES.items() if data.startswith(head)), None)
+        if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+            kind = "image/webp"
+        if kind:
+            return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+    return None

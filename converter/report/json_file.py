@@ -1,0 +1,59 @@
+"""``report.json``: the run report as JSON, written whole or not at all, and read back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from converter.errors import InputError
+from converter.model.result import SCHEMA_VERSION, RunReport
+from converter.report.atomic import write_text_atomically
+
+_WANTED = "give the report.json that a paddle2om run wrote into its output directory"
+
+
+def write_json(report: RunReport, path: Path | str) -> None:
+    """Write ``report`` to ``path``; NaN and infinities become strings, so any JSON reader copes."""
+    write_text_atomically(Path(path), report.model_dump_json(indent=2) + "\n")
+
+
+def read_json(path: Path | str) -> RunReport:
+    """Read a report that `write_json` wrote."""
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        header = json.loads(text)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}", hint=_WANTED) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 text", hint=_WANTED) from error
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise InputError(f"{path} is not valid JSON: {error}", hint=_WANTED) from error
+    _check_header(path, header)
+    try:
+        return RunReport.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the top level"
+        raise InputError(
+            f"{path} is not a complete paddle2om report: {place}: {first['msg']} "
+            f"({error.error_count()} problem(s))",
+            hint="the file was edited, or a development version wrote it; run the command again",
+        ) from error
+
+
+def _check_header(path: Path, header: Any) -> None:
+    """Raise unless ``header`` says that it is a paddle2om report of a schema read here."""
+    if not isinstance(header, dict) or header.get("tool") != "paddle2om":
+        raise InputError(f"{path} is JSON, but not a paddle2om report", hint=_WANTED)
+    schema = header.get("schema_version")
+    if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
+        raise InputError(f"{path} has no valid schema_version: {schema!r}", hint=_WANTED)
+    if schema > SCHEMA_VERSION:
+        raise InputError(
+            f"{path} has report schema {schema}; this paddle2om reads up to {SCHEMA_VERSION}",
+            hint=f"upgrade paddle2om: version {header.get('version', 'unknown')} wrote the file",
+        )

@@ -1,0 +1,1 @@
+"""The pipeline, one stage per file: inspect, export, simplify, validate, compile."""

@@ -1,0 +1,187 @@
+"""Stage 2: Paddle program -> ONNX at exactly the opset asked for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from converter.bridge.legacy_program import translate_legacy_program
+from converter.bridge.repair import repair_program
+from converter.bridge.signature import name_signature
+from converter.bridge.used_parameters import used_parameters
+from converter.errors import InputError, StageError
+from converter.model import onnx_file
+from converter.model.paddle_dir import PaddleModel
+from converter.model.pdiparams import check_parameters, read_headers
+from converter.model.pir import describe_pir
+from converter.model.pir_document import load_pir
+from converter.model.result import ExportFacts, InspectFacts, Message, Status
+from converter.model.task import OPSET_RANGE
+from converter.stages.job import Job
+from converter.stages.stage import Outcome, Stage, first_line
+
+#: protobuf cannot hold a message of 2 GiB or more.
+_PROTOBUF_LIMIT = 2**31
+
+
+class ExportStage(Stage):
+    """Repairs the program where it must be, calls paddle2onnx, and trusts nothing it returns."""
+
+    name = "export"
+
+    def requires(self, job: Job) -> None:
+        """paddle2onnx aborts the process outside its opset range; a file has to fit protobuf."""
+        opset = job.options.opset
+        if opset not in OPSET_RANGE:
+            raise InputError(
+                f"opset {opset} is not supported",
+                hint=f"choose {OPSET_RANGE[0]} to {OPSET_RANGE[-1]}; 11 works everywhere with atc",
+            )
+        if job.facts(InspectFacts).parameter_bytes >= _PROTOBUF_LIMIT:
+            raise StageError(
+                "the parameters exceed 2 GB, which a single ONNX file cannot hold",
+                hint="models with external data are not supported yet",
+            )
+
+    def run(self, job: Job) -> Outcome:
+        """Write the ONNX file; facts are read back from the file itself."""
+        import onnx
+
+        assert job.model is not None
+        described = job.facts(InspectFacts)
+        program, params = _as_pir(job.model, job.work_dir)
+        content = load_pir(program)
+        repairs = repair_program(content)
+        if repairs:
+            program = job.work_dir / "repaired.json"
+            program.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+
+        model = onnx.load_model_from_string(_paddle2onnx(program, params, job.options.opset))
+        name_signature(model, described.inputs, described.outputs)
+        job.onnx = job.work_dir / "exported.onnx"
+        onnx.save_model(model, job.onnx)
+        job.add_file(job.task.onnx_name, job.onnx, self.name)
+
+        facts = onnx_file.describe(model)
+        exported = ExportFacts(
+            opset_requested=job.options.opset,
+            opset=facts.opset,
+            ir_version=facts.ir_version,
+            nodes=facts.nodes,
+            initializer_bytes=facts.initializer_bytes,
+            repairs=repairs,
+            inputs=facts.inputs,
+            outputs=facts.outputs,
+        )
+        _check_parameters(model, content, params)
+        if exported.opset == job.options.opset:
+            return Outcome(facts=exported)
+        raised = Message(
+            level="warning",
+            text=f"opset {exported.opset} instead of {job.options.opset}: "
+            "this model's operators cannot be expressed at the opset asked for",
+            hint=f"ask for --opset {exported.opset}, or check that atc and the runtime take it",
+        )
+        return Outcome(facts=exported, status=Status.DEGRADED, messages=(raised,))
+
+    def ensures(self, job: Job, outcome: Outcome) -> None:
+        """The file passes ONNX's checker, loads in ONNX Runtime and has Paddle's signature."""
+        assert job.onnx is not None
+        assert isinstance(outcome.facts, ExportFacts)
+        onnx_file.check(job.onnx)
+        described = job.facts(InspectFacts)
+        for kind in ("inputs", "outputs"):
+            expected = getattr(described, kind)
+            found = getattr(outcome.facts, kind)
+            _check_signature(kind, expected, found)
+
+
+def _as_pir(model: PaddleModel, work_dir: Path) -> tuple[Path, Path | None]:
+    if model.format == "legacy":
+        return translate_legacy_program(model, work_dir)
+    return model.program, model.params
+
+
+def _paddle2onnx(program: Path, params: Path | None, opset: int) -> bytes:
+    """Call paddle2onnx's native exporter.
+
+    Not ``paddle2onnx.export``: that swallows errors, exits the process and runs polygraphy, which
+    takes most of a minute and installs packages from the network while converting.
+    """
+    from paddle2onnx import paddle2onnx_cpp2py_export as native
+
+    try:
+        data: bytes = native.export(
+            str(program),
+            str(params) if params else "",
+            opset,
+            True,  # raise the opset where an operator needs it; the post-condition reports it
+            False,  # verbose
+            False,  # its checker only prints; ours decides
+            True,  # experimental operators
+            True,  # its own graph optimisation
+            {},  # custom operators
+            "onnxruntime",
+            "",  # quantisation calibration file
+            "",  # external data file: has no effect for PIR programs
+            False,  # fp16
+        )
+    except Exception as error:
+        raise StageError(
+            f"paddle2onnx cannot convert this program: {first_line(str(error)) or repr(error)}",
+            hint="the model's log has paddle2onnx's own words",
+        ) from error
+    if not data:
+        raise StageError(
+            "paddle2onnx returned an empty model",
+            hint="the model's log has paddle2onnx's own words",
+        )
+    return data
+
+
+def _check_parameters(model: Any, program: dict[str, Any], params: Path | None) -> None:
+    """Every parameter the program uses is in the ONNX graph, byte for byte.
+
+    paddle2onnx exits 0 with a model that has no weights when it cannot read the parameter file.
+    Raises ``StageError`` naming the first parameter that is missing or differs.
+    """
+    description = describe_pir(program, source="the program")
+    used = used_parameters(program)
+    if not used:
+        return
+    stored = onnx_file.tensor_bytes(model)
+    missing = sorted(used - stored.keys())
+    if missing or params is None:
+        raise StageError(
+            f"{len(missing)} of {len(used)} parameters are not in the exported model "
+            f"(first: {missing[0] if missing else '-'})",
+            hint="paddle2onnx wrote a model without its weights; check the .pdiparams file",
+        )
+    headers = check_parameters(description.parameters, read_headers(params))
+    with params.open("rb") as file:
+        for header in headers:
+            if header.name not in used:
+                continue
+            file.seek(header.offset)
+            if file.read(header.nbytes) != stored[header.name]:
+                raise StageError(
+                    f"parameter {header.name} differs from the one in {params.name}",
+                    hint="report this model: paddle2onnx changed a weight",
+                )
+
+
+def _check_signature(kind: str, expected: tuple[Any, ...], found: tuple[Any, ...]) -> None:
+    """Names, dtypes and ranks are Paddle's, in Paddle's order."""
+    if [spec.name for spec in expected] != [spec.name for spec in found]:
+        raise StageError(
+            f"{kind} are {', '.join(spec.name for spec in found) or 'none'} instead of "
+            f"{', '.join(spec.name for spec in expected) or 'none'}",
+            hint="report this model: the export changed its signature",
+        )
+    for want, have in zip(expected, found, strict=True):
+        if want.dtype != have.dtype or want.rank != have.rank:
+            raise StageError(
+                f"{kind[:-1]} {want.name} is {have} instead of {want}",
+                hint="report this model: the export changed its signature",
+            )

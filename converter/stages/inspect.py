@@ -1,0 +1,33 @@
+"""Stage 1: what the Paddle model directory holds, and that it is whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from converter.model.artefacts import check_replaceable
+from converter.model.describe import describe
+from converter.model.paddle_dir import find_model
+from converter.stages.job import Job
+from converter.stages.stage import Outcome, Stage
+
+
+class InspectStage(Stage):
+    """Reads the program and the parameter headers; nothing native runs before this passed."""
+
+    name = "inspect"
+
+    def requires(self, job: Job) -> None:
+        """What we are going to write must not replace someone else's file."""
+        if not job.task.force:
+            check_replaceable(Path(job.task.destination), [job.task.onnx_name])
+
+    def run(self, job: Job) -> Outcome:
+        """Find and describe the model; ``InputError`` for anything missing or damaged."""
+        job.model = find_model(Path(job.task.source))
+        facts = describe(job.model)
+        if job.model.yml is not None:
+            # PaddleX needs it next to the ONNX or OM file; the user's own stays where it is.
+            copy = job.work_dir / "inference.yml"
+            copy.write_bytes(job.model.yml.read_bytes())
+            job.add_file("inference.yml", copy, self.name)
+        return Outcome(facts=facts)

@@ -1,0 +1,39 @@
+"""The pipeline is a list of stages, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from converter.model.result import Message, StageResult, Status
+from converter.stages.stage import Stage
+
+#: Every per-model stage, in the order they run.
+STAGES = ("inspect", "export", "simplify", "validate", "compile")
+
+
+def stages_named(names: Iterable[str]) -> list[Stage]:
+    """The stage objects for ``names``, in pipeline order."""
+    from converter.stages.compile import CompileStage
+    from converter.stages.export import ExportStage
+    from converter.stages.inspect import InspectStage
+    from converter.stages.simplify import SimplifyStage
+    from converter.stages.validate import ValidateStage
+
+    available: list[type[Stage]] = [
+        InspectStage,
+        ExportStage,
+        SimplifyStage,
+        ValidateStage,
+        CompileStage,
+    ]
+    wanted = set(names)
+    return [stage() for stage in available if stage.name in wanted]
+
+
+def not_run(stage: str, failed: StageResult) -> StageResult:
+    """The result of a stage that an earlier failure kept from running."""
+    return StageResult(
+        stage=stage,
+        status=Status.SKIPPED,
+        messages=(Message(level="info", text=f"not run: {failed.stage} {failed.status}"),),
+    )

@@ -1,0 +1,114 @@
+"""Stage 3: onnxsim, accepted only when the result is the same function with the same signature."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from converter.accuracy.gate import compare_case, default_tolerance
+from converter.errors import StageError
+from converter.model import onnx_file
+from converter.model.result import ExportFacts, Message, SimplifyFacts, Status
+from converter.stages.job import Job
+from converter.stages.stage import Outcome, Stage, first_line
+
+#: Input shapes on which the simplified model must agree with the one it came from.
+_COMPARED_SHAPES = 2
+
+
+class SimplifyStage(Stage):
+    """Simplifies; keeps the unsimplified file when anything about the result is in doubt."""
+
+    name = "simplify"
+
+    def requires(self, job: Job) -> None:
+        """There must be an exported model."""
+        assert job.onnx is not None
+
+    def run(self, job: Job) -> Outcome:
+        """Simplify and compare; a doubt degrades the stage, it never fails the model."""
+        if not job.options.simplify:
+            note = Message(level="info", text="switched off with --no-simplify")
+            return Outcome(status=Status.SKIPPED, messages=(note,))
+        assert job.onnx is not None
+        try:
+            simplified, facts = self._simplify(job, job.onnx)
+        except StageError as error:
+            kept = Message(
+                level="warning",
+                text=f"kept the unsimplified model: {error.message}",
+                hint=error.hint,
+            )
+            return Outcome(status=Status.DEGRADED, messages=(kept,))
+        job.onnx = simplified
+        job.add_file(job.task.onnx_name, simplified, self.name)
+        return Outcome(facts=facts)
+
+    def _simplify(self, job: Job, source: Path) -> tuple[Path, SimplifyFacts]:
+        """Return the accepted file and its facts; ``StageError`` says why it is not accepted."""
+        import onnx
+        import onnxsim
+
+        exported = job.facts(ExportFacts)
+        try:
+            model, checked = onnxsim.simplify(onnx.load_model(source))
+        except Exception as error:
+            raise StageError(
+                f"onnxsim failed: {first_line(str(error))}", hint="the model works without it"
+            ) from error
+        if not checked:
+            raise StageError("onnxsim's result is invalid", hint="the model works without it")
+        # onnxsim records what it removed, thousands of names that a runtime has no use for.
+        kept = [p for p in model.metadata_props if not p.key.startswith("onnxsim")]
+        del model.metadata_props[:]
+        model.metadata_props.extend(kept)
+        # It may rename dynamic dims; names, dtypes and extents have to be what export left.
+        facts = onnx_file.describe(model)
+        if (facts.inputs, facts.outputs, facts.opset) != (
+            exported.inputs,
+            exported.outputs,
+            exported.opset,
+        ):
+            raise StageError(
+                "onnxsim changed the model's inputs, outputs or opset",
+                hint="the model works without simplification",
+            )
+        target = job.work_dir / "simplified.onnx"
+        onnx.save_model(model, target)
+        shapes, max_abs = _compare(job, source, target)
+        return target, SimplifyFacts(
+            nodes_before=exported.nodes,
+            nodes_after=facts.nodes,
+            compared_shapes=shapes,
+            max_abs=max_abs,
+        )
+
+
+def _compare(
+    job: Job, source: Path, target: Path
+) -> tuple[tuple[dict[str, tuple[int, ...]], ...], float]:
+    """Run both models; the shapes compared and the largest difference.
+
+    Raises ``StageError`` when they differ by more than the default tolerance.
+    """
+    before = onnx_file.open_session(source, threads=job.options.threads)
+    after = onnx_file.open_session(target, threads=job.options.threads)
+    shapes = []
+    max_abs = 0.0
+    for reference in job.reference.first(_COMPARED_SHAPES):
+        compared = compare_case(
+            reference.case.label,
+            reference.case.shapes,
+            reference.case.seed,
+            onnx_file.run(before, reference.inputs),
+            onnx_file.run(after, reference.inputs),
+            default_tolerance("float32"),
+        )
+        if not compared.passed:
+            reason = next(output.reason for output in compared.outputs if not output.passed)
+            raise StageError(
+                f"onnxsim changed the result on {reference.case.label}: {reason}",
+                hint="the model works without simplification",
+            )
+        shapes.append(reference.case.shapes)
+        max_abs = max([max_abs, *(output.max_abs for output in compared.outputs)])
+    return tuple(shapes), max_abs

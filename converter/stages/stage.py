@@ -1,0 +1,106 @@
+"""The contract every stage keeps: requires, run, ensures, and a frozen result whatever happens."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import time
+import traceback
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+from converter.errors import InputError, InternalError, Paddle2omError
+from converter.model.memory import peak_memory, reset_peak_memory
+from converter.model.result import ErrorInfo, Message, Record, StageFacts, StageResult, Status
+from converter.stages.job import Job
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Outcome:
+    """What ``run`` established. ``status`` is ok, degraded or skipped; failures are raised."""
+
+    facts: Record | None = None
+    status: Status = Status.OK
+    messages: tuple[Message, ...] = ()
+
+
+class Stage(ABC):
+    """One step of the pipeline.
+
+    A subclass gives ``name`` and ``run``; ``requires`` raises when the stage cannot start and
+    ``ensures`` raises when what ``run`` made is not what it promised. Calling the stage runs all
+    three and returns a ``StageResult``: exceptions become a failed result, facts established
+    before an ``ensures`` failure are kept.
+    """
+
+    name: ClassVar[str]
+
+    def requires(self, job: Job) -> None:  # noqa: B027 - most stages need nothing more
+        """Raise a ``Paddle2omError`` when the stage cannot start. Default: it always can."""
+
+    @abstractmethod
+    def run(self, job: Job) -> Outcome:
+        """Do the work; raise a ``Paddle2omError`` when it cannot be done."""
+
+    def ensures(self, job: Job, outcome: Outcome) -> None:  # noqa: B027
+        """Raise a ``Paddle2omError`` when the result is not what it should be."""
+
+    def __call__(self, job: Job) -> StageResult:
+        """Run the stage and its contract; never raises except for the interpreter's own exits."""
+        reset_peak_memory()
+        started = time.perf_counter()
+        outcome = Outcome()
+        error: Paddle2omError | None = None
+        try:
+            self.requires(job)
+            outcome = self.run(job)
+            self.ensures(job, outcome)
+        except Paddle2omError as raised:
+            error = raised
+        except OSError as raised:
+            error = describe_os_error(raised)
+        except MemoryError:
+            error = InputError(
+                f"{self.name}: out of memory", hint="convert this model on a machine with more"
+            )
+        except Exception as raised:  # noqa: BLE001 - the one place that turns a bug into a result
+            traceback.print_exc()
+            error = InternalError(
+                f"{self.name}: unexpected {type(raised).__name__}: {first_line(str(raised))}",
+                hint="this is a bug in paddle2om: please report it with the log of this model",
+            )
+        return self._result(outcome, error, time.perf_counter() - started)
+
+    def _result(
+        self, outcome: Outcome, error: Paddle2omError | None, seconds: float
+    ) -> StageResult:
+        facts: StageFacts | None = outcome.facts  # type: ignore[assignment]
+        return StageResult(
+            stage=self.name,
+            status=Status.FAILED if error else outcome.status,
+            facts=facts,
+            messages=outcome.messages,
+            error=ErrorInfo.of(error) if error else None,
+            seconds=seconds,
+            peak_memory=peak_memory(),
+        )
+
+
+def describe_os_error(error: OSError) -> InputError:
+    """Say what the operating system refused: a full disk and a missing permission get a hint."""
+    where = f": {error.filename}" if error.filename else ""
+    text = f"{error.strerror or error}{where}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return InputError(text, hint="free some space or choose another output directory with -o")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return InputError(text, hint="check the permissions, or choose another directory with -o")
+    return InputError(text, hint="check that the path exists and can be read and written")
+
+
+def first_line(text: str, limit: int = 300) -> str:
+    """The first non-empty line of a library's error text, shortened to ``limit`` characters."""
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return line if len(line) <= limit else line[: limit - 1] + "…"
