@@ -27,9 +27,9 @@ Array: TypeAlias = npt.NDArray[Any]
 Kind: TypeAlias = Literal["uniform", "text"]
 Shapes: TypeAlias = dict[str, tuple[int, ...]]
 
-#: Pixels (batch x height x width) a case aims to stay below: 512 x 512. A whole conversion takes
+#: Pixels (batch x height x width) a case aims to stay below: 256 x 256. A whole conversion takes
 #: about a second; four detector runs at full size would be most of it.
-PIXEL_BUDGET = 1 << 18
+PIXEL_BUDGET = 1 << 16
 
 #: Elements of the largest input an alternative may have: 32 MiB of float32.
 LARGEST_ALTERNATIVE = 1 << 23
@@ -89,11 +89,12 @@ def plan_cases(
     _check_range(value_range)
     ranges = _ranges(specs, hints)
     if shapes is None:
-        planned = [_resolve(specs, ranges, variant) for variant in (0, 1)]
+        first = _resolve(specs, ranges)
+        planned = [first, _resolve(specs, ranges, unlike=first)]
     elif not shapes:
         raise InputError("an empty list of shapes", hint="give at least one, or leave it out")
     else:
-        planned = [_resolve(specs, {**ranges, **_bind(given, specs)}, 0) for given in shapes]
+        planned = [_resolve(specs, {**ranges, **_bind(given, specs)}) for given in shapes]
     planned = [shape for i, shape in enumerate(planned) if shape not in planned[:i]]
     # Forwards then backwards with alternating kinds: every shape is run with both kinds.
     order = planned + planned[::-1] if len(planned) > 1 else planned * (3 if specs else 1)
@@ -289,26 +290,37 @@ def _bind(given: Shapes, specs: tuple[TensorSpec, ...]) -> dict[str, _Range]:
     return pinned
 
 
-def _resolve(specs: tuple[TensorSpec, ...], ranges: dict[str, _Range], variant: int) -> Shapes:
-    """Choose every dynamic extent for the first (0) or second (1) shape."""
+def _resolve(
+    specs: tuple[TensorSpec, ...], ranges: dict[str, _Range], unlike: Shapes | None = None
+) -> Shapes:
+    """Choose every dynamic extent for the first shape, or for a second one ``unlike`` the first."""
     chosen: dict[str, int] = {}
+    variant = 1 if unlike else 0
     roles = _roles(specs)
     for dim, role in roles.items():
         fallback = {"batch": variant + 1, "channels": 3, "sequence": SEQUENCE_LENGTHS[variant]}
         if role in fallback:
             best = ranges[dim].best if role == "channels" else None
-            chosen[dim] = _clamp(best or fallback[role], ranges[dim])
+            limits = ranges[dim]
+            if role == "batch":
+                # A hint's largest batch says what one deployment wants, not what the graph takes:
+                # detectors give 1 throughout. Where Paddle refuses 2, an alternative has batch 1.
+                limits = limits._replace(high=_UNBOUNDED)
+            chosen[dim] = _clamp(best or fallback[role], limits)
     for spec in sorted(specs, key=lambda spec: -spec.rank):
         if spec.rank < 4:
             continue
-        names = dict(zip(_axis_roles(spec), spec.shape, strict=True))
+        axes = _axis_roles(spec)
+        names = dict(zip(axes, spec.shape, strict=True))
         sides = [
             ranges[dim] if isinstance(dim, str) else _Range(dim, dim, dim)
             for dim in (names["height"], names["width"])
         ]
         known = [chosen.get(d, 1) if isinstance(d, str) else d for d in spec.shape]
         frames = known[0] * (math.prod(known[1:-2]) if spec.rank > 4 else 1)
-        pair = _image_pair(sides[0], sides[1], frames, variant)
+        first = dict(zip(axes, unlike[spec.name], strict=True)) if unlike else None
+        avoid = (first["height"], first["width"]) if first else None
+        pair = _image_pair(sides[0], sides[1], frames, avoid)
         for side, extent in zip((names["height"], names["width"]), pair, strict=True):
             if isinstance(side, str):
                 chosen.setdefault(side, extent)
@@ -318,24 +330,29 @@ def _resolve(specs: tuple[TensorSpec, ...], ranges: dict[str, _Range], variant: 
     }
 
 
-def _image_pair(height: _Range, width: _Range, frames: int, variant: int) -> tuple[int, int]:
-    """Choose (height, width) near the hint, within the pixel budget, landscape then portrait."""
+def _image_pair(
+    height: _Range, width: _Range, frames: int, avoid: tuple[int, int] | None
+) -> tuple[int, int]:
+    """Choose (height, width) near the hint, within the pixel budget.
+
+    Landscape, or portrait when there is a first choice to ``avoid``.
+    """
     free = (height.low < height.high) + (width.low < width.high)
     tall, wide = height.best or DEFAULT_IMAGE[0], width.best or DEFAULT_IMAGE[1]
     if free == 2:
         short, long = sorted((tall, wide))
         short = short if short < long else long * 3 // 4
-        tall, wide = (long, short) if variant else (short, long)
-    elif free == 1 and variant:
-        tall, wide = tall // 2, wide // 2
+        tall, wide = (long, short) if avoid else (short, long)
+    elif free == 1 and avoid:
+        tall, wide = max(tall // 2, height.low), max(wide // 2, width.low)
     excess = frames * tall * wide / PIXEL_BUDGET
     shrink = max(1.0, excess) ** (-1 / max(1, free))
     tall, wide = _fit(tall * shrink, height), _fit(wide * shrink, width)
-    if free == 2 and variant == 0 and tall >= wide:
+    if free == 2 and not avoid and tall >= wide:
         wide = _fit(tall + STRIDE, width)
-    if free == 2 and variant == 1 and wide >= tall:
+    if free == 2 and avoid and wide >= tall:
         tall = _fit(wide + STRIDE, height)
-    if variant and free and (tall, wide) == _image_pair(height, width, frames, 0):
+    if (tall, wide) == avoid:
         tall, wide = _fit(tall + STRIDE, height), _fit(wide + STRIDE, width)
     return tall, wide
 
@@ -345,11 +362,9 @@ def _clamp(value: int, limits: _Range) -> int:
 
 
 def _fit(value: float, limits: _Range) -> int:
-    """Round down to a multiple of ``STRIDE`` in the range; its nearest end when there is none."""
-    if limits.low == limits.high:
-        return limits.low
+    """Round down to a multiple of ``STRIDE`` in the range; clamp ``value`` when there is none."""
     multiple = max(int(value) // STRIDE, math.ceil(limits.low / STRIDE)) * STRIDE
-    return _clamp(multiple, limits)
+    return multiple if multiple <= limits.high else _clamp(int(value), limits)
 
 
 def _case(specs: tuple[TensorSpec, ...], shapes: Shapes, seed: int, kind: Kind) -> InputCase:

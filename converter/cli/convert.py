@@ -57,7 +57,7 @@ def convert_command(
         bool, typer.Option("--force", help="Replace an inference.onnx that is not ours.")
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Treat degraded as failed.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no table.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print only what failed.")] = False,
     json_output: Annotated[
         bool, typer.Option("--json", help="Print the report as JSON on standard output.")
     ] = False,
@@ -68,7 +68,7 @@ def convert_command(
     DIR/<name>/; DIR/report.html and DIR/report.json tell the whole story.
     """
     from converter.api import write_reports
-    from converter.cli.show import print_report
+    from converter.cli.show import finish
     from converter.engine.convert import run_conversion
     from converter.model.task import ConvertOptions
     from converter.report.progress import Progress
@@ -95,9 +95,4 @@ def convert_command(
             observer=progress,
         )
     write_reports(report, out)
-    if json_output:
-        typer.echo(report.model_dump_json(indent=2))
-    if not quiet:
-        print_report(report)
-        typer.echo(f"report: {out / 'report.html'}", err=True)
-    raise typer.Exit(report.exit_code)
+    finish(report, out, json_output=json_output, quiet=quiet)

@@ -18,7 +18,7 @@ def demo_command(
     json_output: Annotated[
         bool, typer.Option("--json", help="Print the report as JSON on standard output.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress, no table.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print only what failed.")] = False,
 ) -> None:
     """Convert real PP-OCR models and let PaddleX read a page with them.
 
@@ -27,7 +27,7 @@ def demo_command(
     PaddleX OCR config and runs it on a page made on the spot.
     """
     from converter.api import write_reports
-    from converter.cli.show import print_report
+    from converter.cli.show import finish
     from converter.demo.ocr_run import run_ocr_demo
     from converter.demo.sample_page import draw_sample_page
     from converter.demo.sources import fetch
@@ -59,12 +59,7 @@ def demo_command(
         )
         report = report.model_copy(update={"pipelines": pipelines})
     write_reports(report, out)
-    if json_output:
-        typer.echo(report.model_dump_json(indent=2))
-    if not quiet:
-        print_report(report)
-        say(f"report: {out / 'report.html'}")
-    raise typer.Exit(report.exit_code)
+    finish(report, out, json_output=json_output, quiet=quiet)
 
 
 #: The pipelines of the demo: file name of the config -> which model serves which module.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from converter.model.result import RunReport
@@ -15,3 +16,33 @@ def print_report(report: RunReport) -> None:
     from converter.report.terminal import render_table
 
     Console(stderr=True).print(render_table(report))
+
+
+def print_failures(report: RunReport) -> None:
+    """Print only what failed: one ``error:`` and one ``hint:`` line each."""
+    import typer
+
+    failed = [
+        (f"{model.name}: {model.failure.stage}: ", model.failure.error)
+        for model in report.models
+        if model.failure
+    ]
+    failed += [(f"{pipeline.name}: ", pipeline.error) for pipeline in report.pipelines]
+    for where, error in failed:
+        if error:
+            typer.echo(f"error: {where}{error.message}", err=True)
+            typer.echo(f"hint: {error.hint}", err=True)
+
+
+def finish(report: RunReport, out: Path, *, json_output: bool, quiet: bool) -> NoReturn:
+    """Show a finished run the way the user asked for, and exit with its code."""
+    import typer
+
+    if json_output:
+        typer.echo(report.model_dump_json(indent=2))
+    if quiet:
+        print_failures(report)
+    else:
+        print_report(report)
+        typer.echo(f"report: {out / 'report.html'}", err=True)
+    raise typer.Exit(report.exit_code)

@@ -20,13 +20,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from converter.errors import WorkerError
-from converter.model.result import (
-    Artefact,
-    ErrorInfo,
-    ModelReport,
-    StageResult,
-    Status,
-)
+from converter.model.result import Artefact, ErrorInfo, ModelReport, StageResult, Status
 from converter.model.task import Task
 from converter.stages.pipeline import not_run
 
@@ -227,9 +221,10 @@ class Pool:
             observer.stage_started(name, event["stage"])
         elif kind == "result":
             result = StageResult.model_validate(event["result"])
+            stopped = any(earlier.status.is_failure for earlier in state.results)
             state.results.append(result)
             state.stage = None
-            if result.status is not Status.SKIPPED or result.facts or result.messages:
+            if not stopped:  # what a failure kept from running is no news
                 observer.stage_finished(name, result)
         elif kind == "done":
             state.done = True

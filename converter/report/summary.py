@@ -197,11 +197,28 @@ def _passing_tolerance(stage: StageResult) -> str:
     )
 
 
-def skip_reasons(report: RunReport) -> dict[tuple[str, str], int]:
-    """Count the models for every (stage, reason) that was skipped."""
+@dataclass(frozen=True)
+class SkipReason:
+    """Why a stage was skipped on purpose, and what would let it run."""
+
+    stage: str
+    reason: str
+    hint: str
+
+
+def skip_reasons(report: RunReport) -> dict[SkipReason, int]:
+    """Count the models for every reason a stage was skipped for.
+
+    Stages that an earlier failure kept from running are left out: the failure is told already.
+    """
     return Counter(
-        (stage.stage, " ".join(m.text for m in stage.messages) or "no reason was recorded")
+        SkipReason(
+            stage.stage,
+            " ".join(m.text for m in stage.messages) or "no reason was recorded",
+            " ".join(m.hint for m in stage.messages if m.hint),
+        )
         for model in report.models
+        if model.failure is None
         for stage in model.stages
         if stage.status is Status.SKIPPED
     )

@@ -125,7 +125,8 @@ def _cell(model: ModelReport, name: str, write: Writer, *, full: bool) -> Text:
         return Text(write.sign(NOT_RUN), STYLES["skip"])
     mark, fact = stage_mark(stage), stage_fact(stage)
     words = fact.full if full else fact.compact
-    if mark.tone in ("bad", "skip") and not (stage.status is Status.FAILED and words):
+    has_fact = bool(words) and stage.status in (Status.FAILED, Status.SKIPPED)
+    if mark.tone in ("bad", "skip") and not has_fact:
         words = mark.label
     return Text(f"{write.sign(mark)} {write.line(words)}".rstrip(), STYLES[mark.tone])
 
@@ -162,10 +163,14 @@ def _notes(report: RunReport, write: Writer) -> list[tuple[str, Text]]:
 def _skips(report: RunReport, write: Writer) -> list[tuple[str, Text]]:
     """Skipped stages, a reason once with the number of models: a zoo skips in unison."""
     sign = write.sign(MARKS[Status.SKIPPED])
-    return [
-        (sign, Text(write.line(f"{stage} skipped in {fmt.count(n, 'model')}: {reason}")))
-        for (stage, reason), n in skip_reasons(report).items()
-    ]
+    lines = []
+    for skip, count in skip_reasons(report).items():
+        told = f"{skip.stage} skipped in {fmt.count(count, 'model')}: {skip.reason}"
+        lines.append((sign, Text(write.line(told))))
+        if skip.hint:
+            hint = Text("hint: ", "bold").append(write.line(skip.hint), "not bold")
+            lines.append(("", hint))
+    return lines
 
 
 def _repairs(report: RunReport, write: Writer) -> list[tuple[str, Text]]:

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
-from converter.errors import InputError, InternalError, Paddle2omError
+from converter.errors import InputError, InternalError, Paddle2omError, StageError
 from converter.model.memory import peak_memory, reset_peak_memory
 from converter.model.result import ErrorInfo, Message, Record, StageFacts, StageResult, Status
 from converter.stages.job import Job
@@ -49,7 +49,7 @@ class Stage(ABC):
         """Raise a ``Paddle2omError`` when the result is not what it should be."""
 
     def __call__(self, job: Job) -> StageResult:
-        """Run the stage and its contract; never raises except for the interpreter's own exits."""
+        """Run the stage and its contract; whatever happens becomes a result."""
         reset_peak_memory()
         started = time.perf_counter()
         outcome = Outcome()
@@ -62,6 +62,12 @@ class Stage(ABC):
             error = raised
         except OSError as raised:
             error = describe_os_error(raised)
+        except SystemExit as raised:
+            # paddle2onnx's Python code does this where others raise.
+            error = StageError(
+                f"{self.name}: a library asked to exit (code {raised.code})",
+                hint="the model's log has its last words",
+            )
         except MemoryError:
             error = InputError(
                 f"{self.name}: out of memory", hint="convert this model on a machine with more"

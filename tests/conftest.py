@@ -1,0 +1,45 @@
+"""What tests of several rooms share: the shipped models and the real ones."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+
+#: The official models of the demo, converted and compared in slow tests.
+REAL_MODELS = (
+    "PP-OCRv5_mobile_det",
+    "PP-OCRv5_mobile_rec",
+    "PP-OCRv4_mobile_det",
+    "PP-OCRv4_mobile_rec",
+    "ch_ppocr_mobile_v2.0_cls",
+)
+
+
+@pytest.fixture(scope="session")
+def cls_model() -> Path:
+    """A real legacy model, 2 MB: the angle classifier of PaddleOCR."""
+    return FIXTURES / "ch_ppocr_mobile_v2.0_cls"
+
+
+@pytest.fixture(scope="session")
+def tiny_pir() -> Path:
+    """A made-up PIR model of a few kilobytes."""
+    return FIXTURES / "tiny_pir"
+
+
+@pytest.fixture(scope="session")
+def real_models() -> dict[str, Path]:
+    """The five official models; the test fails, with pip's reason, when they cannot be had."""
+    from converter.demo.sources import fetch
+
+    return fetch(REAL_MODELS)
+
+
+@pytest.fixture
+def tiny_copy(tiny_pir: Path, tmp_path: Path) -> Path:
+    """A copy of ``tiny_pir`` that a test may damage."""
+    return Path(shutil.copytree(tiny_pir, tmp_path / "tiny"))

@@ -1,0 +1,216 @@
+"""Workers that die: each way of dying is one row of the report, and the other models finish."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from converter.engine.convert import Silent, run_conversion
+from converter.model.result import ModelReport, RunReport, Status
+from converter.model.task import ConvertOptions
+
+FAULTS = Path(__file__).parent.parent / "simulators" / "faults"
+
+#: An operator of the tiny model that the classifier does not have.
+TINY_ONLY = "pd_op.leaky_relu"
+
+
+@pytest.fixture
+def plant(monkeypatch: pytest.MonkeyPatch):
+    """Returns a function that plants a fault in the export of the tiny model."""
+
+    def plant(kind: str) -> None:
+        monkeypatch.setenv("PYTHONPATH", str(FAULTS))
+        monkeypatch.setenv("FAULT", kind)
+        monkeypatch.setenv("FAULT_OPERATOR", TINY_ONLY)
+
+    return plant
+
+
+def convert_both(
+    tiny: Path, cls: Path, out: Path, observer: Silent | None = None, timeout: float = 120.0
+) -> tuple[ModelReport, ModelReport, RunReport]:
+    options = ConvertOptions(timeout=timeout)
+    report = run_conversion([tiny, cls], out, options, jobs=2, observer=observer)
+    return *report.models, report
+
+
+def processes_mentioning(text: str) -> list[str]:
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (directory / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if text in command and int(directory.name) != os.getpid():
+            found.append(command)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("abort", "SIGABRT"),
+        ("segfault", "SIGSEGV"),
+        ("exit", "exited with code 7"),
+    ],
+)
+def test_a_dead_worker_is_one_row(plant, kind, words, tiny_pir, cls_model, tmp_path):
+    plant(kind)
+
+    died, other, report = convert_both(tiny_pir, cls_model, tmp_path / "out")
+
+    assert died.failure is not None
+    assert died.failure.stage == "export"
+    assert died.failure.status is Status.CRASHED
+    assert words in died.failure.error.message
+    assert died.failure.error.hint
+    assert [stage.status for stage in died.stages[2:]] == [Status.SKIPPED] * 3
+    assert other.status is Status.OK
+    assert report.exit_code == 4
+    assert not (tmp_path / "out" / tiny_pir.name / "inference.onnx").exists()
+
+
+def test_kill_9_during_export(plant, tiny_pir, cls_model, tmp_path):
+    plant("hang")
+
+    class Killer(Silent):
+        """Kills the worker as soon as the export has begun."""
+
+        def stage_started(self, name: str, stage: str) -> None:
+            if (name, stage) == (tiny_pir.name, "export"):
+                os.kill(worker_of(name, tmp_path / "out"), signal.SIGKILL)
+
+    died, other, report = convert_both(tiny_pir, cls_model, tmp_path / "out", Killer())
+
+    assert (died.failure.stage, died.failure.status) == ("export", Status.CRASHED)
+    assert "SIGKILL" in died.failure.error.message
+    assert other.status is Status.OK
+    assert report.exit_code == 4
+
+
+def worker_of(name: str, out: Path) -> int:
+    """The process that has the log of ``name`` as its standard error."""
+    log = str((out / "logs" / f"{name}.log").resolve())
+    for directory in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.readlink(directory / "fd" / "2") == log:
+                return int(directory.name)
+        except OSError:
+            continue
+    raise AssertionError(f"no worker writes to {log}")
+
+
+def test_a_hung_worker_is_stopped(plant, tiny_pir, cls_model, tmp_path):
+    plant("hang")
+
+    died, other, report = convert_both(tiny_pir, cls_model, tmp_path / "out", timeout=12.0)
+
+    assert died.failure.status is Status.TIMEOUT
+    assert died.failure.stage == "export"
+    assert "12 s" in died.failure.error.message
+    assert other.status is Status.OK
+    assert report.exit_code == 4
+
+
+def test_a_full_disk_is_the_users_to_mend(plant, tiny_pir, cls_model, tmp_path):
+    plant("disk-full")
+
+    failed, other, report = convert_both(tiny_pir, cls_model, tmp_path / "out")
+
+    assert failed.failure.status is Status.FAILED
+    assert "No space left" in failed.failure.error.message
+    assert "free some space" in failed.failure.error.hint
+    assert other.status is Status.OK
+    assert report.exit_code == 2
+
+
+def test_a_bug_of_ours_has_its_own_code_and_a_traceback_in_the_log(
+    plant, tiny_pir, cls_model, tmp_path
+):
+    plant("bug")
+
+    failed, other, report = convert_both(tiny_pir, cls_model, tmp_path / "out")
+
+    assert "ZeroDivisionError" in failed.failure.error.message
+    assert "Traceback" in (tmp_path / "out" / failed.log).read_text()
+    assert other.status is Status.OK
+    assert report.exit_code == 70
+
+
+def test_a_library_that_exits_is_a_failed_stage(plant, tiny_pir, cls_model, tmp_path):
+    plant("system-exit")
+
+    failed, other, report = convert_both(tiny_pir, cls_model, tmp_path / "out")
+
+    assert (failed.failure.stage, failed.failure.status) == ("export", Status.FAILED)
+    assert "exit" in failed.failure.error.message
+    assert other.status is Status.OK
+    assert report.exit_code == 1
+
+
+def test_a_lost_host_loses_only_what_it_was_running(plant, tiny_pir, cls_model, tmp_path):
+    plant("hang")
+
+    class HostKiller(Silent):
+        """Kills the fork server itself while the first model hangs in it."""
+
+        def stage_started(self, name: str, stage: str) -> None:
+            if (name, stage) == (tiny_pir.name, "export"):
+                worker = worker_of(name, tmp_path / "out")
+                parent = Path(f"/proc/{worker}/status").read_text().split("PPid:")[1].split()[0]
+                os.kill(int(parent), signal.SIGKILL)
+
+    report = run_conversion(
+        [tiny_pir, cls_model], tmp_path / "out", ConvertOptions(), jobs=1, observer=HostKiller()
+    )
+
+    died, other = report.models
+    assert died.failure.status is Status.CRASHED
+    assert "fork server" in died.failure.error.message
+    assert other.status is Status.OK
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_ending_the_parent_ends_everything(plant, signal_number, tiny_pir, tmp_path):
+    """No worker outlives a parent that is killed or interrupted."""
+    plant("hang")
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "converter.cli.main", "convert", str(tiny_pir), "-o", str(out)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as parent:
+        for line in parent.stderr:
+            if "inspect ok" in line:
+                break
+        parent.send_signal(signal_number)
+        rest = parent.stderr.read()
+        parent.wait(timeout=30)
+
+    deadline = time.monotonic() + 20
+    while processes_mentioning(str(out)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert processes_mentioning(str(out)) == []
+    if signal_number == signal.SIGKILL:
+        assert parent.returncode == -signal.SIGKILL
+        return
+    assert parent.returncode == 130
+    assert "Interrupted" in rest
+    assert (out / "report.json").is_file()
+    assert not list(out.glob(".paddle2om-work-*"))
+
+
+def test_work_left_by_a_killed_run_is_removed(tiny_pir, tmp_path):
+    out = tmp_path / "out"
+    stale = out / ".paddle2om-work-999999999"
+    stale.mkdir(parents=True)
+    (stale / "exported.onnx").write_bytes(b"half")
+
+    report = run_conversion([tiny_pir], out, ConvertOptions(), jobs=1)
+
+    assert report.exit_code == 0
+    assert not stale.exists()
