@@ -1,0 +1,63 @@
+"""Output names and dims of the ONNX graph become Paddle's, everywhere they are used."""
+
+from __future__ import annotations
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from converter.bridge.signature import name_signature
+from converter.errors import StageError
+from converter.model.tensor import TensorSpec
+
+X = TensorSpec(name="x", dtype="float32", shape=("batch", 3))
+
+
+def spec(name: str) -> TensorSpec:
+    return TensorSpec(name=name, dtype="float32", shape=(f"{name}_axis0", 3))
+
+
+def graph_of(*nodes: onnx.NodeProto, outputs: list[str]) -> onnx.ModelProto:
+    def value(name: str) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["DynamicDimension.7", 3])
+
+    graph = helper.make_graph(
+        list(nodes), "g", [value("x")], [value(output) for output in outputs]
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)])
+
+
+def test_outputs_and_dims_get_paddles_names():
+    model = graph_of(
+        helper.make_node("Relu", ["x"], ["fetch_name_0"]),
+        helper.make_node("Neg", ["fetch_name_0"], ["fetch_name_1"]),
+        outputs=["fetch_name_0", "fetch_name_1"],
+    )
+
+    name_signature(model, (X,), (spec("relu_0.tmp_0"), spec("neg_0.tmp_0")))
+
+    onnx.checker.check_model(model, full_check=True)
+    assert [value.name for value in model.graph.output] == ["relu_0.tmp_0", "neg_0.tmp_0"]
+    assert model.graph.node[1].input[0] == "relu_0.tmp_0"
+    assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
+    assert model.graph.output[0].type.tensor_type.shape.dim[0].dim_param == "relu_0.tmp_0_axis0"
+
+
+def test_a_name_that_is_taken_inside_the_graph_is_not_given_twice():
+    model = graph_of(
+        helper.make_node("Relu", ["x"], ["inner"]),
+        helper.make_node("Neg", ["inner"], ["fetch_name_0"]),
+        outputs=["fetch_name_0"],
+    )
+
+    name_signature(model, (X,), (spec("inner"),))
+
+    onnx.checker.check_model(model, full_check=True)
+    assert model.graph.output[0].name == "fetch_name_0"
+
+
+def test_a_lost_output_is_an_error():
+    model = graph_of(helper.make_node("Relu", ["x"], ["y"]), outputs=["y"])
+
+    with pytest.raises(StageError, match="1 outputs, the Paddle program 2"):
+        name_signature(model, (X,), (spec("a"), spec("b")))

@@ -1,0 +1,216 @@
+"""``paddle2om convert`` as a user meets it: exit code, stdout, stderr, and what is on disk."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CODES = {0, 1, 2, 3, 4}
+
+
+def paddle2om(*arguments: object, **kwargs) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "converter.cli.main", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, **kwargs)
+
+
+def assert_one_clear_error(ended: subprocess.CompletedProcess[str], words: str) -> None:
+    assert "Traceback" not in ended.stderr
+    errors = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
+    hints = [line for line in ended.stderr.splitlines() if line.startswith("hint: ")]
+    assert len(errors) == 1, ended.stderr
+    assert len(hints) == 1
+    assert words in errors[0]
+    assert ended.stdout == ""
+
+
+def test_a_model_converts(cls_model, tmp_path):
+    out = tmp_path / "out"
+
+    ended = paddle2om("convert", cls_model, "-o", out, "--soc", "Ascend310P3", "--shape", "x=1,3,48,192")
+
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == ""
+    assert "atc not found" in ended.stderr or "om " in ended.stderr
+    directory = out / cls_model.name
+    assert (directory / "inference.onnx").is_file()
+    assert "x:1,3,48,192" in (directory / "atc.sh").read_text()
+    report = json.loads((out / "report.json").read_text())
+    assert report["models"][0]["stages"][1]["facts"]["opset"] == 11
+    assert (out / "report.html").read_text().lower().startswith("<!doctype html>")
+    assert not list(out.glob(".paddle2om-work-*"))
+
+
+def test_json_goes_to_stdout_and_nothing_else_does(tiny_pir, tmp_path):
+    ended = paddle2om("convert", tiny_pir, "-o", tmp_path / "out", "--json", "--opset", 13)
+
+    report = json.loads(ended.stdout)
+    assert report["models"][0]["name"] == "tiny_pir"
+    assert report == json.loads((tmp_path / "out" / "report.json").read_text())
+
+
+def test_strict_turns_degraded_into_a_failure(tiny_pir, tmp_path):
+    """The tiny model needs opset 13."""
+    assert paddle2om("convert", tiny_pir, "-o", tmp_path / "a").returncode == 0
+    assert paddle2om("convert", tiny_pir, "-o", tmp_path / "a", "--strict").returncode == 1
+
+
+def truncate(directory: Path) -> None:
+    params = directory / "inference.pdiparams"
+    params.write_bytes(params.read_bytes()[:-100])
+
+
+def lose_the_weights(directory: Path) -> None:
+    (directory / "inference.pdiparams").unlink()
+
+
+def flip_a_byte(directory: Path) -> None:
+    program = directory / "inference.json"
+    data = bytearray(program.read_bytes())
+    data[data.index(b'"')] ^= 0x04
+    program.write_bytes(data)
+
+
+def leave_a_pointer(directory: Path) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
+    (directory / "inference.pdiparams").write_text(pointer)
+
+
+def empty(directory: Path) -> None:
+    shutil.rmtree(directory)
+    directory.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (truncate, "cut short"),
+        (lose_the_weights, "missing weights"),
+        (flip_a_byte, "inference.json"),
+        (leave_a_pointer, "LFS"),
+        (empty, "is empty"),
+        (shutil.rmtree, "does not exist"),
+    ],
+)
+def test_a_damaged_model(damage, words, tiny_copy, tmp_path):
+    damage(tiny_copy)
+
+    ended = paddle2om("convert", tiny_copy, "-o", tmp_path / "out", "-q")
+
+    assert ended.returncode == 2
+    assert_one_clear_error(ended, words)
+    assert not (tmp_path / "out" / "tiny").exists()
+
+
+def test_one_bad_model_among_good_ones(tiny_copy, cls_model, tmp_path):
+    truncate(tiny_copy)
+
+    ended = paddle2om("convert", tiny_copy, cls_model, "-o", tmp_path / "out")
+
+    assert ended.returncode == 2
+    assert (tmp_path / "out" / cls_model.name / "inference.onnx").is_file()
+    assert "1 of 2 models failed" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--opset", "99"], "opset 99 is not supported"),
+        (["--opset", "6"], "opset 6 is not supported"),
+        (["--soc", "310P3"], "unknown soc_version '310P3'"),
+        (["--shape", "x"], "is not NAME=N,C,H,W"),
+        (["--shape", "x=1,a"], "is not NAME=N,C,H,W"),
+        (["--atol", "nan"], "--atol"),
+        (["--rtol", "-1"], "--rtol"),
+        (["--timeout", "0"], "--timeout"),
+        (["-o", "/dev/null/out"], "cannot write to the output directory"),
+        (["-o", "/proc/out"], "cannot write to the output directory"),
+    ],
+)
+def test_wrong_flags(arguments, words, tiny_pir, tmp_path):
+    ended = paddle2om("convert", tiny_pir, *arguments, cwd=tmp_path)
+
+    assert ended.returncode == 2
+    assert_one_clear_error(ended, words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_output_into_the_model_directory_is_refused(tiny_copy):
+    before = sorted(tiny_copy.iterdir())
+
+    ended = paddle2om("convert", tiny_copy, "-o", tiny_copy.parent)
+
+    assert ended.returncode == 2
+    assert_one_clear_error(ended, "lies in the model directory")
+    assert sorted(tiny_copy.iterdir()) == before
+
+
+def test_the_same_model_twice_is_refused(tiny_pir, tmp_path):
+    ended = paddle2om("convert", tiny_pir, tiny_pir, "-o", tmp_path / "out")
+
+    assert ended.returncode == 2
+    assert_one_clear_error(ended, "more than once")
+
+
+def test_names_with_spaces_and_chinese(cls_model, tmp_path):
+    model = shutil.copytree(cls_model, tmp_path / "模型 一 'quoted'")
+    out = tmp_path / "输出 dir"
+
+    ended = paddle2om(
+        "convert", model, "-o", out, "--soc", "Ascend310P3", "--shape", "x=1,3,48,192", cwd=tmp_path
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert (out / model.name / "inference.onnx").is_file()
+    assert (out / model.name / "atc.sh").is_file()
+
+
+def test_models_of_one_name_are_told_apart(tiny_pir, tmp_path):
+    models = [shutil.copytree(tiny_pir, tmp_path / parent / "m") for parent in ("a", "b")]
+
+    ended = paddle2om("convert", *models, "-o", tmp_path / "out", "--opset", "13")
+
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "out" / "a_m" / "inference.onnx").is_file()
+    assert (tmp_path / "out" / "b_m" / "inference.onnx").is_file()
+
+
+def test_flipped_bytes_never_crash_the_command(tiny_pir, tmp_path):
+    """Twelve models, each with one byte of its program changed: a documented end for each."""
+    chance = random.Random(20)
+    models = []
+    for index in range(12):
+        model = Path(shutil.copytree(tiny_pir, tmp_path / f"m{index}"))
+        program = model / "inference.json"
+        data = bytearray(program.read_bytes())
+        data[chance.randrange(len(data))] ^= 1 << chance.randrange(7)
+        program.write_bytes(data)
+        models.append(model)
+
+    ended = paddle2om("convert", *models, "-o", tmp_path / "out", "--opset", "13", "--json")
+
+    assert "Traceback" not in ended.stderr
+    report = json.loads(ended.stdout)
+    assert len(report["models"]) == 12
+    for model in report["models"]:
+        for stage in model["stages"]:
+            if stage["error"]:
+                assert stage["error"]["exit_code"] in CODES
+                assert stage["error"]["hint"]
+
+
+def test_a_program_file_of_any_stem(tiny_pir, tmp_path):
+    model = tmp_path / "model"
+    model.mkdir()
+    for suffix in (".json", ".pdiparams"):
+        shutil.copy(tiny_pir / f"inference{suffix}", model / f"detector{suffix}")
+
+    ended = paddle2om("convert", model / "detector.json", "-o", tmp_path / "out", "--opset", "13")
+
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "out" / "detector" / "inference.onnx").is_file()

@@ -1,0 +1,117 @@
+"""The public Python API."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+import onnx
+import pytest
+
+from converter import Paddle2omError, convert, export_onnx
+from converter.errors import InputError, StageError
+from converter.model.result import Status
+
+
+def test_export_onnx_from_a_directory_and_from_a_file(tiny_pir, tmp_path):
+    from_directory = export_onnx(tiny_pir, tmp_path / "a.onnx", opset=13)
+    from_file = export_onnx(tiny_pir / "inference.json", str(tmp_path / "b.onnx"), opset=13)
+
+    assert from_directory.status is Status.OK
+    assert from_directory.opset == 13
+    assert [repair.name for repair in from_directory.repairs] == ["double-attributes"]
+    assert from_directory.path == tmp_path / "a.onnx"
+    assert from_directory.path.read_bytes() == from_file.path.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.onnx", "b.onnx"]
+
+
+def test_export_onnx_of_a_legacy_file(cls_model, tmp_path):
+    result = export_onnx(cls_model / "inference.pdmodel", tmp_path / "cls.onnx")
+
+    assert result.opset == 11
+    onnx.checker.check_model(str(result.path), full_check=True)
+
+
+def test_export_onnx_replaces_the_file_it_is_told_to_write(tiny_pir, tmp_path):
+    (tmp_path / "out.onnx").write_bytes(b"old")
+
+    export_onnx(tiny_pir, tmp_path / "out.onnx", opset=13)
+
+    assert onnx.load(tmp_path / "out.onnx").graph.node
+
+
+def test_export_onnx_of_a_model_without_parameters(tmp_path):
+    """A single operator, saved under an odd stem."""
+    script = tmp_path / "save.py"  # a file: Paddle reads the source of what it traces
+    script.write_text(
+        "import paddle\n"
+        "class Relu(paddle.nn.Layer):\n"
+        "    def forward(self, x):\n        return paddle.nn.functional.relu(x)\n"
+        "spec = paddle.static.InputSpec([None, 4], 'float32', name='x')\n"
+        f"paddle.jit.save(Relu(), {str(tmp_path / 'one op')!r}, [spec])\n"
+    )
+    subprocess.run([sys.executable, script], check=True, capture_output=True)
+
+    result = export_onnx(tmp_path / "one op.json", tmp_path / "out" / "relu.onnx", opset=11)
+
+    assert (result.opset, result.status) == (11, Status.OK)
+    assert "Relu" in [node.op_type for node in onnx.load(result.path).graph.node]
+
+
+def test_export_onnx_raises(tiny_copy, tmp_path):
+    with pytest.raises(InputError, match="opset 99"):
+        export_onnx(tiny_copy, tmp_path / "x.onnx", opset=99)
+    (tiny_copy / "inference.pdiparams").unlink()
+    (tmp_path / "x.onnx").write_bytes(b"kept")
+    with pytest.raises(InputError, match="missing weights") as refused:
+        export_onnx(tiny_copy, tmp_path / "x.onnx")
+    assert isinstance(refused.value, Paddle2omError)
+    assert refused.value.hint
+    assert (tmp_path / "x.onnx").read_bytes() == b"kept"
+
+
+def test_convert_one_and_many(tiny_pir, cls_model, tmp_path):
+    one = convert(str(tiny_pir), tmp_path / "one", opset=13)
+    assert [model.name for model in one.models] == ["tiny_pir"]
+    assert one.exit_code == 0
+
+    two = convert([tiny_pir, cls_model], tmp_path / "two", opset=13, jobs=1, strict=True)
+    assert [model.status for model in two.models] == [Status.OK, Status.OK]
+    assert (tmp_path / "two" / "report.html").is_file()
+
+
+def test_convert_needs_a_model(tmp_path):
+    with pytest.raises(InputError, match="no model"):
+        convert([], tmp_path / "out")
+
+
+def test_a_script_without_a_main_guard_works(tiny_pir, tmp_path):
+    """multiprocessing's spawn and forkserver would run such a script again in the child."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from converter import export_onnx\n"
+        f"print(export_onnx({str(tiny_pir)!r}, {str(tmp_path / 'o.onnx')!r}, opset=13).opset)\n"
+    )
+    ended = subprocess.run([sys.executable, script], capture_output=True, text=True)
+
+    assert (ended.stdout, ended.returncode) == ("13\n", 0), ended.stderr
+
+
+def test_outputs_are_the_same_bytes_every_time(cls_model, tmp_path):
+    first = convert(cls_model, tmp_path / "a")
+    second = convert(cls_model, tmp_path / "b")
+
+    names = [f"{cls_model.name}/inference.onnx"]
+    for report in (first, second):
+        assert report.exit_code == 0
+    for name in names:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    shutil.rmtree(tmp_path / "a")
+
+
+def test_stage_errors_keep_their_class(monkeypatch, tiny_pir, tmp_path):
+    from converter.errors import error_for
+
+    assert isinstance(error_for(1, "m", hint="h"), StageError)
+    assert error_for(99, "m", hint="h").exit_code == 70
