@@ -34,10 +34,11 @@ def _shape_of(
     if shape is None and spec.name in hints:
         shape = hints[spec.name].opt
     if shape is None:
-        example = ",".join("1" if isinstance(dim, str) else str(dim) for dim in spec.shape)
+        dims = ("1" if dim == "batch" else str(dim).upper() for dim in spec.shape)
+        example = ",".join(dims)
         raise InputError(
             f"no static shape for input {spec}",
-            hint=f"give one with --shape {spec.name}={example}",
+            hint=f"give one with --shape {spec.name}={example}, the names replaced by numbers",
         )
     fits = len(shape) == spec.rank and all(
         isinstance(dim, str) or dim == extent for dim, extent in zip(spec.shape, shape, strict=True)

@@ -22,16 +22,26 @@ def print_failures(report: RunReport) -> None:
     """Print only what failed: one ``error:`` and one ``hint:`` line each."""
     import typer
 
+    from converter.model.result import Status
+
     failed = [
         (f"{model.name}: {model.failure.stage}: ", model.failure.error)
         for model in report.models
         if model.failure
     ]
     failed += [(f"{pipeline.name}: ", pipeline.error) for pipeline in report.pipelines]
-    for where, error in failed:
-        if error:
-            typer.echo(f"error: {where}{error.message}", err=True)
-            typer.echo(f"hint: {error.hint}", err=True)
+    lines = [(where + error.message, error.hint) for where, error in failed if error]
+    if report.strict:
+        lines += [
+            (f"{model.name}: {stage.stage} degraded: {message.text}", message.hint)
+            for model in report.models
+            for stage in model.stages
+            if stage.status is Status.DEGRADED
+            for message in stage.messages
+        ]
+    for message, hint in lines:
+        typer.echo(f"error: {message}", err=True)
+        typer.echo(f"hint: {hint}", err=True)
 
 
 def finish(report: RunReport, out: Path, *, json_output: bool, quiet: bool) -> NoReturn:

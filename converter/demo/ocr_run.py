@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,7 +54,7 @@ def run_ocr_demo(
         config=config.name,
         backend="onnx",
         modules=modules,
-        image=str(image),
+        image=os.path.relpath(image, out_dir),
         texts=page.texts if page else (),
         scores=page.scores if page else (),
         reference_texts=paddle_page.texts if paddle_page else None,

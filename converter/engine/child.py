@@ -42,7 +42,7 @@ def run_task(task_id: str, data: dict[str, Any], pipe: TextIO) -> None:
         job.results[stage.name] = result
         emit_result(result)
     try:
-        published = publish(job, passed=failed is None)
+        published = publish(job)
     except OSError as error:
         told = ErrorInfo.of(describe_os_error(error))
         emit("done", artefacts=[], error=told.model_dump())

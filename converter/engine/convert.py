@@ -22,7 +22,6 @@ from converter.engine.pool import Observer, Pool
 from converter.errors import InputError, WorkerError, error_for
 from converter.model.result import (
     ExportFacts,
-    Message,
     ModelReport,
     Record,
     RepairApplied,
@@ -72,16 +71,12 @@ def run_conversion(
     jobs = min(jobs or available_cpus(), max(1, len(sources)))
     tasks, work = plan(sources, out_dir, options, jobs=jobs, force=force)
     logs = out_dir / LOG_DIRECTORY
-    interrupted = False
     try:
         with Pool(jobs, work / "host.log") as pool:
-            try:
-                models = pool.run(
-                    tasks, lambda task: _fresh(logs / f"{task.name}.log"), observer or Silent()
-                )
-            except KeyboardInterrupt:
-                interrupted = True
-                models = [pool.finished.get(task.name) or _interrupted(task) for task in tasks]
+            models = pool.run(
+                tasks, lambda task: _fresh(logs / f"{task.name}.log"), observer or Silent()
+            )
+            interrupted = pool.interrupted
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return RunReport(
@@ -102,18 +97,6 @@ def _fresh(log: Path) -> Path:
     """A log begins anew with each run."""
     log.unlink(missing_ok=True)
     return log
-
-
-def _interrupted(task: Task) -> ModelReport:
-    note = Message(level="info", text="not run: interrupted")
-    return ModelReport(
-        name=task.name,
-        source=task.source,
-        stages=tuple(
-            StageResult(stage=stage, status=Status.SKIPPED, messages=(note,))
-            for stage in task.stages
-        ),
-    )
 
 
 class ExportResult(Record):

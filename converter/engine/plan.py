@@ -22,6 +22,9 @@ _PLAIN_STEMS = ("inference", "model", "__model__")
 _WORK_PREFIX = ".paddle2om-work-"
 LOG_DIRECTORY = "logs"
 
+#: What the output directory holds besides the models.
+_RESERVED = (LOG_DIRECTORY, "report.json", "report.html")
+
 
 def model_name(source: Path) -> str:
     """What a model is called: its directory, or its program file where that has a telling name."""
@@ -40,9 +43,9 @@ def unique_names(sources: Sequence[Path]) -> list[str]:
     if twice:
         raise InputError(f"{twice[0]} is given more than once", hint="name each model once")
     names = [model_name(source) for source in sources]
-    counts = Counter(names)
+    counts = Counter([*names, *_RESERVED])
     for index, source in enumerate(sources):
-        if counts[names[index]] > 1:
+        if counts[names[index]] > 1:  # another model's name, or one of ours
             parent = source.resolve().parent
             parent = parent.parent if source.is_file() else parent
             names[index] = f"{parent.name}_{names[index]}"
@@ -65,6 +68,11 @@ def check_options(options: ConvertOptions) -> None:
         from converter.atc.soc import check_soc_version
 
         check_soc_version(options.soc)
+    elif options.shapes:
+        raise InputError(
+            "--shape without --soc: it is the static shape of an OM file",
+            hint="add --soc Ascend310P3 (see npu-smi info), or leave --shape out",
+        )
     for name, value in (("--atol", options.atol), ("--rtol", options.rtol)):
         if value is not None and not value >= 0:
             raise InputError(f"{name} {value} is not a tolerance", hint="give a number >= 0")

@@ -20,7 +20,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from converter.errors import WorkerError
-from converter.model.result import Artefact, ErrorInfo, ModelReport, StageResult, Status
+from converter.model.result import (
+    Artefact,
+    ErrorInfo,
+    Message,
+    ModelReport,
+    StageResult,
+    Status,
+)
 from converter.model.task import Task
 from converter.stages.pipeline import not_run
 
@@ -73,6 +80,10 @@ class Pool:
         self._log = log
         self._host: subprocess.Popen[bytes] | None = None
         self._buffer = b""
+        self._ready = False
+        self.finished: dict[str, ModelReport] = {}
+        #: Whether the last ``run`` ended with Ctrl-C.
+        self.interrupted = False
 
     def __enter__(self) -> Pool:
         self.start()
@@ -90,7 +101,8 @@ class Pool:
         environment |= dict.fromkeys(_THREAD_VARIABLES, "1")
         self._buffer = b""
         self._host = subprocess.Popen(
-            [sys.executable, "-m", "converter.engine.host", str(self._log)],
+            # -P: a directory called onnx or paddle where the user stands must not be imported.
+            [sys.executable, "-P", "-m", "converter.engine.host", str(self._log)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -120,9 +132,10 @@ class Pool:
         """Run every task and return their reports in the order of ``tasks``.
 
         Raises ``WorkerError`` when the fork server itself does not start. On ``KeyboardInterrupt``
-        the workers are killed and the exception goes on; see ``finished`` for what was done.
+        the workers are killed and ``interrupted`` is set; the reports say how far each model got.
         """
-        self.finished: dict[str, ModelReport] = {}
+        self.finished = {}
+        self.interrupted = False
         waiting = list(tasks)
         running: dict[str, _Running] = {}
         try:
@@ -140,6 +153,12 @@ class Pool:
                     )
                 for event in self._events(running):
                     self._handle(event, running, observer)
+        except KeyboardInterrupt:
+            self.close()
+            self.interrupted = True
+            for task in tasks:
+                results = running[task.name].results if task.name in running else []
+                self.finished.setdefault(task.name, _interrupted(task, results))
         except BaseException:
             self.close()
             raise
@@ -161,14 +180,12 @@ class Pool:
                 if event["event"] == "host-lost":
                     raise WorkerError(
                         "the worker process cannot start: " + _last_line(self._log),
-                        hint="run `paddle2om doctor`, or reinstall with `pip install paddle2om`",
+                        hint="install paddle2om again in a fresh environment",
                     )
         raise WorkerError(
             f"the worker process was not ready after {_START_TIMEOUT:.0f} s",
             hint="look at the machine's load and memory, then try again",
         )
-
-    _ready = False
 
     def _send(self, command: dict[str, Any]) -> None:
         assert self._host is not None and self._host.stdin is not None
@@ -283,7 +300,7 @@ def _after_death(state: _Running, wait_status: int | None, peak_memory: int) -> 
     stage = state.stage or (state.task.stages[0] if not state.results else "publish")
     if state.timed_out:
         status = Status.TIMEOUT
-        told = f"stopped after {state.task.options.timeout:.0f} s"
+        told = f"stopped after {state.task.options.timeout:g} s"
         hint = "raise --timeout if this model needs longer"
     else:
         status = Status.CRASHED
@@ -299,6 +316,18 @@ def _after_death(state: _Running, wait_status: int | None, peak_memory: int) -> 
     seen = {result.stage for result in state.results} | {stage}
     rest = [not_run(name, died) for name in state.task.stages if name not in seen]
     return [*state.results, died, *rest]
+
+
+def _interrupted(task: Task, results: list[StageResult]) -> ModelReport:
+    """The report of a task that Ctrl-C stopped: what it had finished, the rest skipped."""
+    note = Message(level="info", text="not run: interrupted")
+    seen = {result.stage for result in results}
+    rest = [
+        StageResult(stage=stage, status=Status.SKIPPED, messages=(note,))
+        for stage in task.stages
+        if stage not in seen
+    ]
+    return ModelReport(name=task.name, source=task.source, stages=(*results, *rest))
 
 
 def describe_death(wait_status: int | None) -> str:

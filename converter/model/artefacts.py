@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from converter.errors import InputError
@@ -54,7 +55,15 @@ def write_manifest(directory: Path, files: dict[str, str]) -> None:
     write_atomically(directory / MANIFEST, (json.dumps(content, indent=2) + "\n").encode())
 
 
-def check_replaceable(directory: Path, names: list[str]) -> None:
+def remove_ours(directory: Path, *, keep: Collection[str] = ()) -> None:
+    """Remove the files an earlier run put into ``directory``, except ``keep`` and edited ones."""
+    for name, digest in read_manifest(directory).items():
+        path = directory / name
+        if name not in keep and path.is_file() and sha256_of(path) == digest:
+            path.unlink()
+
+
+def check_replaceable(directory: Path, names: Iterable[str]) -> None:
     """Refuse to go on when a file we would write exists and is not one that we made.
 
     Raises ``InputError`` naming the file.

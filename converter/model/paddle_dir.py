@@ -24,7 +24,7 @@ _LOOKED_FOR = "inference.json, inference.pdmodel, another PIR *.json, *.pdmodel,
 
 #: What to do with a file that is a model, but not one that Paddle's inference can run.
 _OTHER_MODELS = {
-    ".onnx": "it is converted already: use `paddle2om validate`, `compile` or `inspect` on it",
+    ".onnx": "it is converted already: name the Paddle model it was made from",
     ".om": "it is compiled already: use `paddle2om inspect` on it",
     ".pdparams": "these are training weights: export the model with paddle.jit.save first",
     ".safetensors": "these are training weights: export the model with paddle.jit.save first",

@@ -7,9 +7,9 @@ between processes as JSON and is what ``report.json`` holds.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field, model_validator
 
 from converter.errors import Paddle2omError, worst_exit_code
 from converter.model.tensor import ShapeHint, TensorSpec
@@ -215,6 +215,11 @@ class StageResult(Record):
     peak_memory: int = 0
 
 
+def _without(data: Any, name: str) -> Any:
+    """``data`` without a field that is computed: JSON has it for readers, we derive it anew."""
+    return {k: v for k, v in data.items() if k != name} if isinstance(data, dict) else data
+
+
 class ModelReport(Record):
     """One model's way through the stages, in order."""
 
@@ -228,6 +233,7 @@ class ModelReport(Record):
         """The stage that stopped this model, if one did."""
         return next((stage for stage in self.stages if stage.status.is_failure), None)
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def status(self) -> Status:
         """The failing stage's status, else ``degraded`` if any stage was, else ``ok``."""
@@ -235,6 +241,11 @@ class ModelReport(Record):
             return self.failure.status
         degraded = any(stage.status is Status.DEGRADED for stage in self.stages)
         return Status.DEGRADED if degraded else Status.OK
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_status(cls, data: Any) -> Any:
+        return _without(data, "status")
 
     def exit_code(self, *, strict: bool = False) -> int:
         """Exit code for this model alone; ``strict`` turns ``degraded`` into 1."""
@@ -279,6 +290,12 @@ class RunReport(Record):
     models: tuple[ModelReport, ...]
     pipelines: tuple[PipelineReport, ...] = ()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_exit_code(cls, data: Any) -> Any:
+        return _without(data, "exit_code")
+
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def exit_code(self) -> int:
         """The process exit code this run maps to (see ``docs/reference/exit-codes.md``)."""

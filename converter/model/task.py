@@ -9,7 +9,7 @@ from converter.model.result import Record
 #: The opsets paddle2onnx 2.1.0 can write; outside this range it aborts the process.
 OPSET_RANGE = range(7, 22)
 
-#: atc supports opset 11 on every CANN release (docs/reference/opsets.md).
+#: atc supports opset 11 on every CANN release; from 8.x on it also takes up to 18.
 DEFAULT_OPSET = 11
 
 #: Seconds one model may take before its worker is stopped.

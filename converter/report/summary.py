@@ -163,7 +163,7 @@ def notes_of(model: ModelReport) -> Iterator[Note]:
     for stage in model.stages:
         mark = MARKS[stage.status]
         if stage.status.is_failure:
-            hint = f"read the log: {model.log}" if model.log else "run it again with --verbose"
+            hint = f"read the log: {model.log}" if model.log else "run it again"
             message = f"{mark.label}, and no reason was recorded"
             if stage.error:
                 message, hint = stage.error.message, stage.error.hint

@@ -10,11 +10,8 @@ from converter.atc.run import find_atc, run_atc
 from converter.atc.shapes import format_input_shape, static_shapes
 from converter.atc.soc import check_soc_version
 from converter.model.result import CompileFacts, ExportFacts, InspectFacts, Message, Status
-from converter.stages.job import Job
+from converter.stages.job import OM_NAME, SCRIPT_NAME, Job
 from converter.stages.stage import Outcome, Stage
-
-OM_NAME = "inference.om"
-SCRIPT_NAME = "atc.sh"
 
 
 class CompileStage(Stage):

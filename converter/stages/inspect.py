@@ -7,7 +7,7 @@ from pathlib import Path
 from converter.model.artefacts import check_replaceable
 from converter.model.describe import describe
 from converter.model.paddle_dir import find_model
-from converter.stages.job import Job
+from converter.stages.job import OM_NAME, SCRIPT_NAME, YML_NAME, Job
 from converter.stages.stage import Outcome, Stage
 
 
@@ -19,7 +19,8 @@ class InspectStage(Stage):
     def requires(self, job: Job) -> None:
         """What we are going to write must not replace someone else's file."""
         if not job.task.force:
-            check_replaceable(Path(job.task.destination), [job.task.onnx_name])
+            names = (job.task.onnx_name, YML_NAME, SCRIPT_NAME, OM_NAME)
+            check_replaceable(Path(job.task.destination), names)
 
     def run(self, job: Job) -> Outcome:
         """Find and describe the model; ``InputError`` for anything missing or damaged."""
@@ -27,7 +28,7 @@ class InspectStage(Stage):
         facts = describe(job.model)
         if job.model.yml is not None:
             # PaddleX needs it next to the ONNX or OM file; the user's own stays where it is.
-            copy = job.work_dir / "inference.yml"
+            copy = job.work_dir / YML_NAME
             copy.write_bytes(job.model.yml.read_bytes())
-            job.add_file("inference.yml", copy, self.name)
+            job.add_file(YML_NAME, copy, self.name)
         return Outcome(facts=facts)

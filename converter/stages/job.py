@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 Facts = TypeVar("Facts", bound=Record)
 
+#: Names in the output directory, as PaddleX wants them.
+YML_NAME = "inference.yml"
+OM_NAME = "inference.om"
+SCRIPT_NAME = "atc.sh"
+
 
 @dataclass
 class Job:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from converter.model.artefacts import describe_artefact, read_manifest, sha256_of, write_manifest
+from converter.model.artefacts import (
+    MANIFEST,
+    describe_artefact,
+    remove_ours,
+    sha256_of,
+    write_manifest,
+)
 from converter.model.result import Artefact, Record
 from converter.stages.job import Job
 
@@ -21,26 +27,35 @@ class Published(Record):
     artefact: Artefact
 
 
-def publish(job: Job, *, passed: bool) -> tuple[Published, ...]:
+def publish(job: Job) -> tuple[Published, ...]:
     """Move the job's files into place and record them in the directory's manifest.
 
-    A file of a model that failed goes to ``rejected/`` below the destination; what an earlier
-    run had published there stays as it was.
+    What an earlier run had put there and this one did not make is removed: an OM file of another
+    ONNX model would be worse than none. The files of a model that did not pass go to ``rejected/``
+    below the destination, and what an earlier run had published stays as it was. A failed compile
+    does not reject the ONNX model, which has passed its own checks by then.
     """
-    target = Path(job.task.destination)
-    if not passed:
-        target = target / REJECTED
+    failed = next((r.stage for r in job.results.values() if r.status.is_failure), None)
+    passed = failed in (None, "compile")
+    destination = Path(job.task.destination)
+    files = dict(job.files)
     if not job.task.keep_manifest:
-        job.files = {n: f for n, f in job.files.items() if passed and n == job.task.onnx_name}
-    if not job.files:
+        files = {name: made for name, made in files.items() if name == job.task.onnx_name}
+        if failed:
+            return ()
+    if not files:
         return ()
+    target = destination if passed else destination / REJECTED
     target.mkdir(parents=True, exist_ok=True)
-    if passed:
-        shutil.rmtree(target / REJECTED, ignore_errors=True)
-    manifest = read_manifest(target)
+    if job.task.keep_manifest:
+        remove_ours(target, keep=files)
+        if passed:
+            remove_ours(destination / REJECTED)
+            _remove_if_empty(destination / REJECTED)
+    manifest = {}
     root = Path(job.task.report_root)
     published = []
-    for name, (path, stage) in job.files.items():
+    for name, (path, stage) in files.items():
         final = target / name
         # Same file system (the work directory lies in the output directory): a rename, atomic.
         path.replace(final)
@@ -49,3 +64,9 @@ def publish(job: Job, *, passed: bool) -> tuple[Published, ...]:
     if job.task.keep_manifest:
         write_manifest(target, manifest)
     return tuple(published)
+
+
+def _remove_if_empty(directory: Path) -> None:
+    """Remove a directory that holds nothing but our manifest."""
+    if directory.is_dir() and {path.name for path in directory.iterdir()} <= {MANIFEST}:
+        shutil.rmtree(directory)

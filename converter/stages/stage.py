@@ -10,7 +10,13 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
-from converter.errors import InputError, InternalError, Paddle2omError, StageError
+from converter.errors import (
+    InputError,
+    InternalError,
+    Paddle2omError,
+    StageError,
+    WorkerError,
+)
 from converter.model.memory import peak_memory, reset_peak_memory
 from converter.model.result import ErrorInfo, Message, Record, StageFacts, StageResult, Status
 from converter.stages.job import Job
@@ -69,7 +75,7 @@ class Stage(ABC):
                 hint="the model's log has its last words",
             )
         except MemoryError:
-            error = InputError(
+            error = WorkerError(
                 f"{self.name}: out of memory", hint="convert this model on a machine with more"
             )
         except Exception as raised:  # noqa: BLE001 - the one place that turns a bug into a result

@@ -31,7 +31,8 @@ def dropped_axes(program: dict) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("source", "result", "dropped"), [((4,), (1,), [0]), ((2, 3), (1, 3), [0]), ((2, 3), (1,), [0, 1])]
+    ("source", "result", "dropped"),
+    [((4,), (1,), [0]), ((2, 3), (1, 3), [0]), ((2, 3), (1,), [0, 1])],
 )
 def test_a_kept_axis_is_no_longer_dropped(source, result, dropped):
     program = sliced(source, result, dropped)

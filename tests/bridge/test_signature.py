@@ -21,9 +21,7 @@ def graph_of(*nodes: onnx.NodeProto, outputs: list[str]) -> onnx.ModelProto:
     def value(name: str) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["DynamicDimension.7", 3])
 
-    graph = helper.make_graph(
-        list(nodes), "g", [value("x")], [value(output) for output in outputs]
-    )
+    graph = helper.make_graph(list(nodes), "g", [value("x")], [value(output) for output in outputs])
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)])
 
 

@@ -32,7 +32,9 @@ def assert_one_clear_error(ended: subprocess.CompletedProcess[str], words: str) 
 def test_a_model_converts(cls_model, tmp_path):
     out = tmp_path / "out"
 
-    ended = paddle2om("convert", cls_model, "-o", out, "--soc", "Ascend310P3", "--shape", "x=1,3,48,192")
+    ended = paddle2om(
+        "convert", cls_model, "-o", out, "--soc", "Ascend310P3", "--shape", "x=1,3,48,192"
+    )
 
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout == ""
@@ -123,7 +125,7 @@ def test_one_bad_model_among_good_ones(tiny_copy, cls_model, tmp_path):
         (["--opset", "99"], "opset 99 is not supported"),
         (["--opset", "6"], "opset 6 is not supported"),
         (["--soc", "310P3"], "unknown soc_version '310P3'"),
-        (["--shape", "x"], "is not NAME=N,C,H,W"),
+        (["--soc", "Ascend310P3", "--shape", "x"], "is not NAME=N,C,H,W"),
         (["--shape", "x=1,a"], "is not NAME=N,C,H,W"),
         (["--atol", "nan"], "--atol"),
         (["--rtol", "-1"], "--rtol"),
@@ -214,3 +216,50 @@ def test_a_program_file_of_any_stem(tiny_pir, tmp_path):
 
     assert ended.returncode == 0, ended.stderr
     assert (tmp_path / "out" / "detector" / "inference.onnx").is_file()
+
+
+def test_a_package_in_the_current_directory_is_not_imported(tiny_pir, tmp_path):
+    """People keep models in directories called onnx or paddle."""
+    for name in ("onnx", "paddle", "converter"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise RuntimeError('wrong one')")
+    script = "from converter.cli.main import entry; entry()"
+    command = [sys.executable, "-P", "-c", script, "convert", tiny_pir, "--opset", "13"]
+
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_a_model_called_logs_has_a_place_of_its_own(tiny_pir, tmp_path):
+    model = shutil.copytree(tiny_pir, tmp_path / "zoo" / "logs")
+
+    ended = paddle2om("convert", model, "-o", tmp_path / "out", "--opset", "13")
+
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "out" / "zoo_logs" / "inference.onnx").is_file()
+
+
+def test_a_shape_without_a_soc_is_not_ignored(tiny_pir, tmp_path):
+    ended = paddle2om("convert", tiny_pir, "-o", tmp_path / "out", "--shape", "x=1,3,32,32")
+
+    assert ended.returncode == 2
+    assert_one_clear_error(ended, "--shape without --soc")
+
+
+def test_a_soc_without_a_shape_keeps_the_onnx_model(tiny_pir, tmp_path):
+    out = tmp_path / "out"
+
+    ended = paddle2om("convert", tiny_pir, "-o", out, "--opset", "13", "--soc", "Ascend310P3", "-q")
+
+    assert ended.returncode == 2
+    assert_one_clear_error(ended, "no static shape for input x")
+    assert "--shape x=1,3,HEIGHT,WIDTH" in ended.stderr
+    assert (out / "tiny_pir" / "inference.onnx").is_file()
+
+
+def test_quiet_and_strict_say_what_is_degraded(tiny_pir, tmp_path):
+    ended = paddle2om("convert", tiny_pir, "-o", tmp_path / "out", "-q", "--strict")
+
+    assert ended.returncode == 1
+    assert_one_clear_error(ended, "export degraded: opset 13 instead of 11")

@@ -14,6 +14,7 @@ import pytest
 from converter.engine.convert import Silent, run_conversion
 from converter.model.result import ModelReport, RunReport, Status
 from converter.model.task import ConvertOptions
+from converter.report.json_file import read_json
 
 FAULTS = Path(__file__).parent.parent / "simulators" / "faults"
 
@@ -100,7 +101,7 @@ def worker_of(name: str, out: Path) -> int:
     log = str((out / "logs" / f"{name}.log").resolve())
     for directory in Path("/proc").glob("[0-9]*"):
         try:
-            if os.readlink(directory / "fd" / "2") == log:
+            if str((directory / "fd" / "2").readlink()) == log:
                 return int(directory.name)
         except OSError:
             continue
@@ -200,7 +201,9 @@ def test_ending_the_parent_ends_everything(plant, signal_number, tiny_pir, tmp_p
         return
     assert parent.returncode == 130
     assert "Interrupted" in rest
-    assert (out / "report.json").is_file()
+    (model,) = read_json(out / "report.json").models
+    assert model.stages[0].status is Status.OK  # what was done is still told
+    assert model.stages[1].messages[0].text == "not run: interrupted"
     assert not list(out.glob(".paddle2om-work-*"))
 
 

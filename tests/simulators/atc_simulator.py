@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 arguments = dict(argument.removeprefix("--").split("=", 1) for argument in sys.argv[1:])
-arguments["cwd"] = os.getcwd()
+arguments["cwd"] = str(Path.cwd())
 if "ATC_SIMULATOR_CALLS" in os.environ:
     with Path(os.environ["ATC_SIMULATOR_CALLS"]).open("a") as calls:
         calls.write(json.dumps(arguments) + "\n")

@@ -212,7 +212,7 @@ def test_wrong_numbers_fail_the_gate_and_are_put_aside(tiny_pir, job_for, monkey
     assert isinstance(validated.facts, ValidateFacts)
     worst = max(output.max_abs for case in validated.facts.cases for output in case.outputs)
     assert worst > 1e-3
-    publish(job, passed=False)
+    publish(job)
     destination = Path(job.task.destination)
     assert not (destination / "inference.onnx").exists()
     assert (destination / "rejected" / "inference.onnx").exists()
@@ -346,7 +346,7 @@ def test_compile_without_atc_leaves_a_script(tiny_pir, job_for, monkeypatch):
 def test_publishing_replaces_what_was_ours_and_only_that(tiny_pir, job_for, tmp_path):
     job = job_for(tiny_pir)
     run(job, InspectStage(), ExportStage())
-    publish(job, passed=True)
+    publish(job)
     destination = Path(job.task.destination)
     manifest = json.loads((destination / "paddle2om.manifest.json").read_text())
     assert set(manifest["files"]) >= {"inference.onnx"}

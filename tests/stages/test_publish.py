@@ -1,0 +1,109 @@
+"""What a finished model leaves in its directory, and what it leaves alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from converter.errors import InputError
+from converter.model.artefacts import MANIFEST, check_replaceable
+from converter.model.result import ErrorInfo, StageResult, Status
+from converter.model.task import Task
+from converter.stages.job import Job
+from converter.stages.publish import publish
+
+
+@pytest.fixture
+def finish(tmp_path):
+    """Returns a function that publishes files as a job whose stages ended in a given way."""
+
+    def finish(files: dict[str, str], failed: str | None = None) -> Path:
+        work, out = tmp_path / "work", tmp_path / "out"
+        work.mkdir(exist_ok=True)
+        job = Job(
+            Task(
+                name="m",
+                source="m",
+                stages=("export", "validate", "compile"),
+                work_dir=str(work),
+                destination=str(out / "m"),
+                report_root=str(out),
+            )
+        )
+        for stage in job.task.stages:
+            bad = stage == failed
+            job.results[stage] = StageResult(
+                stage=stage,
+                status=Status.FAILED if bad else Status.OK,
+                error=ErrorInfo(message="planted", hint="none", exit_code=1) if bad else None,
+            )
+        for name, content in files.items():
+            (work / name).write_text(content)
+            job.add_file(name, work / name, "export")
+        publish(job)
+        return out / "m"
+
+    return finish
+
+
+def names(directory: Path) -> set[str]:
+    return {path.name for path in directory.iterdir()} - {MANIFEST}
+
+
+def test_a_file_that_is_no_longer_made_goes(finish):
+    """An OM file of another ONNX model would be worse than none."""
+    finish({"inference.onnx": "one", "inference.om": "om of one"})
+    directory = finish({"inference.onnx": "two"})
+
+    assert names(directory) == {"inference.onnx"}
+    assert (directory / "inference.onnx").read_text() == "two"
+    assert list(json.loads((directory / MANIFEST).read_text())["files"]) == ["inference.onnx"]
+
+
+def test_a_failed_model_leaves_the_earlier_one(finish):
+    finish({"inference.onnx": "good"})
+    directory = finish({"inference.onnx": "bad"}, failed="validate")
+
+    assert (directory / "inference.onnx").read_text() == "good"
+    assert (directory / "rejected" / "inference.onnx").read_text() == "bad"
+
+
+def test_a_failed_compile_does_not_reject_the_onnx_model(finish):
+    directory = finish({"inference.onnx": "good"}, failed="compile")
+
+    assert names(directory) == {"inference.onnx"}
+
+
+def test_success_clears_what_was_rejected_but_not_a_users_files(finish):
+    directory = finish({"inference.onnx": "bad"}, failed="validate")
+    (directory / "rejected" / "notes.txt").write_text("mine")
+
+    finish({"inference.onnx": "good"})
+
+    assert names(directory / "rejected") == {"notes.txt"}
+    (directory / "rejected" / "notes.txt").unlink()
+    finish({"inference.onnx": "good"})
+    assert names(directory) == {"inference.onnx"}
+
+
+@pytest.mark.parametrize("name", ["inference.onnx", "inference.yml", "atc.sh", "inference.om"])
+def test_a_file_that_is_not_ours_is_not_replaced(name, finish):
+    directory = finish({name: "ours"})
+    check_replaceable(directory, [name])
+
+    (directory / name).write_text("edited")
+
+    with pytest.raises(InputError, match=name) as refused:
+        check_replaceable(directory, [name])
+    assert "--force" in refused.value.hint
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"files": 3}', "\udcff"])
+def test_a_damaged_manifest_claims_nothing(content, tmp_path):
+    (tmp_path / MANIFEST).write_text(content, errors="surrogateescape")
+    (tmp_path / "inference.onnx").write_text("whose?")
+
+    with pytest.raises(InputError):
+        check_replaceable(tmp_path, ["inference.onnx"])
