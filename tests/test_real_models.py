@@ -15,8 +15,8 @@ pytestmark = pytest.mark.slow
 #: 4.3e-5 was seen (docs/explanation/tolerances.md).
 _TEXT_LIMIT = 1e-4
 
-#: On noise all stay below 1e-5 on the machine this was written on. Recognition comes near it (9.3e-6)
-#: and another CPU rounds differently: plain Paddle itself is up to 3e-5 from a float64 evaluation.
+#: On noise all stay below 1e-5 on the machine this was written on. Recognition comes near it
+#: (9.3e-6), and another CPU rounds differently: plain Paddle itself is up to 3e-5 from a float64 evaluation.
 _NOISE_LIMIT = {"PP-OCRv5_mobile_rec": 2e-5}
 
 

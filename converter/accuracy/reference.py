@@ -12,10 +12,11 @@ from converter.errors import StageError
 from converter.model.tensor import ShapeHint, TensorSpec
 
 if TYPE_CHECKING:
-    import numpy
+    from typing import Any, TypeAlias
+
     from numpy.typing import NDArray
 
-    Arrays = dict[str, NDArray[numpy.generic]]
+    Arrays: TypeAlias = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,11 @@ def convert_command(
     Each model goes through inspect, export, simplify, validate and compile. Its files end in
     DIR/<name>/; DIR/report.html and DIR/report.json tell the whole story.
     """
+    from converter.engine.launch import Host
+
+    shapes = parse_shapes(shape or [])
+    host = Host()  # its imports take longest: they run while the rest of this is imported
+
     from converter.api import write_reports
     from converter.cli.show import finish
     from converter.engine.convert import run_conversion
@@ -76,7 +81,7 @@ def convert_command(
     options = ConvertOptions(
         opset=opset,
         soc=soc,
-        shapes=parse_shapes(shape or []),
+        shapes=shapes,
         simplify=simplify,
         atol=atol,
         rtol=rtol,
@@ -93,6 +98,7 @@ def convert_command(
             strict=strict,
             command=shlex.join(["paddle2om", *sys.argv[1:]]),
             observer=progress,
+            host=host,
         )
     write_reports(report, out)
     finish(report, out, json_output=json_output, quiet=quiet)

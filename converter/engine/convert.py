@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from converter.engine.launch import Host
 from converter.engine.plan import (
     LOG_DIRECTORY,
     available_cpus,
     check_options,
     plan,
+    source_bytes,
     tool_versions,
 )
 from converter.engine.pool import Observer, Pool
@@ -60,25 +62,31 @@ def run_conversion(
     strict: bool = False,
     command: str = "",
     observer: Observer | None = None,
+    host: Host | None = None,
 ) -> RunReport:
     """Convert every source into ``out_dir/<name>/``.
 
     A model that fails is a row of the report, not an exception. On Ctrl-C the workers are stopped
-    and the report says which models were not finished. Raises ``InputError`` for what is wrong
+    and the report says which models were not finished. ``host`` is a fork server that was started
+    ahead; it is ended in any case. Raises ``InputError`` for what is wrong
     before any model is looked at, and ``WorkerError`` when no worker can be started.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     jobs = min(jobs or available_cpus(), max(1, len(sources)))
-    tasks, work = plan(sources, out_dir, options, jobs=jobs, force=force)
-    logs = out_dir / LOG_DIRECTORY
-    try:
-        with Pool(jobs, work / "host.log") as pool:
-            models = pool.run(
+    with Pool(jobs, host) as pool:
+        tasks, work = plan(sources, out_dir, options, jobs=jobs, force=force)
+        logs = out_dir / LOG_DIRECTORY
+        # The longest first, so that none is left to run alone at the end.
+        tasks.sort(key=source_bytes, reverse=True)
+        try:
+            reports = pool.run(
                 tasks, lambda task: _fresh(logs / f"{task.name}.log"), observer or Silent()
             )
-            interrupted = pool.interrupted
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+        interrupted = pool.interrupted
+    by_source = {report.source: report for report in reports}
+    models = [by_source[str(source.absolute())] for source in sources]
     return RunReport(
         version=__version__,
         command=command,
@@ -114,10 +122,8 @@ _shared: list[Pool] = []
 def _shared_pool() -> Pool:
     """One warm worker for repeated ``export_onnx`` calls; ends with the process."""
     if not _shared:
-        directory = Path(tempfile.mkdtemp(prefix="paddle2om-"))
-        pool = Pool(1, directory / "host.log")
+        pool = Pool(1)
         _shared.append(pool)
-        atexit.register(shutil.rmtree, directory, ignore_errors=True)
         atexit.register(pool.close)
     return _shared[0]
 

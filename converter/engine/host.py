@@ -1,10 +1,10 @@
 """The fork server: imports the heavy libraries once, then forks a child per task.
 
-Run as ``python -m converter.engine.host LOG``. It reads one JSON command per line on standard
-input and writes one JSON event per line on standard output; the library's Paddle, paddle2onnx and
-ONNX Runtime chatter goes to LOG or to the task's own log. The host never runs model code itself, so
-a segfault, an abort or an OOM kill takes a child, not the host. When its standard input closes
-(the parent ended, however it ended) it kills every child and exits.
+Run as ``python -m converter.engine.host``. It reads one JSON command per line on standard input and
+writes one JSON event per line on standard output; what Paddle, paddle2onnx and ONNX Runtime print
+goes to standard error, and from a worker to the task's own log. The host never runs model code
+itself, so a segfault, an abort or an OOM kill takes a child, not the host. When its standard input
+closes (the parent ended, however it ended) it kills every child and exits.
 
 Commands: ``{"run": ID, "task": {...}, "log": PATH}`` and ``{"kill": ID}``.
 Events: ``{"event": "ready"}``, whatever the child emits, and ``{"event": "exit", "task": ID,
@@ -21,18 +21,35 @@ import selectors
 import signal
 import sys
 import warnings
+from importlib import import_module
 from typing import Any, TextIO
 
 _PR_SET_PDEATHSIG = 1
 
+#: What every task needs; a module that starts threads when imported must not be here.
+_PRELOADED = (
+    "onnx",
+    "onnxruntime",
+    "onnxsim",
+    "paddle",
+    "paddle.inference",
+    "paddle2onnx.convert",
+    "converter.accuracy.reference",
+    "converter.bridge.double_attributes",
+    "converter.bridge.kept_slice_axes",
+    "converter.engine.child",
+)
+
 
 def _preload() -> None:
-    """Import what every task needs; nothing here may start a thread that a fork would lose."""
+    """Import what every task needs, so that no child has to."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import paddle2onnx.paddle2onnx_cpp2py_export  # noqa: F401
+        for name in _PRELOADED:
+            import_module(name)
+    from converter.stages.pipeline import STAGES, stages_named
 
-        import converter.engine.child  # noqa: F401
+    stages_named(STAGES)
 
 
 class _Children:
@@ -194,10 +211,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     events = os.dup(1)
     commands = os.fdopen(os.dup(0), "r")
-    log = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
+    os.dup2(2, 1)
     children = _Children(events)
     _preload()
     children.emit({"event": "ready"})
@@ -212,3 +227,5 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    # Without Paddle's tear-down, which takes half a second and has nothing to do here.
+    os._exit(0)

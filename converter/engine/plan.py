@@ -149,6 +149,16 @@ def plan(
     return tasks, work
 
 
+def source_bytes(task: Task) -> int:
+    """Bytes of the model's files: a measure of how long it will take. 0 when it is not there."""
+    source = Path(task.source)
+    directory = source.parent if source.is_file() else source
+    try:
+        return sum(path.stat().st_size for path in directory.iterdir() if path.is_file())
+    except OSError:
+        return 0
+
+
 def available_cpus() -> int:
     """CPUs this process may use (less than the machine has, in a container)."""
     return len(os.sched_getaffinity(0))

@@ -11,14 +11,13 @@ import json
 import os
 import selectors
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from converter.engine.launch import Host
 from converter.errors import WorkerError
 from converter.model.result import (
     Artefact,
@@ -33,9 +32,6 @@ from converter.stages.pipeline import not_run
 
 #: Seconds the host may take to import its libraries (a cold disk needs long).
 _START_TIMEOUT = 180.0
-
-#: Native libraries read these once, when they are imported.
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class Observer(Protocol):
@@ -75,10 +71,9 @@ class Pool:
     one thread.
     """
 
-    def __init__(self, jobs: int, log: Path) -> None:
+    def __init__(self, jobs: int, host: Host | None = None) -> None:
         self._jobs = jobs
-        self._log = log
-        self._host: subprocess.Popen[bytes] | None = None
+        self._host = host
         self._buffer = b""
         self._ready = False
         self.finished: dict[str, ModelReport] = {}
@@ -86,45 +81,17 @@ class Pool:
         self.interrupted = False
 
     def __enter__(self) -> Pool:
-        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def start(self) -> None:
-        """Start the host without waiting for its imports; the first task waits for them."""
-        if self._host is not None and self._host.poll() is None:
-            return
-        environment = {**os.environ, "GLOG_minloglevel": "2", "ORT_DISABLE_TELEMETRY": "1"}
-        # Each worker gets its share in its task; at import one thread keeps the fork clean.
-        environment |= dict.fromkeys(_THREAD_VARIABLES, "1")
-        self._buffer = b""
-        self._host = subprocess.Popen(
-            # -P: a directory called onnx or paddle where the user stands must not be imported.
-            [sys.executable, "-P", "-m", "converter.engine.host", str(self._log)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            # Not in the terminal's foreground group: Ctrl-C is the parent's to handle.
-            start_new_session=True,
-        )
-
     def close(self) -> None:
         """End the host and its workers, now."""
         host, self._host = self._host, None
-        if host is None:
-            return
-        for pipe in (host.stdin, host.stdout):
-            if pipe:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-        try:
-            host.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            host.kill()
-            host.wait()
+        idle, self._ready = not self._ready, False
+        if host is not None:
+            host.close(at_once=idle)
 
     def run(
         self, tasks: Sequence[Task], log_of: Callable[[Task], Path], observer: Observer
@@ -166,11 +133,13 @@ class Pool:
 
     def _ensure_host(self) -> None:
         """Start the host if there is none, and wait until it is ready."""
-        if self._host is not None and self._host.poll() is None and self._ready:
+        if self._host is not None and self._host.alive and self._ready:
             return
-        if self._host is None or self._host.poll() is not None:
-            self.start()
-        self._ready = False
+        if self._host is None or not self._host.alive:
+            self.close()
+            self._host = Host()
+            self._buffer = b""
+        host = self._host
         deadline = time.monotonic() + _START_TIMEOUT
         while time.monotonic() < deadline:
             for event in self._read(deadline - time.monotonic()):
@@ -179,7 +148,7 @@ class Pool:
                     return
                 if event["event"] == "host-lost":
                     raise WorkerError(
-                        "the worker process cannot start: " + _last_line(self._log),
+                        f"the worker process cannot start: {host.last_words()}",
                         hint="install paddle2om again in a fresh environment",
                     )
         raise WorkerError(
@@ -188,15 +157,19 @@ class Pool:
         )
 
     def _send(self, command: dict[str, Any]) -> None:
-        assert self._host is not None and self._host.stdin is not None
+        assert self._host is not None
+        pipe = self._host.process.stdin
+        assert pipe is not None
         with contextlib.suppress(BrokenPipeError):  # noticed as host-lost by the next read
-            self._host.stdin.write(json.dumps(command).encode() + b"\n")
-            self._host.stdin.flush()
+            pipe.write(json.dumps(command).encode() + b"\n")
+            pipe.flush()
 
     def _read(self, timeout: float) -> list[dict[str, Any]]:
         """Events that arrive within ``timeout`` seconds; ``host-lost`` when its output closed."""
-        assert self._host is not None and self._host.stdout is not None
-        descriptor = self._host.stdout.fileno()
+        assert self._host is not None
+        pipe = self._host.process.stdout
+        assert pipe is not None
+        descriptor = pipe.fileno()
         with selectors.DefaultSelector() as selector:
             selector.register(descriptor, selectors.EVENT_READ)
             if not selector.select(max(timeout, 0)):
@@ -225,8 +198,7 @@ class Pool:
     ) -> None:
         kind = event["event"]
         if kind == "host-lost":
-            assert self._host is not None
-            self._host.wait()
+            self.close()
             for name, state in list(running.items()):
                 self._finish(name, state, None, 0, running, observer)
             return
@@ -345,11 +317,3 @@ def _hint_for_death(wait_status: int | None) -> str:
             return "killed from outside, or by the kernel for want of memory: see dmesg"
         return "native code aborted: the model's log has its last words"
     return "the model's log has its last words"
-
-
-def _last_line(path: Path) -> str:
-    try:
-        lines = path.read_text(errors="replace").strip().splitlines()
-    except OSError:
-        return "no log"
-    return lines[-1].strip() if lines else "no output"

@@ -36,6 +36,7 @@ def describe(model: PaddleModel) -> InspectFacts:
         parameter_bytes=sum(header.nbytes for header in headers),
         operators=dict(program.operators),
         shape_hints=dict(yml.shape_hints),
+        value_range=yml.value_range,
     )
 
 

@@ -73,7 +73,10 @@ class ErrorInfo(Record):
 
 
 class InspectFacts(Record):
-    """What a Paddle model directory holds."""
+    """What a Paddle model directory holds.
+
+    ``value_range`` is where the model's own normalisation puts pixels of 0 and 255.
+    """
 
     kind: Literal["inspect"] = "inspect"
     format: Literal["pir", "legacy"]
@@ -88,6 +91,7 @@ class InspectFacts(Record):
     parameter_bytes: int
     operators: dict[str, int]
     shape_hints: dict[str, ShapeHint] = {}
+    value_range: tuple[float, float] | None = None
 
 
 class RepairApplied(Record):

@@ -90,6 +90,7 @@ class ExportStage(Stage):
         assert job.onnx is not None
         assert isinstance(outcome.facts, ExportFacts)
         onnx_file.check(job.onnx)
+        job.session(job.onnx)
         described = job.facts(InspectFacts)
         for kind in ("inputs", "outputs"):
             expected = getattr(described, kind)

@@ -7,12 +7,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from converter.model import onnx_file
 from converter.model.paddle_dir import PaddleModel
 from converter.model.result import InspectFacts, Record, StageResult
 from converter.model.task import ConvertOptions, Task
 
 if TYPE_CHECKING:
-    from converter.accuracy.reference import PaddleReference
+    import onnxruntime
+
+    from converter.accuracy.reference import Arrays, PaddleReference, ReferenceCase
 
 Facts = TypeVar("Facts", bound=Record)
 
@@ -35,6 +38,8 @@ class Job:
     files: dict[str, tuple[Path, str]] = field(default_factory=dict)
     model: PaddleModel | None = None
     onnx: Path | None = None
+    _sessions: dict[Path, onnxruntime.InferenceSession] = field(default_factory=dict)
+    _outputs: dict[tuple[Path, str], Arrays] = field(default_factory=dict)
 
     @property
     def options(self) -> ConvertOptions:
@@ -61,16 +66,27 @@ class Job:
     def reference(self) -> PaddleReference:
         """Paddle's own outputs for this model, computed once and shared by the stages."""
         from converter.accuracy.reference import PaddlePredictor, PaddleReference
-        from converter.model.inference_yml import read_inference_yml
 
         assert self.model is not None
         described = self.facts(InspectFacts)
-        yml = read_inference_yml(self.model.yml) if self.model.yml else None
         return PaddleReference(
             PaddlePredictor(self.model.program, self.model.params, threads=self.options.threads),
             described.inputs,
             described.outputs,
             hints=described.shape_hints,
-            value_range=yml.value_range if yml else None,
+            value_range=described.value_range,
             seed=self.options.seed,
         )
+
+    def session(self, onnx: Path) -> onnxruntime.InferenceSession:
+        """An ONNX Runtime session, opened once per file. Raises ``StageError``."""
+        if onnx not in self._sessions:
+            self._sessions[onnx] = onnx_file.open_session(onnx, threads=self.options.threads)
+        return self._sessions[onnx]
+
+    def onnx_outputs(self, onnx: Path, reference: ReferenceCase) -> Arrays:
+        """What an ONNX file computes from a reference case's inputs, computed once."""
+        key = (onnx, reference.case.label)
+        if key not in self._outputs:
+            self._outputs[key] = onnx_file.run(self.session(onnx), reference.inputs)
+        return self._outputs[key]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from converter.accuracy.gate import compare_case, default_tolerance, gate, warnings
 from converter.errors import GateError
-from converter.model import onnx_file
 from converter.model.result import InspectFacts, Message, Tolerance, ValidateFacts
 from converter.stages.job import Job
 from converter.stages.stage import Outcome, Stage
@@ -19,14 +18,13 @@ class ValidateStage(Stage):
         """Run both on the same inputs and measure; the verdict is the post-condition's."""
         assert job.onnx is not None
         tolerance = self._tolerance(job)
-        session = onnx_file.open_session(job.onnx, threads=job.options.threads)
         cases = tuple(
             compare_case(
                 reference.case.label,
                 reference.case.shapes,
                 reference.case.seed,
                 reference.outputs,
-                onnx_file.run(session, reference.inputs),
+                job.onnx_outputs(job.onnx, reference),
                 tolerance,
             )
             for reference in job.reference.cases()
