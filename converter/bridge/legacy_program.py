@@ -11,6 +11,7 @@ from pathlib import Path
 
 from converter.errors import StageError
 from converter.model.paddle_dir import PaddleModel
+from converter.model.wording import last_line
 
 
 def translate_legacy_program(model: PaddleModel, directory: Path) -> tuple[Path, Path]:
@@ -42,7 +43,7 @@ def translate_legacy_program(model: PaddleModel, directory: Path) -> tuple[Path,
     except (RuntimeError, ValueError, TypeError, SystemError) as error:
         raise StageError(
             f"Paddle cannot translate {model.program.name} to its new program format: "
-            f"{str(error).strip().splitlines()[-1][:300] if str(error).strip() else error!r}",
+            f"{last_line(str(error)) or repr(error)}",
             hint="export the model again with Paddle 3, or check that it loads in Paddle",
         ) from error
     return stem.with_suffix(".json"), stem.with_suffix(".pdiparams")

@@ -20,6 +20,7 @@ import os
 import selectors
 import signal
 import sys
+import traceback
 import warnings
 from importlib import import_module
 from typing import Any, TextIO
@@ -74,7 +75,16 @@ class _Children:
     def start(self, task_id: str, task: dict[str, Any], log: str) -> None:
         """Fork a child for ``task``; its events come back over a pipe of its own."""
         read_end, write_end = os.pipe()
-        pid = os.fork()
+        os.set_blocking(read_end, False)
+        try:
+            pid = os.fork()
+        except OSError as error:  # no memory, or too many processes: this task's misfortune only
+            sys.stderr.write(f"cannot start a worker: {error}\n")
+            sys.stderr.flush()
+            os.close(read_end)
+            os.close(write_end)
+            self.emit({"event": "exit", "task": task_id, "status": None, "peak_memory": 0})
+            return
         if pid == 0:
             os.close(read_end)
             self._run_child(task_id, task, log, write_end)
@@ -102,6 +112,9 @@ class _Children:
             with os.fdopen(events, "w") as pipe:
                 run_task(task_id, task, pipe)
             code = 0
+        except BaseException:
+            traceback.print_exc()
+            raise
         finally:
             with contextlib.suppress(Exception):
                 sys.stdout.flush()
@@ -129,18 +142,24 @@ class _Children:
         return self._selector
 
     def forward(self, read_end: int) -> bool:
-        """Pass on complete event lines from one child; False when its pipe has closed."""
-        data = os.read(read_end, 1 << 16)
+        """Pass on complete event lines from one child; False when there is no more for now."""
+        try:
+            data = os.read(read_end, 1 << 16)
+        except BlockingIOError:
+            return False
         if not data:
-            self._selector.unregister(read_end)
-            os.close(read_end)
-            del self._tail[read_end]
+            self._close(read_end)
             return False
         lines, newline, rest = (self._tail[read_end] + data).rpartition(b"\n")
         self._tail[read_end] = rest
         if newline:
             self._write(lines + newline)
         return True
+
+    def _close(self, read_end: int) -> None:
+        self._selector.unregister(read_end)
+        os.close(read_end)
+        del self._tail[read_end]
 
     def reap(self) -> None:
         """Report every child that has ended, after passing on the last of what it wrote."""
@@ -162,6 +181,8 @@ class _Children:
                 if key.data == pid:
                     while self.forward(key.fd):
                         pass
+                    if key.fd in self._tail:  # something it started still holds the other end
+                        self._close(key.fd)
             # ru_maxrss is in KiB on Linux (getrusage(2)).
             self.emit(
                 {

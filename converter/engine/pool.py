@@ -13,25 +13,37 @@ import selectors
 import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from converter.engine.launch import Host
+from converter.engine.running import (
+    Running,
+    after_death,
+    died_in,
+    interrupted,
+    report_of,
+    rest_of,
+)
 from converter.errors import WorkerError
 from converter.model.result import (
     Artefact,
     ErrorInfo,
-    Message,
     ModelReport,
     StageResult,
     Status,
 )
 from converter.model.task import Task
-from converter.stages.pipeline import not_run
 
 #: Seconds the host may take to import its libraries (a cold disk needs long).
 _START_TIMEOUT = 180.0
+
+#: Seconds after which a worker that should have been killed is taken for one that the host cannot
+#: kill; the host is then ended itself.
+_KILL_GRACE = 10.0
+
+#: Seconds to wait for events at a time; select(2) does not take arbitrarily many.
+_LONGEST_WAIT = 3600.0
 
 
 class Observer(Protocol):
@@ -48,20 +60,6 @@ class Observer(Protocol):
 
     def model_finished(self, report: ModelReport) -> None:
         """This model is done, one way or another."""
-
-
-@dataclass
-class _Running:
-    """What is known of a task that has started."""
-
-    task: Task
-    log: Path
-    deadline: float
-    results: list[StageResult] = field(default_factory=list)
-    stage: str | None = None
-    stage_started: float = 0.0
-    done: bool = False
-    timed_out: bool = False
 
 
 class Pool:
@@ -104,20 +102,16 @@ class Pool:
         self.finished = {}
         self.interrupted = False
         waiting = list(tasks)
-        running: dict[str, _Running] = {}
+        running: dict[str, Running] = {}
         try:
             while waiting or running:
-                self._ensure_host()
-                while waiting and len(running) < self._jobs:
-                    task = waiting.pop(0)
-                    log = log_of(task)
-                    running[task.name] = _Running(
-                        task, log, time.monotonic() + task.options.timeout
-                    )
-                    observer.model_started(task.name)
-                    self._send(
-                        {"run": task.name, "task": task.model_dump(mode="json"), "log": str(log)}
-                    )
+                if not self._host_is_there(waiting, observer):
+                    break
+                # One at a time: with many commands on the way and nobody reading events, parent
+                # and host could wait for each other for ever.
+                starting = any(state.pid is None for state in running.values())
+                if waiting and len(running) < self._jobs and not starting:
+                    self._begin(waiting.pop(0), log_of, running, observer)
                 for event in self._events(running):
                     self._handle(event, running, observer)
         except KeyboardInterrupt:
@@ -125,11 +119,43 @@ class Pool:
             self.interrupted = True
             for task in tasks:
                 results = running[task.name].results if task.name in running else []
-                self.finished.setdefault(task.name, _interrupted(task, results))
+                self.finished.setdefault(task.name, interrupted(task, results))
         except BaseException:
             self.close()
             raise
         return [self.finished[task.name] for task in tasks]
+
+    def _begin(
+        self,
+        task: Task,
+        log_of: Callable[[Task], Path],
+        running: dict[str, Running],
+        observer: Observer,
+    ) -> None:
+        log = log_of(task)
+        running[task.name] = Running(task, log, time.monotonic() + task.options.timeout)
+        observer.model_started(task.name)
+        self._send({"run": task.name, "task": task.model_dump(mode="json"), "log": str(log)})
+
+    def _host_is_there(self, waiting: list[Task], observer: Observer) -> bool:
+        """Whether the host runs or could be started (again).
+
+        Where it cannot and other models are done already, those that wait become crashed rows; a
+        host that never started raises ``WorkerError``.
+        """
+        try:
+            self._ensure_host()
+        except WorkerError as error:
+            if not self.finished:
+                raise
+            for task in waiting:
+                state = Running(task, Path(), 0.0)
+                died = died_in(state, Status.CRASHED, error.message, error.hint, 0)
+                report = report_of(state, [died, *rest_of(task, [died], died)])
+                self.finished[task.name] = report
+                observer.model_finished(report)
+            return False
+        return True
 
     def _ensure_host(self) -> None:
         """Start the host if there is none, and wait until it is ready."""
@@ -172,7 +198,7 @@ class Pool:
         descriptor = pipe.fileno()
         with selectors.DefaultSelector() as selector:
             selector.register(descriptor, selectors.EVENT_READ)
-            if not selector.select(max(timeout, 0)):
+            if not selector.select(min(max(timeout, 0.0), _LONGEST_WAIT)):
                 return []
         data = os.read(descriptor, 1 << 20)
         if not data:
@@ -180,31 +206,44 @@ class Pool:
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         return [json.loads(line) for line in lines]
 
-    def _events(self, running: dict[str, _Running]) -> list[dict[str, Any]]:
+    def _events(self, running: dict[str, Running]) -> list[dict[str, Any]]:
         """Wait for events, but not past the next deadline; kill the tasks that are over theirs."""
         now = time.monotonic()
         for name, state in running.items():
-            if now >= state.deadline and not state.timed_out:
-                state.timed_out = True
-                self._send({"kill": name})
-        next_deadline = min(
-            (state.deadline for state in running.values() if not state.timed_out),
-            default=now + 1.0,
-        )
-        return self._read(next_deadline - now)
+            if now < state.deadline:
+                continue
+            if state.timed_out:  # killed a while ago, and still not reported as ended
+                self._kill_host(running)
+                return [{"event": "host-lost"}]
+            state.timed_out = True
+            state.deadline = now + _KILL_GRACE
+            self._send({"kill": name})
+        return self._read(min((state.deadline for state in running.values()), default=now) - now)
+
+    def _kill_host(self, running: dict[str, Running]) -> None:
+        """End a host that no longer obeys, and the process groups of its workers."""
+        assert self._host is not None
+        self._host.process.kill()
+        for state in running.values():
+            if state.pid is not None:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(state.pid, signal.SIGKILL)
 
     def _handle(
-        self, event: dict[str, Any], running: dict[str, _Running], observer: Observer
+        self, event: dict[str, Any], running: dict[str, Running], observer: Observer
     ) -> None:
         kind = event["event"]
         if kind == "host-lost":
+            self._kill_host(running)
             self.close()
             for name, state in list(running.items()):
                 self._finish(name, state, None, 0, running, observer)
             return
         name = event["task"]
         state = running[name]
-        if kind == "stage":
+        if kind == "started":
+            state.pid = event["pid"]
+        elif kind == "stage":
             state.stage = event["stage"]
             state.stage_started = time.monotonic()
             observer.stage_started(name, event["stage"])
@@ -231,24 +270,19 @@ class Pool:
     def _finish(
         self,
         name: str,
-        state: _Running,
+        state: Running,
         wait_status: int | None,
         peak_memory: int,
-        running: dict[str, _Running],
+        running: dict[str, Running],
         observer: Observer,
     ) -> None:
         """Turn a task whose process has ended into its report."""
         if not state.done:
-            state.results = _after_death(state, wait_status, peak_memory)
+            state.results = after_death(state, wait_status, peak_memory)
             for result in state.results:
                 if result.status in (Status.CRASHED, Status.TIMEOUT):
                     observer.stage_finished(name, result)
-        report = ModelReport(
-            name=name,
-            source=state.task.source,
-            stages=tuple(state.results),
-            log=os.path.relpath(state.log, state.task.report_root),
-        )
+        report = report_of(state, state.results)
         self.finished[name] = report
         del running[name]
         observer.model_finished(report)
@@ -265,55 +299,3 @@ def _with_artefacts(
         result.model_copy(update={"artefacts": tuple(by_stage.get(result.stage, ()))})
         for result in results
     ]
-
-
-def _after_death(state: _Running, wait_status: int | None, peak_memory: int) -> list[StageResult]:
-    """The results of a task whose worker died: what it had finished, where it died, the rest."""
-    stage = state.stage or (state.task.stages[0] if not state.results else "publish")
-    if state.timed_out:
-        status = Status.TIMEOUT
-        told = f"stopped after {state.task.options.timeout:g} s"
-        hint = "raise --timeout if this model needs longer"
-    else:
-        status = Status.CRASHED
-        told = f"the worker process {describe_death(wait_status)}"
-        hint = _hint_for_death(wait_status)
-    died = StageResult(
-        stage=stage,
-        status=status,
-        error=ErrorInfo(message=f"{stage}: {told}", hint=hint, exit_code=WorkerError.exit_code),
-        seconds=max(0.0, time.monotonic() - state.stage_started) if state.stage_started else 0.0,
-        peak_memory=peak_memory,
-    )
-    seen = {result.stage for result in state.results} | {stage}
-    rest = [not_run(name, died) for name in state.task.stages if name not in seen]
-    return [*state.results, died, *rest]
-
-
-def _interrupted(task: Task, results: list[StageResult]) -> ModelReport:
-    """The report of a task that Ctrl-C stopped: what it had finished, the rest skipped."""
-    note = Message(level="info", text="not run: interrupted")
-    seen = {result.stage for result in results}
-    rest = [
-        StageResult(stage=stage, status=Status.SKIPPED, messages=(note,))
-        for stage in task.stages
-        if stage not in seen
-    ]
-    return ModelReport(name=task.name, source=task.source, stages=(*results, *rest))
-
-
-def describe_death(wait_status: int | None) -> str:
-    """What a wait status (``os.wait``) says: ``was killed by SIGSEGV``, ``exited with code 1``."""
-    if wait_status is None:
-        return "was lost with the fork server"
-    if os.WIFSIGNALED(wait_status):
-        return f"was killed by {signal.Signals(os.WTERMSIG(wait_status)).name}"
-    return f"exited with code {os.waitstatus_to_exitcode(wait_status)} before it was done"
-
-
-def _hint_for_death(wait_status: int | None) -> str:
-    if wait_status is not None and os.WIFSIGNALED(wait_status):
-        if os.WTERMSIG(wait_status) == signal.SIGKILL:
-            return "killed from outside, or by the kernel for want of memory: see dmesg"
-        return "native code aborted: the model's log has its last words"
-    return "the model's log has its last words"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from converter.errors import StageError
 from converter.model.result import Record
 from converter.model.tensor import Dim, TensorSpec
+from converter.model.wording import first_line
 
 if TYPE_CHECKING:
     import onnx
@@ -91,7 +92,7 @@ def check(path: Path) -> None:
         onnx.checker.check_model(str(path), full_check=True)
     except Exception as error:
         raise StageError(
-            f"the ONNX checker refuses the exported model: {_first_complaint(error)}",
+            f"the ONNX checker refuses the exported model: {first_line(str(error))}",
             hint="report this model: the export is not valid ONNX",
         ) from error
 
@@ -108,7 +109,7 @@ def open_session(path: Path, *, threads: int = 1) -> onnxruntime.InferenceSessio
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise StageError(
-            f"ONNX Runtime refuses the model: {_first_complaint(error)}",
+            f"ONNX Runtime refuses the model: {first_line(str(error))}",
             hint="report this model: the export is not a model that runtimes load",
         ) from error
 
@@ -124,11 +125,6 @@ def run(session: onnxruntime.InferenceSession, inputs: dict[str, Any]) -> dict[s
     except Exception as error:
         shapes = ", ".join(f"{name}{list(array.shape)}" for name, array in inputs.items())
         raise StageError(
-            f"ONNX Runtime cannot run the model on {shapes}: {_first_complaint(error)}",
+            f"ONNX Runtime cannot run the model on {shapes}: {first_line(str(error))}",
             hint="report this model: Paddle runs it on the same input",
         ) from error
-
-
-def _first_complaint(error: Exception) -> str:
-    line = next((line.strip() for line in str(error).splitlines() if line.strip()), repr(error))
-    return line if len(line) <= 300 else line[:299] + "…"

@@ -18,8 +18,9 @@ from converter.model.pir import describe_pir
 from converter.model.pir_document import load_pir
 from converter.model.result import ExportFacts, InspectFacts, Message, Status
 from converter.model.task import OPSET_RANGE
+from converter.model.wording import first_line
 from converter.stages.job import Job
-from converter.stages.stage import Outcome, Stage, first_line
+from converter.stages.stage import Outcome, Stage
 
 #: protobuf cannot hold a message of 2 GiB or more.
 _PROTOBUF_LIMIT = 2**31

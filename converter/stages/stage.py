@@ -19,6 +19,7 @@ from converter.errors import (
 )
 from converter.model.memory import peak_memory, reset_peak_memory
 from converter.model.result import ErrorInfo, Message, Record, StageFacts, StageResult, Status
+from converter.model.wording import first_line
 from converter.stages.job import Job
 
 logger = logging.getLogger(__name__)
@@ -71,17 +72,15 @@ class Stage(ABC):
         except SystemExit as raised:
             # paddle2onnx's Python code does this where others raise.
             error = StageError(
-                f"{self.name}: a library asked to exit (code {raised.code})",
+                f"a library asked to exit (code {raised.code})",
                 hint="the model's log has its last words",
             )
         except MemoryError:
-            error = WorkerError(
-                f"{self.name}: out of memory", hint="convert this model on a machine with more"
-            )
+            error = WorkerError("out of memory", hint="convert this model on a machine with more")
         except Exception as raised:  # noqa: BLE001 - the one place that turns a bug into a result
             traceback.print_exc()
             error = InternalError(
-                f"{self.name}: unexpected {type(raised).__name__}: {first_line(str(raised))}",
+                f"unexpected {type(raised).__name__}: {first_line(str(raised))}",
                 hint="this is a bug in paddle2om: please report it with the log of this model",
             )
         return self._result(outcome, error, time.perf_counter() - started)
@@ -110,9 +109,3 @@ def describe_os_error(error: OSError) -> InputError:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return InputError(text, hint="check the permissions, or choose another directory with -o")
     return InputError(text, hint="check that the path exists and can be read and written")
-
-
-def first_line(text: str, limit: int = 300) -> str:
-    """The first non-empty line of a library's error text, shortened to ``limit`` characters."""
-    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -1,0 +1,126 @@
+"""What is known of a running task, and what becomes of one whose worker died."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from converter.errors import StageError, WorkerError
+from converter.model.result import ErrorInfo, Message, ModelReport, StageResult, Status
+from converter.model.task import Task
+from converter.model.wording import shorten
+from converter.stages.pipeline import not_run
+
+#: How paddle2onnx marks what it cannot do, before it aborts.
+_REFUSAL = "[ERROR][Paddle2ONNX]"
+
+
+@dataclass
+class Running:
+    """What is known of a task that has started."""
+
+    task: Task
+    log: Path
+    deadline: float
+    results: list[StageResult] = field(default_factory=list)
+    pid: int | None = None
+    stage: str | None = None
+    stage_started: float = 0.0
+    done: bool = False
+    timed_out: bool = False
+
+
+def report_of(state: Running, results: list[StageResult]) -> ModelReport:
+    """The report of a task that has ended, one way or another."""
+    task = state.task
+    log = os.path.relpath(state.log, task.report_root) if state.log.name else None
+    return ModelReport(name=task.name, source=task.source, stages=tuple(results), log=log)
+
+
+def after_death(state: Running, wait_status: int | None, peak_memory: int) -> list[StageResult]:
+    """The results of a task whose worker died: what it had finished, where it died, the rest."""
+    if state.timed_out:
+        died = died_in(
+            state,
+            Status.TIMEOUT,
+            f"stopped after {state.task.options.timeout:g} s",
+            "raise --timeout if this model needs longer",
+            peak_memory,
+        )
+    elif state.stage == "export" and (refusal := _refusal(state.log)):
+        # paddle2onnx says what it cannot convert and then aborts the process.
+        died = died_in(
+            state,
+            Status.FAILED,
+            f"paddle2onnx cannot convert this program: {refusal}",
+            "`paddle2om inspect` lists the model's operators; the model's log has more",
+            peak_memory,
+        )
+    else:
+        told = f"the worker process {describe_death(wait_status)}"
+        died = died_in(state, Status.CRASHED, told, _hint_for_death(wait_status), peak_memory)
+    return [*state.results, died, *rest_of(state.task, [*state.results, died], died)]
+
+
+def died_in(
+    state: Running, status: Status, message: str, hint: str, peak_memory: int
+) -> StageResult:
+    """The result of the stage that a worker did not come back from."""
+    error = StageError if status is Status.FAILED else WorkerError
+    return StageResult(
+        stage=state.stage or (state.task.stages[0] if not state.results else "publish"),
+        status=status,
+        error=ErrorInfo(message=message, hint=hint, exit_code=error.exit_code),
+        seconds=max(0.0, time.monotonic() - state.stage_started) if state.stage_started else 0.0,
+        peak_memory=peak_memory,
+    )
+
+
+def rest_of(task: Task, results: list[StageResult], died: StageResult) -> list[StageResult]:
+    """The stages that did not get their turn."""
+    seen = {result.stage for result in results}
+    return [not_run(name, died) for name in task.stages if name not in seen]
+
+
+def _refusal(log: Path) -> str:
+    """What paddle2onnx printed of a program it will not convert; empty when it printed nothing."""
+    try:
+        lines = log.read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    told = [line.removeprefix(_REFUSAL).strip() for line in lines if line.startswith(_REFUSAL)]
+    return shorten(" ".join(told))
+
+
+def interrupted(task: Task, results: list[StageResult]) -> ModelReport:
+    """The report of a task that Ctrl-C stopped: what it had finished, the rest skipped."""
+    note = Message(level="info", text="not run: interrupted")
+    seen = {result.stage for result in results}
+    rest = [
+        StageResult(stage=stage, status=Status.SKIPPED, messages=(note,))
+        for stage in task.stages
+        if stage not in seen
+    ]
+    return ModelReport(name=task.name, source=task.source, stages=(*results, *rest))
+
+
+def describe_death(wait_status: int | None) -> str:
+    """What a wait status (``os.wait``) says: ``was killed by SIGSEGV``, ``exited with code 1``."""
+    if wait_status is None:
+        return "could not be started, or was lost with the fork server"
+    if os.WIFSIGNALED(wait_status):
+        number = os.WTERMSIG(wait_status)
+        known = {member.value: member.name for member in signal.Signals}
+        return f"was killed by {known.get(number, f'signal {number}')}"
+    return f"exited with code {os.waitstatus_to_exitcode(wait_status)} before it was done"
+
+
+def _hint_for_death(wait_status: int | None) -> str:
+    if wait_status is not None and os.WIFSIGNALED(wait_status):
+        if os.WTERMSIG(wait_status) == signal.SIGKILL:
+            return "killed from outside, or by the kernel for want of memory: see dmesg"
+        return "native code aborted: the model's log has its last words"
+    return "the model's log has its last words"
