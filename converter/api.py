@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from converter.engine.convert import export_onnx, run_conversion
+from converter.engine.convert import REPORT_FILES, export_onnx, make_options, run_conversion
 from converter.errors import Interrupted
+from converter.model.artefacts import read_manifest, sha256_of, write_manifest
 from converter.model.result import RunReport
 from converter.model.task import DEFAULT_OPSET, ConvertOptions
 from converter.report.html import write_html
@@ -44,7 +45,7 @@ def convert(
     worker process starts, ``Interrupted`` after Ctrl-C (the partial report is written first).
     """
     named = [models] if isinstance(models, str | Path) else list(models)
-    options = ConvertOptions(
+    options = make_options(
         opset=opset,
         soc=soc,
         shapes={name: tuple(shape) for name, shape in (shapes or {}).items()},
@@ -71,6 +72,12 @@ def convert(
 
 
 def write_reports(report: RunReport, out_dir: Path) -> None:
-    """Write ``report.json`` and ``report.html`` into ``out_dir``."""
-    write_json(report, out_dir / "report.json")
-    write_html(report, out_dir / "report.html")
+    """Write ``report.json`` and ``report.html`` into ``out_dir``, and note them as ours."""
+    json_file, html_file = (out_dir / name for name in REPORT_FILES)
+    write_json(report, json_file)
+    write_html(report, html_file)
+    logs = [model.log for model in report.models if model.log]
+    written = [name for name in (*REPORT_FILES, *logs) if (out_dir / name).is_file()]
+    manifest = read_manifest(out_dir)
+    manifest |= {name: [sha256_of(out_dir / name)] for name in written}
+    write_manifest(out_dir, manifest)

@@ -115,3 +115,61 @@ def test_stage_errors_keep_their_class(monkeypatch, tiny_pir, tmp_path):
 
     assert isinstance(error_for(1, "m", hint="h"), StageError)
     assert error_for(99, "m", hint="h").exit_code == 70
+
+
+def test_export_onnx_does_not_replace_the_model_itself(tiny_copy):
+    before = (tiny_copy / "inference.json").read_bytes()
+
+    with pytest.raises(InputError, match="a file of the model itself"):
+        export_onnx(tiny_copy, tiny_copy / "inference.json")
+
+    assert (tiny_copy / "inference.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"opset": 11.5}, {"jobs": 0}, {"jobs": -1}, {"seed": -1}, {"atol": "small"}]
+)
+def test_wrong_arguments_are_input_errors(wrong, tiny_pir, tmp_path):
+    with pytest.raises(InputError) as refused:
+        convert(tiny_pir, tmp_path / "out", **wrong)
+    assert refused.value.hint
+
+
+def test_a_users_report_is_not_replaced(tiny_pir, tmp_path):
+    (tmp_path / "report.html").write_text("mine")
+
+    with pytest.raises(InputError, match=r"report\.html exists"):
+        convert(tiny_pir, tmp_path, opset=13)
+    assert (tmp_path / "report.html").read_text() == "mine"
+
+    (tmp_path / "report.html").unlink()
+    for _ in range(2):  # ours is replaced
+        assert convert(tiny_pir, tmp_path, opset=13).exit_code == 0
+
+
+def test_an_output_directory_is_one_runs_at_a_time(tiny_pir, tmp_path):
+    from converter.engine.plan import work_directory
+
+    with (
+        work_directory(tmp_path / "out"),
+        pytest.raises(InputError, match="another paddle2om is writing"),
+    ):
+        convert(tiny_pir, tmp_path / "out")
+    assert convert(tiny_pir, tmp_path / "out", opset=13).exit_code == 0
+
+
+def test_ctrl_c_leaves_export_onnx_as_such(tiny_pir, tmp_path, monkeypatch):
+    from converter.engine import convert as module
+
+    export_onnx(tiny_pir, tmp_path / "warm.onnx", opset=13)
+    pool = module._shared_pool()
+
+    def interrupt(*_args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pool, "_handle", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            export_onnx(tiny_pir, tmp_path / "cold.onnx", opset=13)
+    assert not (tmp_path / "cold.onnx").exists()
+    assert export_onnx(tiny_pir, tmp_path / "again.onnx", opset=13).opset == 13

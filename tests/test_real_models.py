@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 _TEXT_LIMIT = 1e-4
 
 #: On noise all stay below 1e-5 on the machine this was written on. Recognition comes near it
-#: (9.3e-6), and another CPU rounds differently: plain Paddle itself is up to 3e-5 from a float64 evaluation.
+#: (9.3e-6), and another CPU rounds differently: plain Paddle is up to 3e-5 from float64.
 _NOISE_LIMIT = {"PP-OCRv5_mobile_rec": 2e-5}
 
 

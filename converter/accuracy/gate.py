@@ -7,9 +7,13 @@ The checks of one output, in order:
 
 1. both sides have it; its dtype is comparable and as expected; its shape is equal;
 2. NaN, inf and -inf stand at the same positions;
-3. floats: ``max|a-b| <= atol + rtol * max|b|`` over b's finite elements;
-   integers: ``max|a-b| <= atol`` (below 1 this means exactly equal); bools: equal, always;
+3. floats: ``max|a-b| <= atol + rtol * max|b|`` over b's finite elements, column by column where
+   the last axis is small (``columns``); integers and bools: equal, whatever the tolerance;
 4. floats: ``cosine >= min_cosine``, unless ``rms(b) < DIRECTION_FLOOR``.
+
+Over all cases, every output must have been compared with something: one that is empty or NaN
+everywhere in every case fails the gate (``vacuous``), one that could hardly have differed is a
+doubt (``doubts``).
 
 ``docs/explanation/tolerances.md`` gives the evidence for the defaults.
 """
@@ -22,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from converter.accuracy import metrics
+from converter.accuracy import columns, metrics
 from converter.accuracy.metrics import Array
 from converter.errors import InputError
 from converter.model.result import CaseComparison, OutputComparison, Tolerance
@@ -72,16 +76,19 @@ def compare_output(
     candidate: Array | None,
     tolerance: Tolerance | None,
     *,
+    atol: float | None = None,
+    rtol: float | None = None,
     expected_dtype: str | None = None,
 ) -> OutputComparison:
     """Compare one output; None for a side that lacks it, or for the dtype's default tolerance.
 
-    ``expected_dtype`` is what the candidate must have when that is not the reference's dtype.
-    Where shapes make a comparison impossible, ``elements`` is 0 and the metrics are NaN. Raises
-    ``InputError`` for a tolerance that is no tolerance (NaN, negative, infinite).
+    ``atol`` and ``rtol`` replace those of the tolerance; integers and bools are compared exactly
+    whatever is given. ``expected_dtype`` is what the candidate must have when that is not the
+    reference's dtype. Where shapes make a comparison impossible, ``elements`` is 0 and the metrics
+    are NaN. Raises ``InputError`` for a tolerance that is no tolerance (NaN, negative, infinite).
     """
-    if tolerance is not None:
-        _check_tolerance(tolerance)
+    given = {key: v for key, v in (("atol", atol), ("rtol", rtol)) if v is not None}
+    _check_tolerance((tolerance or _EXACT).model_copy(update=given))
     if reference is None or candidate is None:
         side = "the reference" if reference is None else "the candidate"
         return _incomparable(name, reference, candidate, f"output {name!r} is missing in {side}")
@@ -90,8 +97,11 @@ def compare_output(
         return _incomparable(name, reference, candidate, reason)
     if reference.shape != candidate.shape:
         return _incomparable(name, reference, candidate, _shape_reason(reference, candidate))
-    if tolerance is None:
-        tolerance = default_tolerance(reference.dtype)
+    if metrics.is_integral(reference.dtype):
+        tolerance = _EXACT
+    else:
+        base = tolerance or default_tolerance(reference.dtype)
+        tolerance = base.model_copy(update=given)
 
     facts = _measure(name, reference, candidate)
     reason, excess = "", None
@@ -119,15 +129,23 @@ def compare_case(
     reference: Mapping[str, Array],
     candidate: Mapping[str, Array],
     tolerance: Tolerance | None,
+    *,
+    atol: float | None = None,
+    rtol: float | None = None,
 ) -> CaseComparison:
-    """Compare all outputs by name, in the reference's order; those only one side has fail."""
+    """Compare all outputs by name, in the reference's order; those only one side has fail.
+
+    ``tolerance``, ``atol`` and ``rtol`` are as for ``compare_output``.
+    """
     names = [*reference, *(name for name in candidate if name not in reference)]
     case = CaseComparison(
         label=label,
         input_shapes=dict(input_shapes),
         seed=seed,
         outputs=tuple(
-            compare_output(name, reference.get(name), candidate.get(name), tolerance)
+            compare_output(
+                name, reference.get(name), candidate.get(name), tolerance, atol=atol, rtol=rtol
+            )
             for name in names
         ),
         passed=False,
@@ -150,43 +168,75 @@ def gate(cases: Sequence[CaseComparison]) -> tuple[bool, str]:
     ]
     if problems:
         return False, f"{len(problems)} of {len(cases)} cases failed; {problems[0]}"
+    if nothing := vacuous(cases):
+        return False, nothing
     outputs = [output for case in cases for output in case.outputs]
     worst = max(output.max_abs for output in outputs)
     compared = sum(output.elements for output in outputs)
     return True, f"{len(cases)} cases passed, {compared} elements, worst max_abs {worst:.3g}"
 
 
-def warnings(cases: Iterable[CaseComparison]) -> list[str]:
+def vacuous(cases: Sequence[CaseComparison]) -> str:
+    """Say which output was compared with nothing in any case, "" when there is none.
+
+    Such an output is empty, or NaN everywhere in the reference, in every case. "" also when some
+    output failed: that is then the reason.
+    """
+    if not all(output.passed for case in cases for output in case.outputs):
+        return ""
+    for name, found in _weak_outputs(cases).items():
+        if found == {WEAK_EMPTY}:
+            return f"output {name!r} is empty in every case: nothing was compared"
+        if found <= {WEAK_EMPTY, WEAK_NAN}:
+            return (
+                f"Paddle's own output {name!r} is NaN everywhere in every case: "
+                "no number was compared"
+            )
+    return ""
+
+
+def doubts(cases: Sequence[CaseComparison]) -> list[str]:
     """Say which outputs passed in comparisons that could hardly have failed.
 
-    An output is weak when no case says more about it than its ``WEAK_*`` reason.
+    An output is weak when no case says more about it than its ``WEAK_*`` reason. A constant integer
+    or bool output, a shape for example, is a doubt only when no other output says more.
     """
-    weak: dict[str, set[str]] = {}
-    texts: list[str] = []
-    for output in (output for case in cases for output in case.outputs):
-        weak.setdefault(output.name, set()).add(
-            output.reason if output.passed and output.reason else ""
-        )
-        if output.nan_reference:
-            texts.append(
-                f"output {output.name!r}: {output.nan_reference} of {output.elements} "
-                "reference elements are NaN"
-            )
-    found = {name: sorted(reasons) for name, reasons in weak.items() if "" not in reasons}
-    if found and found.keys() == weak.keys():
-        every = {reason for reasons in found.values() for reason in reasons}
+    weak = _weak_outputs(cases)
+    dtypes = {output.name: output.dtype for case in cases for output in case.outputs}
+    if weak and weak.keys() == dtypes.keys():
+        every = {reason for reasons in weak.values() for reason in reasons}
         what = (
             "constant"
             if every == {WEAK_CONSTANT}
             else "empty, constant, NaN or within atol of zero"
         )
-        texts.insert(0, f"every reference output is {what}: this comparison proves little")
-    else:
-        texts[:0] = [
-            f"output {name!r} proves little in every case: {', '.join(reasons)}"
-            for name, reasons in found.items()
-        ]
+        return [f"every reference output is {what}: this comparison proves little"]
+    return [
+        f"output {name!r} proves little in every case: {', '.join(sorted(reasons))}"
+        for name, reasons in weak.items()
+        if "float" in dtypes[name]
+    ]
+
+
+def warnings(cases: Iterable[CaseComparison]) -> list[str]:
+    """Say where the reference has NaN."""
+    texts = [
+        f"output {output.name!r}: {output.nan_reference} of {output.elements} "
+        "reference elements are NaN"
+        for case in cases
+        for output in case.outputs
+        if output.nan_reference
+    ]
     return list(dict.fromkeys(texts))
+
+
+def _weak_outputs(cases: Iterable[CaseComparison]) -> dict[str, set[str]]:
+    """The outputs that passed weakly in every case, with the reasons."""
+    found: dict[str, set[str]] = {}
+    for output in (output for case in cases for output in case.outputs):
+        weak = output.passed and output.reason
+        found.setdefault(output.name, set()).add(output.reason if weak else "")
+    return {name: reasons for name, reasons in found.items() if "" not in reasons}
 
 
 def _check_tolerance(tolerance: Tolerance) -> None:
@@ -228,27 +278,30 @@ def _gate_values(
         if not (facts.max_abs <= 0):
             return f"bools differ, first {_worst(reference, candidate)}", None
         return "", 0.0
-    exact = metrics.is_integral(reference.dtype)
-    relative = 0.0 if exact else tolerance.rtol * metrics.peak(reference)
-    # Subtracting on this side makes ``excess`` the exact boundary: atol = excess passes.
-    excess = max(0.0, facts.max_abs - relative)
+    if metrics.is_integral(reference.dtype):
+        if not (facts.max_abs <= 0):
+            where = _worst(reference, candidate)
+            return f"integers differ by up to {facts.max_abs:.3g}, worst {where}", None
+        return "", 0.0
     if not math.isfinite(facts.max_abs):
         return f"difference overflows, {_worst(reference, candidate)}", None
-    cosine_counts = not exact and metrics.rms(reference) >= DIRECTION_FLOOR
+    cosine_counts = metrics.rms(reference) >= DIRECTION_FLOOR
     if cosine_counts and not (facts.cosine >= tolerance.min_cosine):
         reason = (
             f"cosine {facts.cosine:.6g} is below min_cosine {tolerance.min_cosine:.6g} "
             f"(max_abs {facts.max_abs:.3g}, {_worst(reference, candidate)})"
         )
         return reason, None
-    if not (excess <= tolerance.atol):
+    part = columns.worst_part(reference, candidate, facts.max_abs, tolerance.rtol)
+    if not (part.excess <= tolerance.atol):
+        where = "" if part.column is None else f"in column {part.column} "
         reason = (
-            f"max_abs {facts.max_abs:.3g} exceeds {tolerance.atol + relative:.3g} "
-            f"(atol {tolerance.atol:.3g} + rtol part {relative:.3g}), "
-            f"worst {_worst(reference, candidate)}"
+            f"max_abs {part.max_abs:.3g} {where}exceeds {tolerance.atol + part.allowed:.3g} "
+            f"(atol {tolerance.atol:.3g} + rtol part {part.allowed:.3g}), "
+            f"worst {_at(reference, candidate, part.worst)}"
         )
-        return reason, excess
-    return "", excess
+        return reason, part.excess
+    return "", part.excess
 
 
 def _weakness(reference: Array, tolerance: Tolerance) -> str:

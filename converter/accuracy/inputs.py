@@ -2,8 +2,17 @@
 
 Shapes: a static model is run three times at its one shape. A dynamic one gets two shapes that
 differ in every dynamic dim (batch 1 and 2, landscape and portrait, sequences of 16 and 7), each
-twice. Values: ``uniform`` noise, and for image inputs ``text``, a page or line of drawn words: on
-noise an OCR detector's sigmoid stays near 1e-6, where almost any wrong model would agree.
+twice. Values, each shape with both of two kinds:
+
+* ``uniform`` noise, in the range that the model's own normalisation gives, else in [0, 1);
+* ``text`` for image inputs, a page or line of drawn words: on noise an OCR detector's sigmoid stays
+  near 1e-6, where almost any wrong model would agree;
+* ``wide`` where the range is not known: normal noise with outliers up to 10 on both sides, so that
+  a clip, a threshold or a branch that [0, 1) never reaches is reached;
+* ``signed`` for models that also take signed integers: ``wide``, and integers below 0 too. Paddle
+  itself refuses them where they are indices; ``narrower`` then gives the kinds to fall back to.
+
+A known range is not exceeded: it is where pixels of 0 and 255 land, so no image can.
 
 Everything is deterministic in ``seed``; plans are light and arrays are drawn when needed.
 """
@@ -17,14 +26,14 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
 
+from converter.accuracy.text_image import draw_pages
 from converter.errors import InputError, InternalError
 from converter.model.result import Record
 from converter.model.tensor import ShapeHint, TensorSpec
 
 Array: TypeAlias = npt.NDArray[Any]
-Kind: TypeAlias = Literal["uniform", "text"]
+Kind: TypeAlias = Literal["uniform", "text", "wide", "signed"]
 Shapes: TypeAlias = dict[str, tuple[int, ...]]
 
 #: Pixels (batch x height x width) a case aims to stay below: 256 x 256. A whole conversion takes
@@ -43,11 +52,18 @@ DEFAULT_IMAGE = (320, 480)
 #: Lengths of dynamic sequence axes in the first and second shape.
 SEQUENCE_LENGTHS = (16, 7)
 
-#: Integer inputs are drawn from [0, 8): small enough to index any vocabulary, table or class list.
+#: Integer inputs are drawn from [0, 8), or [-8, 8) when ``signed``: small enough to index any
+#: vocabulary, table or class list.
 INTEGER_LIMIT = 8
 
+#: Standard deviation of ``wide`` noise, which makes it mostly -3 to 3.
+WIDE_DEVIATION = 1.5
+
+#: One ``wide`` value in ``OUTLIER_EVERY``, and at least two, is between ``OUTLIERS``, either sign.
+OUTLIERS = (5.0, 10.0)
+OUTLIER_EVERY = 64
+
 _UNBOUNDED = 1 << 31
-_WORDS = ("Total", "2024", "Invoice", "No.", "0173", "receipt", "street", "19:45", "USD", "river")
 
 
 class InputCase(Record):
@@ -96,10 +112,9 @@ def plan_cases(
     else:
         planned = [_resolve(specs, {**ranges, **_bind(given, specs)}) for given in shapes]
     planned = [shape for i, shape in enumerate(planned) if shape not in planned[:i]]
-    # Forwards then backwards with alternating kinds: every shape is run with both kinds.
+    # Forwards then backwards: every shape is run with both kinds.
     order = planned + planned[::-1] if len(planned) > 1 else planned * (3 if specs else 1)
-    has_image = any(_channels_axis(spec) for spec in specs)
-    kinds: tuple[Kind, ...] = ("text", "uniform") if has_image else ("uniform",)
+    kinds = _kinds(specs, value_range, len(planned))
     # Shapes that the user asked for have no alternatives: without ``specs`` nothing may change.
     kept = specs if shapes is None else ()
     return [
@@ -155,19 +170,31 @@ def alternatives(case: InputCase) -> Iterator[InputCase]:
             yield _case(case.specs, shapes, case.seed, case.kind)
 
 
+def narrower(case: InputCase) -> Iterator[InputCase]:
+    """Propose tamer values for a case whose own Paddle refused, or answered with NaN."""
+    tamer: dict[Kind, tuple[Kind, ...]] = {"signed": ("wide", "uniform"), "wide": ("uniform",)}
+    for kind in tamer.get(case.kind, ()):
+        yield _case(case.specs, case.shapes, case.seed, kind)
+
+
+def reshaped(case: InputCase, shapes: Shapes) -> InputCase:
+    """Return the same case on other shapes."""
+    return _case(case.specs, shapes, case.seed, case.kind)
+
+
 def make_inputs(
     case: InputCase, specs: tuple[TensorSpec, ...], value_range: tuple[float, float] | None
 ) -> dict[str, Array]:
     """Draw the arrays of a case: the same for the same case, whatever the order of ``specs``.
 
-    Floats: uniform in ``value_range`` ([0, 1) when unknown), or ``text`` normalised into it.
-    Integers: [0, INTEGER_LIMIT). Bools: fair coins. uint8 images of kind ``text``: 0 to 255.
-    A detector's ``im_shape`` [batch, 2] is its image's height and width, ``scale_factor`` is 1.
+    ``value_range`` is that of the images, or of all floats when no input is an image. Floats:
+    uniform in it, or ``text`` normalised into it; without one [0, 1), or ``wide``. Integers:
+    [0, INTEGER_LIMIT), or ``signed``. Bools: fair coins. uint8 images: 0 to 255. A detector's
+    ``im_shape`` [batch, 2] is its image's height and width, ``scale_factor`` is 1.
     Raises ``InternalError`` for a case without a shape for some input and ``InputError`` for a
     dtype that cannot be drawn.
     """
     _check_range(value_range)
-    low, high = value_range or (0.0, 1.0)
     image_size = _image_size(case, specs)
     arrays: dict[str, Array] = {}
     for spec in specs:
@@ -176,21 +203,71 @@ def make_inputs(
         shape, dtype = case.shapes[spec.name], _dtype(spec)
         generator = np.random.default_rng((case.seed, zlib.crc32(spec.name.encode())))
         channels = _channels_axis(spec)
-        if image_size and spec.name in ("im_shape", "scale_factor") and shape[-1:] == (2,):
+        known = _known_range(spec, specs, value_range)
+        low, high = known or (0.0, 1.0)
+        if image_size and _describes_image(spec):
             pair = image_size if spec.name == "im_shape" else (1, 1)
             arrays[spec.name] = np.broadcast_to(np.array(pair), shape).astype(dtype)
         elif case.kind == "text" and channels:
-            pages = _pages(shape, channels, generator)
+            pages = draw_pages(shape, channels, generator)
             exact = dtype.kind == "u"
             arrays[spec.name] = (pages if exact else low + pages / 255 * (high - low)).astype(dtype)
         elif dtype.kind == "b":
             arrays[spec.name] = generator.integers(0, 2, shape).astype(dtype)
         elif dtype.kind in "iu":
-            arrays[spec.name] = generator.integers(0, INTEGER_LIMIT, shape).astype(dtype)
+            limit = 256 if channels else INTEGER_LIMIT
+            least = -limit if case.kind == "signed" and dtype.kind == "i" else 0
+            arrays[spec.name] = generator.integers(least, limit, shape).astype(dtype)
+        elif case.kind in ("wide", "signed") and not known:
+            arrays[spec.name] = _wide(shape, generator).astype(dtype)
         else:
             values = low + generator.random(shape) * (high - low)
             arrays[spec.name] = np.asarray(values).astype(dtype)
     return arrays
+
+
+def _kinds(
+    specs: tuple[TensorSpec, ...], value_range: tuple[float, float] | None, shapes: int
+) -> tuple[Kind, ...]:
+    """Kinds of the cases, in order; to be repeated when there are more cases.
+
+    Every shape is run with tame values first: what Paddle refuses there is the shape.
+    """
+    tame: Kind = "text" if any(_channels_axis(spec) for spec in specs) else "uniform"
+    widest: Kind = "uniform"
+    for spec in specs:
+        if spec.dtype.startswith("int"):
+            widest = "signed"
+            break
+        unknown = "float" in spec.dtype and not _known_range(spec, specs, value_range)
+        if unknown and not (tame == "text" and _describes_image(spec)):
+            widest = "wide"
+    if widest == "uniform":
+        return (tame, widest)
+    return (tame, widest, "uniform") if shapes == 1 else (tame,) * shapes + (widest,) * shapes
+
+
+def _known_range(
+    spec: TensorSpec, specs: tuple[TensorSpec, ...], value_range: tuple[float, float] | None
+) -> tuple[float, float] | None:
+    """``value_range`` for the inputs it speaks of: images, or all floats when there is no image."""
+    has_image = any(_channels_axis(other) for other in specs)
+    return value_range if _channels_axis(spec) or not has_image else None
+
+
+def _describes_image(spec: TensorSpec) -> bool:
+    """Whether, in a model with an image, this input tells the image's size or scale."""
+    return spec.name in ("im_shape", "scale_factor") and spec.shape[-1:] == (2,)
+
+
+def _wide(shape: tuple[int, ...], generator: np.random.Generator) -> Array:
+    """Draw normal noise with outliers of both signs."""
+    values = generator.normal(0.0, WIDE_DEVIATION, math.prod(shape))
+    count = min(values.size, max(2, values.size // OUTLIER_EVERY))
+    at = generator.choice(values.size, count, replace=False)
+    sign = np.where(np.arange(count) % 2, -1.0, 1.0)
+    values[at] = sign * generator.uniform(*OUTLIERS, count)
+    return values.reshape(shape)
 
 
 def _check_range(value_range: tuple[float, float] | None) -> None:
@@ -381,30 +458,3 @@ def _image_size(case: InputCase, specs: tuple[TensorSpec, ...]) -> tuple[int, in
             shape = case.shapes[spec.name]
             return (shape[2], shape[3]) if channels == 1 else (shape[1], shape[2])
     return None
-
-
-def _pages(shape: tuple[int, ...], channels_axis: int, generator: np.random.Generator) -> Array:
-    """Draw one light page with dark words per batch element: float64 whole numbers, 0 to 255."""
-    batch, channels = shape[0], shape[channels_axis]
-    height, width = (shape[2], shape[3]) if channels_axis == 1 else (shape[1], shape[2])
-    pages = np.empty((batch, height, width, channels))
-    for page in pages:
-        mode, picks = ("L", 1) if channels == 1 else ("RGB", 3)
-        paper, ink = (
-            tuple(int(v) for v in generator.integers(low, high, picks))
-            for low, high in ((215, 256), (0, 90))
-        )
-        image = Image.new(mode, (width, height), paper)
-        draw = ImageDraw.Draw(image)
-        top = 0
-        while top < height:
-            # A strip as low as a text line holds one line; a page holds several sizes of text.
-            size = int(height * 0.7) if height <= 64 else int(generator.integers(16, 40))
-            font = ImageFont.load_default(max(6, size))
-            words = " ".join(generator.permutation(_WORDS)[: 1 + width // max(6, 3 * size)])
-            draw.text((size // 4, top + size // 8), words, fill=ink, font=font)
-            top += int(max(6, size) * 1.4)
-        drawn = np.asarray(image, np.float64).reshape(height, width, -1)[..., :channels]
-        # Sensor noise, so that no page is constant, however small.
-        page[:] = np.clip(drawn + generator.integers(-3, 4, drawn.shape), 0, 255)
-    return pages.transpose(0, 3, 1, 2) if channels_axis == 1 else pages

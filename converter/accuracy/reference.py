@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from converter.accuracy.inputs import InputCase, alternatives, make_inputs, plan_cases
+from converter.accuracy import metrics
+from converter.accuracy.inputs import (
+    InputCase,
+    Kind,
+    Shapes,
+    alternatives,
+    make_inputs,
+    narrower,
+    plan_cases,
+    reshaped,
+)
 from converter.errors import StageError
 from converter.model.tensor import ShapeHint, TensorSpec
 
@@ -17,6 +27,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Arrays: TypeAlias = dict[str, NDArray[Any]]
+
+#: Where the shapes that a model is compared on come from, as far as a user can change it.
+SHAPES_HINT = "check the shapes in the model's inference.yml (Hpi dynamic shapes)"
 
 
 @dataclass(frozen=True)
@@ -67,9 +80,9 @@ class PaddlePredictor:
         except Exception as error:
             raise StageError(
                 f"Paddle cannot run the model on this input: {_complaint(error)}",
-                hint="give shapes that the model takes with --shape",
+                hint=SHAPES_HINT,
             ) from error
-        return dict(zip(output_names, values, strict=True))
+        return _named(output_names, found, values)
 
 
 class PaddleReference:
@@ -91,8 +104,9 @@ class PaddleReference:
         self._value_range = value_range
         self._planned = plan_cases(inputs, hints, value_range, seed=seed)
         self._done: list[ReferenceCase] = []
-        #: Shapes Paddle itself refused, with its reason; others were tried in their place.
-        self.rejected: list[str] = []
+        self._refused: dict[str, StageError] = {}
+        self._instead: dict[str, Shapes] = {}
+        self._too_wide: dict[Kind, str] = {}
 
     def cases(self) -> Iterator[ReferenceCase]:
         """Every case, in order; each is computed at most once.
@@ -105,31 +119,141 @@ class PaddleReference:
             yield self._done[-1]
 
     def first(self, count: int) -> list[ReferenceCase]:
-        """The first ``count`` cases with pairwise different input shapes where there are such."""
-        cases = self.cases()
-        chosen: list[ReferenceCase] = []
-        for case in cases:
-            if all(case.case.shapes != other.case.shapes for other in chosen):
-                chosen.append(case)
-            if len(chosen) == count:
-                break
-        return chosen
+        """One case for each of the first ``count`` input shapes, of different kinds if possible."""
+        chosen: dict[str, ReferenceCase] = {}
+        for case in self.cases():
+            key = _told(case.case.shapes)
+            others = {other.case.kind for name, other in chosen.items() if name != key}
+            if key not in chosen:
+                if len(chosen) < count:
+                    chosen[key] = case
+            elif chosen[key].case.kind in others and case.case.kind not in others:
+                chosen[key] = case
+        return list(chosen.values())
+
+    @property
+    def rejected(self) -> list[str]:
+        """Shapes Paddle itself refused, with its reason; others were tried in their place."""
+        return [f"{shapes}: {error.message}" for shapes, error in self._refused.items()]
+
+    @property
+    def only_shape(self) -> str:
+        """The one shape that Paddle ran where several were planned, "" when it ran more."""
+        ran = {_told(done.case.shapes) for done in self._done}
+        planned = {_told(case.shapes) for case in self._planned}
+        return ran.pop() if len(ran) == 1 < len(planned) else ""
+
+    def uncovered(self) -> list[str]:
+        """Dynamic dims that were to have several extents, and that Paddle ran with one."""
+        ran = _extents(self._inputs, [done.case for done in self._done])
+        planned = _extents(self._inputs, self._planned)
+        return [
+            f"{dim} {min(ran[dim])}"
+            for dim, extents in planned.items()
+            if len(ran.get(dim, ())) == 1 < len(extents)
+        ]
+
+    def too_wide(self) -> dict[Kind, str]:
+        """Kinds of values that were planned and left out, with the reason that Paddle gave."""
+        return dict(self._too_wide)
 
     def _compute(self, planned: InputCase) -> ReferenceCase:
-        used = {tuple(sorted(done.case.shapes.items())) for done in self._done}
+        """Run a case: as planned, else on a shape not run yet, else on one that is known to run."""
         error: StageError | None = None
-        for case in (planned, *alternatives(planned)):
-            if error and tuple(sorted(case.shapes.items())) in used:
-                continue  # a fallback that repeats another case would prove nothing new
-            inputs = make_inputs(case, self._inputs, self._value_range)
-            try:
-                return ReferenceCase(case, inputs, self._predictor.run(inputs, self._output_names))
-            except StageError as refused:
-                error = error or refused
-                shapes = ", ".join(f"{n}{list(s)}" for n, s in case.shapes.items())
-                self.rejected.append(f"{shapes}: {refused.message}")
+        for case in self._candidates(planned):
+            result = self._attempt(case)
+            if isinstance(result, ReferenceCase):
+                self._instead[_told(planned.shapes)] = result.case.shapes
+                return result
+            error = error or result
         assert error is not None
         raise error
+
+    def _candidates(self, planned: InputCase) -> Iterator[InputCase]:
+        instead = self._instead.get(_told(planned.shapes), planned.shapes)
+        yield reshaped(planned, instead)
+        known = {_told(done.case.shapes): done.case.shapes for done in self._done}
+        for case in alternatives(planned):
+            if _told(case.shapes) not in known:
+                yield case
+        # The same shape again, but with other values: cases differ in their seeds.
+        for shapes in known.values():
+            if shapes != instead:
+                yield reshaped(planned, shapes)
+
+    def _attempt(self, case: InputCase) -> ReferenceCase | StageError:
+        """Run a case, with tamer values where Paddle refuses its own or answers with NaN to them.
+
+        A shape that Paddle refuses with any values is remembered, and not tried again.
+        """
+        told = _told(case.shapes)
+        if told in self._refused:
+            return self._refused[told]
+        error: StageError | None = None
+        given_up: dict[Kind, str] = {}
+        for each in (case, *narrower(case)):
+            if each.kind in self._too_wide:
+                continue
+            inputs = make_inputs(each, self._inputs, self._value_range)
+            try:
+                outputs = self._predictor.run(inputs, self._output_names)
+            except StageError as refused:
+                error = error or refused
+                given_up[each.kind] = refused.message
+                continue
+            # Not to be expected of real inputs, and a NaN may go another way in every runtime.
+            if each.kind in ("wide", "signed") and _is_news(outputs, self._done):
+                given_up[each.kind] = "Paddle answers with NaN or infinity"
+                continue
+            self._too_wide.update(given_up)
+            return ReferenceCase(each, inputs, outputs)
+        assert error is not None  # the tamest kind is always tried, and its NaNs are accepted
+        if all(_told(done.case.shapes) != told for done in self._done):
+            self._refused[told] = error
+        return error
+
+
+def _named(wanted: list[str], found: list[str], values: list[NDArray[Any]]) -> Arrays:
+    """Outputs under the names wanted: by name when the predictor uses the same, else in order."""
+    if sorted(found) == sorted(wanted):
+        by_name = dict(zip(found, values, strict=True))
+        return {name: by_name[name] for name in wanted}
+    if len(found) != len(wanted):
+        raise StageError(
+            f"Paddle gives {len(found)} outputs, the program describes {len(wanted)}",
+            hint="report this model: its outputs cannot be told apart",
+        )
+    return dict(zip(wanted, values, strict=True))
+
+
+def _is_news(outputs: Arrays, done: list[ReferenceCase]) -> bool:
+    """Whether there is NaN or infinity here, and in no case so far."""
+    return _is_odd(outputs) and not any(_is_odd(case.outputs) for case in done)
+
+
+def _is_odd(outputs: Arrays) -> bool:
+    return any(
+        metrics.is_comparable(tensor.dtype)
+        and not metrics.is_integral(tensor.dtype)
+        and (metrics.count_nan(tensor) or metrics.count_inf(tensor))
+        for tensor in outputs.values()
+    )
+
+
+def _told(shapes: Shapes) -> str:
+    """Shapes as text, which is also what they are looked up by."""
+    return ", ".join(f"{name}{list(shape)}" for name, shape in sorted(shapes.items()))
+
+
+def _extents(specs: tuple[TensorSpec, ...], cases: list[InputCase]) -> dict[str, set[int]]:
+    """The extents that each dynamic dim has in some cases."""
+    found: dict[str, set[int]] = {}
+    for case in cases:
+        for spec in specs:
+            for dim, extent in zip(spec.shape, case.shapes[spec.name], strict=True):
+                if isinstance(dim, str):
+                    found.setdefault(dim, set()).add(extent)
+    return found
 
 
 def _complaint(error: Exception) -> str:

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from converter.atc.environment import atc_environment
 from converter.errors import InputError, StageError
+from converter.model.wording import last_line, shorten
 
 #: The first bytes of every OM file (0x444F4D49, little endian).
 OM_MAGIC = b"IMOD"
+
+_ERROR_CODE = re.compile(r"\bE[A-Z0-9]\d{4}\b")
+
+#: They wrap another error, or stand for one that atc has no code for: the next line says more.
+_WRAPPER_CODES = ("E19999", "EZ9999")
+
+#: What atc prints when it begins, while it works, and when it fails for whatever reason.
+_NO_NEWS = ("ATC start working", "...", "ATC run failed")
+
+#: CANN 8 has it behind the code, CANN 9 in front of it.
+_PROCESS_AND_TIME = re.compile(r"\[PID: ?\d+\]( \d{4}-\d\d-\d\d-[\d:.]+)? *")
 
 
 def find_atc() -> Path | None:
@@ -32,6 +47,7 @@ def run_atc(argv: tuple[str, ...], onnx: Path, directory: Path, *, timeout: floa
         ended = subprocess.run(
             argv,
             cwd=directory,
+            env=atc_environment(os.environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -63,8 +79,20 @@ def run_atc(argv: tuple[str, ...], onnx: Path, directory: Path, *, timeout: floa
 
 
 def _complaint(words: str) -> str:
-    """The line of atc's output with its first error code, else the last line."""
+    """The line of atc's output with the error code that says most, else the last line."""
     lines = [line.strip() for line in words.splitlines() if line.strip()]
-    coded = [line for line in lines if line[:1] == "E" and line[1:2].isalnum() and ":" in line]
-    chosen = (coded or lines[-1:] or ["no output"])[0]
-    return chosen if len(chosen) <= 300 else chosen[:299] + "…"
+    coded = [
+        (code[0] in _WRAPPER_CODES, index)
+        for index, line in enumerate(lines)
+        if (code := _ERROR_CODE.search(line))
+    ]
+    if not coded:
+        # A mistake in the command line has no code, and atc ends every failure with one sentence.
+        said = (line for line in reversed(lines) if not line.startswith(_NO_NEWS))
+        return shorten(next(said, "")) or last_line(words) or "no output"
+    wraps, index = min(coded)
+    chosen = lines[index]
+    if wraps:
+        said = (line for line in lines[index + 1 :] if not line.startswith("TraceBack"))
+        chosen = f"{chosen} {next(said, '')}".strip()
+    return shorten(_PROCESS_AND_TIME.sub("", chosen))

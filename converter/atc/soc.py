@@ -11,6 +11,7 @@ import difflib
 import os
 from pathlib import Path
 
+from converter.atc.environment import TOOLKIT_VARIABLES
 from converter.errors import InputError
 
 _CANN_8_1_TO_9_2 = """
@@ -33,6 +34,12 @@ _CANN_8_1_TO_9_2 = """
 
 KNOWN = frozenset(_CANN_8_1_TO_9_2.split())
 
+#: Names that atc takes for another chip than people mean.
+_MISTAKABLE = {
+    "Ascend910B": "Ascend910B is a first-generation Ascend 910. An Atlas A2, which npu-smi and "
+    "people call 910B as well, is Ascend910B1, B2, B2C, B3, B4 or B4-1",
+}
+
 #: Family names that atc has no file for, and one that it has: what to write instead.
 _FAMILIES = {
     "Ascend310P": "Ascend310P3 (Atlas 300I Pro, 300V, 300I Duo) or Ascend310P1",
@@ -44,7 +51,7 @@ _FAMILIES = {
 
 def installed() -> frozenset[str]:
     """soc_version names of the CANN toolkit in this environment; empty without one."""
-    homes = (os.environ.get(name) for name in ("ASCEND_TOOLKIT_HOME", "ASCEND_HOME_PATH"))
+    homes = (os.environ.get(name) for name in TOOLKIT_VARIABLES)
     files = (
         ini
         for home in homes
@@ -71,3 +78,8 @@ def check_soc_version(name: str) -> str:
         f"unknown soc_version {name!r}",
         hint=f"did you mean {suggestion}?" if suggestion else "see `npu-smi info`: Ascend + Name",
     )
+
+
+def soc_warning(name: str) -> str | None:
+    """What the user should know about a ``name`` that ``check_soc_version`` accepts."""
+    return _MISTAKABLE.get(name)

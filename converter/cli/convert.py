@@ -17,6 +17,8 @@ def parse_shapes(texts: list[str]) -> dict[str, tuple[int, ...]]:
     shapes = {}
     for text in texts:
         name, equals, dims = text.rpartition("=")
+        if name in shapes:
+            raise InputError(f"--shape {name}= is given twice", hint="give each input one shape")
         try:
             shapes[name] = tuple(int(dim) for dim in dims.split(","))
         except ValueError:

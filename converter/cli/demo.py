@@ -52,7 +52,8 @@ def demo_command(
     if report.exit_code == 0:
         say("reading a page with PaddleX: the converted models, then native Paddle")
         image = out / "page.png"
-        draw_sample_page(image)
+        if not image.exists():
+            draw_sample_page(image)
         pipelines = tuple(
             run_ocr_demo(out, models, out, image=image, name=name, use=use)
             for name, use in PIPELINES.items()

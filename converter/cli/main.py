@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import traceback
 from types import FrameType
 from typing import Annotated
 
@@ -74,11 +76,13 @@ def entry() -> None:
 
         _report(describe_os_error(error))
     except Exception as error:  # noqa: BLE001 - a bug must end with its own exit code
+        if os.environ.get("PADDLE2OM_DEBUG"):
+            traceback.print_exc()
         _report(
             InternalError(
                 f"unexpected {type(error).__name__}: {error}",
-                hint="this is a bug in paddle2om: please report it with the command you ran "
-                f"(paddle2om {__version__})",
+                hint="this is a bug in paddle2om: please report the command and what it prints "
+                f"with PADDLE2OM_DEBUG=1 set (paddle2om {__version__})",
             )
         )
 

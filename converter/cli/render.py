@@ -80,7 +80,10 @@ def render_command(
     ] = None,
     shape: Annotated[
         list[str] | None,
-        typer.Option(metavar="MODULE=C,H,W", help="Shape an OM file was compiled for; repeatable."),
+        typer.Option(
+            metavar="MODULE=C,H,W",
+            help="Shape an OM file was compiled for, if its manifest has none; repeatable.",
+        ),
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace a file that is not ours, or was edited.")
@@ -106,8 +109,6 @@ def render_command(
     assignment = assign(OCR_MODULES, found, chosen, backend=backend.value)
     write_config(out, render_ocr(assignment, options), force=force)
     _tell(assignment, [module.name for module in OCR_MODULES])
-    if backend is BackendChoice.OM:
-        typer.echo("input_shape must be what the OM files were compiled for: see --shape", err=True)
     if not json_output:
         typer.echo(str(out))
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, TextIO
 
+from converter.errors import Paddle2omError
 from converter.model.result import ErrorInfo, StageResult
 from converter.model.task import Task
 from converter.stages.job import Job
@@ -43,8 +44,8 @@ def run_task(task_id: str, data: dict[str, Any], pipe: TextIO) -> None:
         emit_result(result)
     try:
         published = publish(job)
-    except OSError as error:
-        told = ErrorInfo.of(describe_os_error(error))
-        emit("done", artefacts=[], error=told.model_dump())
+    except (OSError, Paddle2omError) as error:
+        told = error if isinstance(error, Paddle2omError) else describe_os_error(error)
+        emit("done", artefacts=[], error=ErrorInfo.of(told).model_dump())
         return
     emit("done", artefacts=[entry.model_dump() for entry in published])

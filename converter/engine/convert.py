@@ -10,18 +10,25 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from converter.engine.launch import Host
 from converter.engine.plan import (
     LOG_DIRECTORY,
     available_cpus,
     check_options,
+    check_out_dir,
     plan,
     source_bytes,
     tool_versions,
+    unique_names,
+    work_directory,
 )
 from converter.engine.pool import Observer, Pool
 from converter.errors import InputError, WorkerError, error_for
+from converter.model.artefacts import check_replaceable
 from converter.model.result import (
     ExportFacts,
     ModelReport,
@@ -34,6 +41,9 @@ from converter.model.result import (
 from converter.model.task import DEFAULT_OPSET, ConvertOptions, Task
 from converter.stages.stage import describe_os_error
 from converter.version import __version__
+
+#: What a run leaves in the output directory besides the models and the logs.
+REPORT_FILES = ("report.json", "report.html")
 
 
 class Silent:
@@ -72,18 +82,22 @@ def run_conversion(
     before any model is looked at, and ``WorkerError`` when no worker can be started.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
-    jobs = min(jobs or available_cpus(), max(1, len(sources)))
-    with Pool(jobs, host) as pool:
-        tasks, work = plan(sources, out_dir, options, jobs=jobs, force=force)
-        logs = out_dir / LOG_DIRECTORY
-        # The longest first, so that none is left to run alone at the end.
-        tasks.sort(key=source_bytes, reverse=True)
-        try:
-            reports = pool.run(
-                tasks, lambda task: _fresh(logs / f"{task.name}.log"), observer or Silent()
-            )
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+    if jobs is not None and jobs < 1:
+        raise InputError(f"{jobs} jobs", hint="give at least 1, or leave it out for one per CPU")
+    with Pool(host) as pool:
+        check_options(options)
+        names = unique_names(sources)
+        check_out_dir(out_dir, sources, names)
+        logs = {name: f"{LOG_DIRECTORY}/{name}.log" for name in names}
+        if not force:
+            check_replaceable(out_dir, [*REPORT_FILES, *logs.values()])
+        jobs = min(jobs or available_cpus(), len(sources))
+        with work_directory(out_dir) as work:
+            tasks = plan(sources, names, out_dir, work, options, jobs=jobs, force=force)
+            # The longest first, so that none is left to run alone at the end.
+            tasks.sort(key=source_bytes, reverse=True)
+            log_of = {task.name: _fresh(out_dir / logs[task.name]) for task in tasks}
+            reports = pool.run(tasks, log_of, observer or Silent(), jobs=jobs)
         interrupted = pool.interrupted
     by_source = {report.source: report for report in reports}
     models = [by_source[str(source.absolute())] for source in sources]
@@ -116,13 +130,35 @@ class ExportResult(Record):
     status: Status
 
 
+def make_options(**values: Any) -> ConvertOptions:
+    """``ConvertOptions`` from a caller's arguments; ``InputError`` where one has the wrong type."""
+    try:
+        return ConvertOptions(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        raise InputError(
+            f"{name} {first['input']!r}: {first['msg']}", hint="see help(converter.convert)"
+        ) from error
+
+
+def _check_not_the_model(model: Path, out: Path) -> None:
+    """Refuse to write the ONNX file over a file that the model consists of."""
+    directory = model.parent if model.is_file() else model
+    theirs = out.suffix != ".onnx" and out.resolve().parent == directory.resolve()
+    if theirs and out.exists():
+        raise InputError(
+            f"{out} is a file of the model itself", hint="give the ONNX file another name"
+        )
+
+
 _shared: list[Pool] = []
 
 
 def _shared_pool() -> Pool:
     """One warm worker for repeated ``export_onnx`` calls; ends with the process."""
     if not _shared:
-        pool = Pool(1)
+        pool = Pool()
         _shared.append(pool)
         atexit.register(pool.close)
     return _shared[0]
@@ -135,7 +171,10 @@ def export_onnx(
     *,
     timeout: float = ConvertOptions().timeout,
 ) -> ExportResult:
-    """Export one Paddle model to an ONNX file and check the file; nothing is simplified.
+    """Export one Paddle model to an ONNX file; nothing is simplified.
+
+    The file is checked: ONNX's checker, ONNX Runtime, the opset, the signature, every weight. Its
+    numbers are not: ``convert`` compares them with Paddle's.
 
     ``model`` is a model directory, an ``inference.json`` or an ``inference.pdmodel``; any file stem
     will do. ``out_path`` is replaced when it exists. The work happens in a child process that stays
@@ -145,8 +184,9 @@ def export_onnx(
     model cannot be exported, ``WorkerError`` when the native code crashed or ran out of time.
     """
     out = Path(out_path).absolute()
-    options = ConvertOptions(opset=opset, timeout=timeout, threads=available_cpus())
+    options = make_options(opset=opset, timeout=timeout, threads=available_cpus())
     check_options(options)
+    _check_not_the_model(Path(model), out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
@@ -165,9 +205,11 @@ def export_onnx(
             force=True,
             options=options,
         )
-        (report,) = _shared_pool().run([task], lambda _: work / "export.log", Silent())
+        (report,) = _shared_pool().run([task], {task.name: work / "export.log"}, Silent(), jobs=1)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+    if _shared_pool().interrupted:
+        raise KeyboardInterrupt
     if report.failure is not None:
         told = report.failure.error
         if told is None:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import platform
 import shutil
+import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 
 from converter.errors import InputError
+from converter.model.paddle_dir import model_name
 from converter.model.task import OPSET_RANGE, ConvertOptions, Task
 from converter.stages.pipeline import STAGES
 from converter.stages.stage import describe_os_error
-
-#: Program stems that say nothing: such a model is called after its directory.
-_PLAIN_STEMS = ("inference", "model", "__model__")
 
 _WORK_PREFIX = ".paddle2om-work-"
 LOG_DIRECTORY = "logs"
@@ -26,19 +26,13 @@ LOG_DIRECTORY = "logs"
 _RESERVED = (LOG_DIRECTORY, "report.json", "report.html")
 
 
-def model_name(source: Path) -> str:
-    """What a model is called: its directory, or its program file where that has a telling name."""
-    if source.is_file() and source.stem not in _PLAIN_STEMS:
-        return source.stem
-    directory = source.parent if source.is_file() else source
-    return directory.resolve().name or "model"
-
-
 def unique_names(sources: Sequence[Path]) -> list[str]:
     """One name per source; sources of the same name get their parent directory's name in front.
 
     Raises ``InputError`` when that does not tell them apart either, or one is given twice.
     """
+    if not sources:
+        raise InputError("no model given", hint="name at least one model directory")
     twice = [s for s, count in Counter(source.resolve() for source in sources).items() if count > 1]
     if twice:
         raise InputError(f"{twice[0]} is given more than once", hint="name each model once")
@@ -76,15 +70,14 @@ def check_options(options: ConvertOptions) -> None:
     for name, value in (("--atol", options.atol), ("--rtol", options.rtol)):
         if value is not None and not value >= 0:
             raise InputError(f"{name} {value} is not a tolerance", hint="give a number >= 0")
+    if options.seed < 0:
+        raise InputError(f"--seed {options.seed} is negative", hint="give a number >= 0")
     if not options.timeout > 0:
         raise InputError("--timeout must be positive", hint="give seconds, for example 900")
 
 
-def prepare_out_dir(out_dir: Path, sources: Sequence[Path], names: Sequence[str]) -> Path:
-    """Create the output directory and a work directory in it; return the work directory.
-
-    Raises ``InputError`` when it cannot be written or would put files into a model directory.
-    """
+def check_out_dir(out_dir: Path, sources: Sequence[Path], names: Sequence[str]) -> None:
+    """Refuse an output directory that would put files into a model directory."""
     for source in sources:
         directory = (source.parent if source.is_file() else source).resolve()
         for name in names:
@@ -93,47 +86,67 @@ def prepare_out_dir(out_dir: Path, sources: Sequence[Path], names: Sequence[str]
                     f"output {out_dir / name} lies in the model directory {directory}",
                     hint="choose an output directory elsewhere with -o",
                 )
+
+
+@contextlib.contextmanager
+def work_directory(out_dir: Path) -> Iterator[Path]:
+    """A fresh work directory in ``out_dir``, which is this run's alone while it lasts.
+
+    What killed runs left behind is removed. Raises ``InputError`` when ``out_dir`` cannot be
+    written, and when another run is writing to it.
+    """
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        _remove_stale(out_dir)
-        work = out_dir / f"{_WORK_PREFIX}{os.getpid()}"
-        work.mkdir(exist_ok=True)
         (out_dir / LOG_DIRECTORY).mkdir(exist_ok=True)
+        lock = os.open(out_dir, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        refused = describe_os_error(error)
+        raise _cannot_write(error) from error
+    try:
+        # The lock is on the directory itself: it leaves nothing behind, and goes with the process.
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
         raise InputError(
-            f"cannot write to the output directory: {refused.message}", hint=refused.hint
-        ) from error
-    return work
+            f"another paddle2om is writing to {out_dir}",
+            hint="wait for it, or choose another output directory with -o",
+        ) from None
+    except OSError:
+        pass  # a file system without locks
+    try:
+        for stale in out_dir.glob(f"{_WORK_PREFIX}*"):
+            shutil.rmtree(stale, ignore_errors=True)
+        work = Path(tempfile.mkdtemp(prefix=_WORK_PREFIX, dir=out_dir))
+    except OSError as error:
+        os.close(lock)
+        raise _cannot_write(error) from error
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+        os.close(lock)
 
 
-def _remove_stale(out_dir: Path) -> None:
-    """Remove work directories of runs that were killed before they could."""
-    for directory in out_dir.glob(f"{_WORK_PREFIX}*"):
-        owner = directory.name.removeprefix(_WORK_PREFIX)
-        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
-            shutil.rmtree(directory, ignore_errors=True)
+def _cannot_write(error: OSError) -> InputError:
+    refused = describe_os_error(error)
+    return InputError(f"cannot write to the output directory: {refused.message}", hint=refused.hint)
 
 
 def plan(
     sources: Sequence[Path],
+    names: Sequence[str],
     out_dir: Path,
+    work: Path,
     options: ConvertOptions,
     *,
     jobs: int,
     force: bool,
-) -> tuple[list[Task], Path]:
-    """The tasks for ``sources`` and the work directory they share; nothing has run yet."""
-    if not sources:
-        raise InputError("no model given", hint="name at least one model directory")
-    check_options(options)
-    names = unique_names(sources)
-    work = prepare_out_dir(out_dir, sources, names)
+) -> list[Task]:
+    """The tasks for ``sources``; nothing has run yet."""
     threads = max(1, available_cpus() // jobs)
     tasks = []
     for index, (source, name) in enumerate(zip(sources, names, strict=True)):
         directory = work / str(index)
-        directory.mkdir(exist_ok=True)
+        directory.mkdir()
         tasks.append(
             Task(
                 name=name,
@@ -146,7 +159,7 @@ def plan(
                 options=options.model_copy(update={"threads": threads}),
             )
         )
-    return tasks, work
+    return tasks
 
 
 def source_bytes(task: Task) -> int:

@@ -12,7 +12,7 @@ import os
 import selectors
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -63,14 +63,13 @@ class Observer(Protocol):
 
 
 class Pool:
-    """A fork server and the tasks that run in it, at most ``jobs`` at a time.
+    """A fork server and the tasks that run in it.
 
     Use as a context manager; leaving it ends the host and everything it started. One pool serves
     one thread.
     """
 
-    def __init__(self, jobs: int, host: Host | None = None) -> None:
-        self._jobs = jobs
+    def __init__(self, host: Host | None = None) -> None:
         self._host = host
         self._buffer = b""
         self._ready = False
@@ -92,9 +91,14 @@ class Pool:
             host.close(at_once=idle)
 
     def run(
-        self, tasks: Sequence[Task], log_of: Callable[[Task], Path], observer: Observer
+        self,
+        tasks: Sequence[Task],
+        log_of: Mapping[str, Path],
+        observer: Observer,
+        *,
+        jobs: int,
     ) -> list[ModelReport]:
-        """Run every task and return their reports in the order of ``tasks``.
+        """Run every task, at most ``jobs`` at a time; return the reports in the order of ``tasks``.
 
         Raises ``WorkerError`` when the fork server itself does not start. On ``KeyboardInterrupt``
         the workers are killed and ``interrupted`` is set; the reports say how far each model got.
@@ -110,7 +114,7 @@ class Pool:
                 # One at a time: with many commands on the way and nobody reading events, parent
                 # and host could wait for each other for ever.
                 starting = any(state.pid is None for state in running.values())
-                if waiting and len(running) < self._jobs and not starting:
+                if waiting and len(running) < jobs and not starting:
                     self._begin(waiting.pop(0), log_of, running, observer)
                 for event in self._events(running):
                     self._handle(event, running, observer)
@@ -128,11 +132,11 @@ class Pool:
     def _begin(
         self,
         task: Task,
-        log_of: Callable[[Task], Path],
+        log_of: Mapping[str, Path],
         running: dict[str, Running],
         observer: Observer,
     ) -> None:
-        log = log_of(task)
+        log = log_of[task.name]
         running[task.name] = Running(task, log, time.monotonic() + task.options.timeout)
         observer.model_started(task.name)
         self._send({"run": task.name, "task": task.model_dump(mode="json"), "log": str(log)})

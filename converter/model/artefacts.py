@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import secrets
+import shutil
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -27,10 +30,11 @@ def write_atomically(path: Path, data: bytes) -> None:
 
     Raises ``OSError`` (disk full, permissions) and then leaves no temporary file behind.
     """
+    temporary = _temporary_beside(path)
     # Not tempfile: its files are private, and ours should get the mode that umask gives.
-    temporary = path.with_name(f".{path.name[:200]}.{os.getpid()}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
     try:
-        with temporary.open("wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -40,26 +44,72 @@ def write_atomically(path: Path, data: bytes) -> None:
             temporary.unlink()
 
 
-def read_manifest(directory: Path) -> dict[str, str]:
-    """File name -> sha256 of what paddle2om last put into ``directory`` (empty when nothing)."""
+def move_into_place(source: Path, target: Path) -> None:
+    """Rename ``source`` to ``target``; copy it first where the file systems are different."""
+    try:
+        source.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        temporary = _temporary_beside(target)
+        try:
+            shutil.copy2(source, temporary)
+            temporary.replace(target)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+
+
+def _temporary_beside(path: Path) -> Path:
+    return path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.tmp")
+
+
+def _read(directory: Path) -> dict[str, object]:
     try:
         content = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
-        return {str(name): str(digest) for name, digest in content["files"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError):
         return {}
+    return content if isinstance(content, dict) else {}
 
 
-def write_manifest(directory: Path, files: dict[str, str]) -> None:
-    """Record that ``files`` (name -> sha256) in ``directory`` are paddle2om's."""
-    content = {"tool": "paddle2om", "files": dict(sorted(files.items()))}
+def read_manifest(directory: Path) -> dict[str, list[str]]:
+    """File name -> digests that a file of ours by that name may have; empty when there are none.
+
+    There are two while a file is being replaced. Names that lead out of ``directory`` are ignored.
+    """
+    files = _read(directory).get("files")
+    found = {}
+    for name, digests in files.items() if isinstance(files, dict) else ():
+        inside = not Path(name).is_absolute() and ".." not in Path(name).parts
+        if inside and isinstance(digests, list):
+            found[name] = [str(digest) for digest in digests]
+    return found
+
+
+def read_om_input_shape(directory: Path) -> str | None:
+    """The static input shapes that ``inference.om`` was (or is to be) compiled for.
+
+    In the form of atc's ``--input_shape``, for example ``x:1,3,48,320``; None when not known.
+    """
+    shape = _read(directory).get("om_input_shape")
+    return shape if isinstance(shape, str) else None
+
+
+def write_manifest(
+    directory: Path, files: dict[str, list[str]], *, om_input_shape: str | None = None
+) -> None:
+    """Record that ``files`` (name -> sha256 digests) in ``directory`` are paddle2om's."""
+    content: dict[str, object] = {"tool": "paddle2om", "files": dict(sorted(files.items()))}
+    if om_input_shape is not None:
+        content["om_input_shape"] = om_input_shape
     write_atomically(directory / MANIFEST, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def remove_ours(directory: Path, *, keep: Collection[str] = ()) -> None:
     """Remove the files an earlier run put into ``directory``, except ``keep`` and edited ones."""
-    for name, digest in read_manifest(directory).items():
+    for name, digests in read_manifest(directory).items():
         path = directory / name
-        if name not in keep and path.is_file() and sha256_of(path) == digest:
+        if name not in keep and path.is_file() and sha256_of(path) in digests:
             path.unlink()
 
 
@@ -71,7 +121,7 @@ def check_replaceable(directory: Path, names: Iterable[str]) -> None:
     ours = read_manifest(directory)
     for name in names:
         path = directory / name
-        if path.exists() and ours.get(name) != sha256_of(path):
+        if path.exists() and (not path.is_file() or sha256_of(path) not in ours.get(name, ())):
             raise InputError(
                 f"{path} exists and was not made by paddle2om (or was changed since)",
                 hint="choose another output directory with -o, or replace the file with --force",

@@ -157,8 +157,8 @@ def _list(value: object) -> list[dict[Any, Any]]:
 def _value_range(steps: list[tuple[str, _Options]]) -> tuple[float, float] | None:
     """Find what the normalisation makes of pixels of 0 and 255; None when nobody says."""
     for name, options in steps:
-        if name == "RecResizeImg":
-            return -1.0, 1.0  # it normalises as well: x / 127.5 - 1
+        if name in ("RecResizeImg", "ClsResizeImg"):
+            return -1.0, 1.0  # they normalise as well: x / 127.5 - 1
         if name == "NormalizeImage":
             scale = parse_fraction(options.get("scale", "1/255"))
             return _normalised(scale, options.get("mean"), options.get("std"))
@@ -213,6 +213,7 @@ def parse_fraction(value: object) -> float | None:
 #: Steps that fix the size: the option that holds it, and whether it is [width, height].
 _SIZE_OPTIONS: Mapping[str, tuple[str, bool]] = {
     "RecResizeImg": ("image_shape", False),
+    "ClsResizeImg": ("image_shape", False),
     "DetResizeForTest": ("image_shape", False),
     "ResizeImage": ("size", True),
     "CropImage": ("size", True),

@@ -25,7 +25,7 @@ _LOOKED_FOR = "inference.json, inference.pdmodel, another PIR *.json, *.pdmodel,
 #: What to do with a file that is a model, but not one that Paddle's inference can run.
 _OTHER_MODELS = {
     ".onnx": "it is converted already: name the Paddle model it was made from",
-    ".om": "it is compiled already: use `paddle2om inspect` on it",
+    ".om": "it is compiled already: name the Paddle model it was made from",
     ".pdparams": "these are training weights: export the model with paddle.jit.save first",
     ".safetensors": "these are training weights: export the model with paddle.jit.save first",
     ".pdopt": "this is an optimizer's state: export the model with paddle.jit.save first",
@@ -38,8 +38,8 @@ class PaddleModel:
     """The files of one Paddle inference model.
 
     ``params`` is None when there is no parameter file; whether the program can do without is
-    for ``converter.model.describe`` to say. ``named_by_file`` is True when the user named the
-    program file itself.
+    for ``converter.model.describe`` to say. ``yml`` is the program's own, or the directory's
+    ``inference.yml`` where it can be about no other program.
     """
 
     directory: Path
@@ -47,19 +47,22 @@ class PaddleModel:
     params: Path | None
     format: ProgramFormat
     yml: Path | None
-    named_by_file: bool = False
 
     @property
     def stem(self) -> str:
         """The program file's name without its suffix."""
         return self.program.stem
 
-    @property
-    def name(self) -> str:
-        """The directory's name, or the stem of a named program file that has a telling one."""
-        if self.named_by_file and self.stem not in _GENERIC_STEMS:
-            return self.stem
-        return self.directory.resolve().name or self.stem
+
+def model_name(source: Path) -> str:
+    """What to call the model at ``source``, whether or not there is one.
+
+    The name of its directory, or the stem of a named program file that has a telling one.
+    """
+    is_file = source.is_file()
+    if is_file and source.stem not in _GENERIC_STEMS:
+        return source.stem
+    return (source.parent if is_file else source).resolve().name or "model"
 
 
 def find_model(path: Path) -> PaddleModel:
@@ -70,16 +73,15 @@ def find_model(path: Path) -> PaddleModel:
     """
     try:
         path.stat()
-        is_directory = path.is_dir()
-        program = _program_in(path) if is_directory else _named_program(path)
+        program = _program_in(path) if path.is_dir() else _named_program(path)
     except OSError as error:
         raise unreadable(path, error) from error
     except ValueError as error:  # a NUL byte in the path
         raise InputError(f"not a path: {str(path)!r}", hint="check the path") from error
-    return _complete(program, named_by_file=not is_directory)
+    return _complete(program)
 
 
-def _complete(program: Path, *, named_by_file: bool) -> PaddleModel:
+def _complete(program: Path) -> PaddleModel:
     """Check the program file's first bytes and find what belongs to it."""
     directory = program.parent
     head = read_head(program, _HEAD_BYTES)
@@ -97,13 +99,22 @@ def _complete(program: Path, *, named_by_file: bool) -> PaddleModel:
         program=program,
         params=params,
         format="pir" if program.suffix == ".json" else "legacy",
-        yml=_first_file(program.with_name(f"{program.stem}.yml"), directory / "inference.yml"),
-        named_by_file=named_by_file,
+        yml=_first_file(program.with_name(f"{program.stem}.yml")) or _shared_yml(program),
     )
 
 
 def _first_file(*candidates: Path) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
+
+
+def _shared_yml(program: Path) -> Path | None:
+    """The directory's ``inference.yml``, unless it may be about another program there."""
+    yml = program.with_name("inference.yml")
+    if not yml.is_file():
+        return None
+    names = sorted(entry.name for entry in program.parent.iterdir())
+    stems = {path.stem for path in _candidates(program.parent, names)}
+    return yml if stems <= {program.stem} else None
 
 
 def _named_program(path: Path) -> Path:

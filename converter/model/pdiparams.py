@@ -169,8 +169,3 @@ def check_parameters(
 def _in_file_order(parameters: Sequence[Parameter]) -> list[Parameter]:
     """Sort by name: by code point, which is also the order of the names' UTF-8 bytes."""
     return sorted(parameters, key=lambda parameter: parameter.name)
-
-
-def total_bytes(headers: Sequence[ParamHeader]) -> int:
-    """Bytes of all the tensors' data, without the headers between them."""
-    return sum(header.nbytes for header in headers)

@@ -1,6 +1,6 @@
 """Describe a PIR program (Paddle 3's ``inference.json``): inputs, outputs, weights, operators.
 
-``converter.model.pir_document`` has the JSON itself; its functions are offered here as well.
+``converter.model.pir_document`` has the JSON itself.
 """
 
 from __future__ import annotations
@@ -13,15 +13,11 @@ from converter.errors import InputError
 from converter.model.pir_document import (
     JsonObject,
     attribute,
-    attribute_entry,
     load_pir,
     operand_ids,
     operation_name,
     parameter_name,
-    parse_pir,
     result_types,
-    set_attribute,
-    value_types,
     walk_operations,
 )
 from converter.model.pir_types import (
@@ -33,23 +29,6 @@ from converter.model.pir_types import (
 )
 from converter.model.program import Parameter, ProgramDescription
 from converter.model.tensor import TensorSpec, name_dims
-
-__all__ = [
-    "JsonObject",
-    "attribute",
-    "attribute_entry",
-    "describe_pir",
-    "load_pir",
-    "operand_ids",
-    "operation_name",
-    "parameter_name",
-    "parse_pir",
-    "read_pir",
-    "result_types",
-    "set_attribute",
-    "value_types",
-    "walk_operations",
-]
 
 
 def read_pir(path: Path) -> ProgramDescription:

@@ -37,9 +37,6 @@ JsonObject: TypeAlias = dict[str, Any]
 #: Dialects by the number that stands for them in operator names (Paddle's ``DialectIdMap``).
 DIALECTS = {"0": "builtin", "1": "pd_op", "2": "cf", "3": "custom_op", "4": "dist"}
 
-#: Kinds of attribute that Paddle stores one by one in an ``0.a_array`` when there are several.
-_SCALAR_KINDS = ("0.a_bool", "0.a_i32", "0.a_i64", "0.a_f32", "0.a_f64", "0.a_str")
-
 _COPY_AGAIN = "the file is damaged or cut short: copy or download it again"
 
 
@@ -145,22 +142,6 @@ def attribute(operation: JsonObject, name: str) -> Any:
         return entry.get("D")
     items = as_list(entry.get("D"), f"attribute {name}")
     return [as_object(item, f"an item of {name}").get("D") for item in items]
-
-
-def set_attribute(operation: JsonObject, name: str, kind: str, value: Any) -> None:
-    """Set or add an attribute of kind ``0.a_f32``, ``0.a_i64``, ``1.a_intarray``, ...
-
-    A list of a scalar kind becomes an ``0.a_array`` of it, as Paddle stores it.
-    """
-    stored: JsonObject = {"#": kind, "D": value}
-    if isinstance(value, list) and kind in _SCALAR_KINDS:
-        stored = {"#": "0.a_array", "D": [{"#": kind, "D": item} for item in value]}
-    entry = attribute_entry(operation, name)
-    if entry is None:
-        operation.setdefault("A", []).append({"AT": stored, "N": name})
-    else:
-        entry.clear()
-        entry.update(stored)
 
 
 def operand_ids(operation: JsonObject) -> list[int]:

@@ -33,7 +33,8 @@ _BY_NAME: tuple[tuple[str, Role], ...] = (
     (r"^(PP-FormulaNet|LaTeX_OCR|UniMERNet)", "formula_recognition"),
     (r"layout|^PP-Doc(Block)?Layout", "layout_detection"),
     (r"(^|_)PP-OCRv\d.*_det$", "text_detection"),
-    (r"(^|_)PP-OCRv\d.*_rec(_|$)|_rec$", "text_recognition"),
+    # Not every *_rec reads text: PP-ShiTuV2_rec recognises products.
+    (r"(^|_)(PP-OCRv\d|ppocr_).*_rec(_|$)|SVTR.*_rec$", "text_recognition"),
 )
 
 _BY_POSTPROCESS: Mapping[str, Role] = {

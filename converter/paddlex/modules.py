@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from converter.errors import InputError
+from converter.model.artefacts import read_om_input_shape
 from converter.model.inference_yml import read_inference_yml
 from converter.model.roles import Role
 
@@ -55,7 +56,8 @@ class Module:
 class ConvertedModel:
     """A model directory. ``role`` is what it does, None with the ``problem`` if nobody knows.
 
-    ``image_shape`` is the input (channels, height, width) that the inference.yml names.
+    ``image_shape`` is the input (channels, height, width) that the inference.yml names;
+    ``om_input_shape`` is what the OM file was compiled for, as atc's ``--input_shape`` has it.
     """
 
     name: str
@@ -65,6 +67,7 @@ class ConvertedModel:
     backends: frozenset[Backend]
     image_shape: tuple[int, int, int] | None = None
     problem: str = ""
+    om_input_shape: str | None = None
 
 
 def scan_models(directory: Path) -> tuple[ConvertedModel, ...]:
@@ -176,7 +179,14 @@ def _read_model(directory: Path, name: str | None = None) -> ConvertedModel:
     problem = "" if content.role else f"no PaddleX module is known for {content.model_name}"
     shape = (3, *content.input_size) if content.input_size else None
     return ConvertedModel(
-        name, directory, content.model_name, content.role, backends, shape, problem
+        name,
+        directory,
+        content.model_name,
+        content.role,
+        backends,
+        shape,
+        problem,
+        read_om_input_shape(directory),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from converter.errors import InputError, InternalError
 from converter.paddlex.modules import Backend, ConvertedModel, Module
+from converter.paddlex.om_shape import check_fixed_shape, fed_shape
 from converter.paddlex.template import render_template
 
 #: The modules of the OCR pipeline, in the order in which a page passes through them.
@@ -35,15 +36,15 @@ _BATCH_SIZES = {"TextLineOrientation": 1, "TextRecognition": 6}
 #: Only these two modules read ``input_shape``; PaddleX ignores the key elsewhere.
 SHAPED_MODULES = ("TextDetection", "TextRecognition")
 
-#: The shapes Ascend's tutorial compiles for; a recogniser's inference.yml overrides its own.
-DEFAULT_SHAPES = {"TextDetection": (3, 640, 480), "TextRecognition": (3, 48, 320)}
-
 _DEVICE = re.compile(r"npu(?::(\d+))?")
 
 
 @dataclass(frozen=True)
 class OcrOptions:
-    """How to render: the backend, the NPU, and (channels, height, width) of the OM files."""
+    """How to render: the backend, the NPU, and (channels, height, width) of the OM files.
+
+    ``shapes`` is for OM files whose manifest does not say what they were compiled for.
+    """
 
     backend: Backend = "onnx"
     device: str = "npu:0"
@@ -111,7 +112,7 @@ def _values(models: Mapping[str, ConvertedModel], options: OcrOptions) -> dict[s
             "model_name": model.model_name,
             "model_dir": str(model.directory.absolute()),
             "on_npu": on_npu,
-            "input_shape": list(_shape(module.name, model, options)) if on_npu else None,
+            "input_shape": _input_shape(module.name, model, options) if on_npu else None,
         }
     side, limit = _side_limit(models["TextDetection"].model_name)
     return {
@@ -123,16 +124,12 @@ def _values(models: Mapping[str, ConvertedModel], options: OcrOptions) -> dict[s
     }
 
 
-def _shape(module: str, model: ConvertedModel, options: OcrOptions) -> tuple[int, ...]:
-    if module not in SHAPED_MODULES:
-        return ()
-    shape = options.shapes.get(module) or model.image_shape or DEFAULT_SHAPES[module]
-    if len(shape) != 3 or min(shape) < 1:
-        raise InputError(
-            f"the shape {','.join(map(str, shape))} of {module} is not channels,height,width",
-            hint="give the shape the OM file was compiled for, without the batch: 3,48,320",
-        )
-    return shape
+def _input_shape(module: str, model: ConvertedModel, options: OcrOptions) -> list[int] | None:
+    """What the config tells PaddleX to feed the OM file; None where PaddleX would not read it."""
+    if module in SHAPED_MODULES:
+        return list(fed_shape(module, model, options.shapes.get(module)))
+    check_fixed_shape(module, model)
+    return None
 
 
 def _side_limit(detector: str) -> tuple[int, str]:

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from converter.errors import InputError, StageError, WorkerError
 from converter.model.result import Record
+from converter.model.wording import last_line, shorten
 from converter.paddlex.cache_home import cache_home
 
 _RUNNER = Path(__file__).with_name("_pipeline_runner.py")
@@ -81,7 +82,7 @@ def run_pipeline(
         )
         code = _run_child([python or sys.executable, str(_RUNNER), str(request)], log, timeout)
         if code != 0 or not result.is_file():
-            ending = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+            ending = f"signal {_signal_name(-code)}" if code < 0 else f"exit code {code}"
             raise WorkerError(
                 f"the PaddleX process ended with {ending}: {_last_line(log)}",
                 hint="run the config with paddlex --pipeline to see all that it prints",
@@ -174,7 +175,7 @@ def _check_answer(answer: dict[str, Any], config: Path) -> None:
             f"PaddleX {answer['version']} is too old: it ignores engine", hint=f"install {oldest}+"
         )
     if problem:
-        detail = _shorten(answer["detail"])
+        detail = _in_one_line(answer["detail"])
         raise StageError(
             f"PaddleX {answer['version']} could not run {config.name}: {detail}",
             hint="the config names each model it loads; check those directories",
@@ -186,7 +187,7 @@ def _checked_run(answer: dict[str, Any], images: int) -> PipelineRun:
         run = PipelineRun.model_validate(answer)
     except ValidationError as error:
         raise WorkerError(
-            f"the PaddleX process answered with something else: {_shorten(str(error))}",
+            f"the PaddleX process answered with something else: {_in_one_line(str(error))}",
             hint="PaddleX 3.7.2 is the version this was made for",
         ) from error
     for page in run.pages:
@@ -203,12 +204,17 @@ def _checked_run(answer: dict[str, Any], images: int) -> PipelineRun:
     return run
 
 
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return str(number)
+
+
 def _last_line(log: Path) -> str:
     text = _COLOUR.sub("", log.read_text(encoding="utf-8", errors="replace"))
-    lines = [line for line in text.splitlines() if line.strip()]
-    return _shorten(lines[-1]) if lines else "it printed nothing"
+    return last_line(text) or "it printed nothing"
 
 
-def _shorten(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 300 else f"{text[:297]}..."
+def _in_one_line(text: str) -> str:
+    return shorten(" ".join(text.split()))

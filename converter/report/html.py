@@ -54,8 +54,8 @@ def write_html(report: RunReport, path: Path | str) -> None:
 
 
 def render_html(report: RunReport, *, image_roots: tuple[Path, ...] = ()) -> str:
-    """Return the page. Images are looked for as named, in the output directory and in the roots."""
-    roots = (Path(), Path(report.out_dir), *image_roots)
+    """Return the page. Images are looked for in the output directory and in the roots only."""
+    roots = (Path(report.out_dir), *image_roots)
     template = _environment().get_template("report.html.j2")
     return template.render(
         report=report,
@@ -145,11 +145,13 @@ def embedded_image(pipeline: PipelineReport, roots: tuple[Path, ...]) -> str | N
     """Return the pipeline's image as a data URI; None when it is not there or not fit for one."""
     for root in roots if pipeline.image else ():
         try:
-            file = root / str(pipeline.image)
-            if not file.is_file() or file.stat().st_size > _IMAGE_LIMIT:
+            file = (root / str(pipeline.image)).resolve()
+            if not file.is_relative_to(root.resolve()) or not file.is_file():
+                continue
+            if file.stat().st_size > _IMAGE_LIMIT:
                 continue
             data = file.read_bytes()
-        except (OSError, ValueError):
+        except (OSError, ValueError, RuntimeError):  # the last one for a loop of links
             continue
         kind = next((kind for head, kind in _IMAGE_TYPES.items() if data.startswith(head)), None)
         if data[:4] == b"RIFF" and data[8:12] == b"WEBP":

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 
-from converter.atc.command import build_argv, render_script
+from converter.atc.command import build_argv, is_atc_path, render_script
 from converter.atc.run import find_atc, run_atc
 from converter.atc.shapes import format_input_shape, static_shapes
-from converter.atc.soc import check_soc_version
+from converter.atc.soc import check_soc_version, soc_warning
 from converter.model.result import CompileFacts, ExportFacts, InspectFacts, Message, Status
 from converter.stages.job import OM_NAME, SCRIPT_NAME, Job
 from converter.stages.stage import Outcome, Stage
@@ -42,6 +43,8 @@ class CompileStage(Stage):
         )
         script.chmod(0o755)
         job.add_file(SCRIPT_NAME, script, self.name)
+        warning = soc_warning(soc)
+        notes = (Message(level="warning", text=warning),) if warning else ()
         facts = CompileFacts(
             soc_version=soc, argv=argv, input_shape=input_shape, script=SCRIPT_NAME
         )
@@ -52,11 +55,12 @@ class CompileStage(Stage):
                 hint=f"run {SCRIPT_NAME} on a host with the CANN toolkit; "
                 "ONNX Runtime runs the model meanwhile",
             )
-            return Outcome(facts=facts, status=Status.SKIPPED, messages=(note,))
-        # Not in the work directory: atc refuses paths with spaces and the like.
-        with tempfile.TemporaryDirectory(prefix="paddle2om-atc-") as directory:
+            return Outcome(facts=facts, status=Status.SKIPPED, messages=(note, *notes))
+        base = job.work_dir if is_atc_path(job.work_dir) else None
+        with tempfile.TemporaryDirectory(prefix="paddle2om-atc-", dir=base) as directory:
             om = run_atc(argv, job.onnx, Path(directory) / "run", timeout=job.options.timeout)
             kept = job.work_dir / OM_NAME
-            kept.write_bytes(om.read_bytes())
+            shutil.copyfile(om, kept)
         job.add_file(OM_NAME, kept, self.name)
-        return Outcome(facts=facts.model_copy(update={"om_bytes": kept.stat().st_size}))
+        compiled = facts.model_copy(update={"om_bytes": kept.stat().st_size})
+        return Outcome(facts=compiled, messages=notes)

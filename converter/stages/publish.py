@@ -7,12 +7,15 @@ from pathlib import Path
 
 from converter.model.artefacts import (
     MANIFEST,
+    check_replaceable,
     describe_artefact,
+    move_into_place,
+    read_manifest,
     remove_ours,
     sha256_of,
     write_manifest,
 )
-from converter.model.result import Artefact, Record
+from converter.model.result import Artefact, CompileFacts, Record
 from converter.stages.job import Job
 
 #: Where the files of a model that failed go: kept for diagnosis, never under the name that
@@ -48,25 +51,34 @@ def publish(job: Job) -> tuple[Published, ...]:
     target = destination if passed else destination / REJECTED
     target.mkdir(parents=True, exist_ok=True)
     if job.task.keep_manifest:
+        if not job.task.force:
+            check_replaceable(target, files)
+        # First, so that a run that is killed in between leaves nothing that a later one refuses.
+        manifest = read_manifest(target)
+        for name, (path, _) in files.items():
+            manifest[name] = [*manifest.get(name, ()), sha256_of(path)]
+        write_manifest(target, manifest)
+    published = []
+    root = Path(job.task.report_root)
+    for name, (path, stage) in files.items():
+        move_into_place(path, target / name)
+        published.append(Published(stage=stage, artefact=describe_artefact(target / name, root)))
+    if job.task.keep_manifest:
         remove_ours(target, keep=files)
-        if passed:
+        if passed and (destination / REJECTED / MANIFEST).is_file():
             remove_ours(destination / REJECTED)
             _remove_if_empty(destination / REJECTED)
-    manifest = {}
-    root = Path(job.task.report_root)
-    published = []
-    for name, (path, stage) in files.items():
-        final = target / name
-        # Same file system (the work directory lies in the output directory): a rename, atomic.
-        path.replace(final)
-        manifest[name] = sha256_of(final)
-        published.append(Published(stage=stage, artefact=describe_artefact(final, root)))
-    if job.task.keep_manifest:
-        write_manifest(target, manifest)
+        compiled = job.results.get("compile")
+        facts = compiled.facts if compiled else None
+        write_manifest(
+            target,
+            {name: [sha256_of(target / name)] for name in files},
+            om_input_shape=facts.input_shape if isinstance(facts, CompileFacts) else None,
+        )
     return tuple(published)
 
 
 def _remove_if_empty(directory: Path) -> None:
     """Remove a directory that holds nothing but our manifest."""
-    if directory.is_dir() and {path.name for path in directory.iterdir()} <= {MANIFEST}:
+    if {path.name for path in directory.iterdir()} == {MANIFEST}:
         shutil.rmtree(directory)

@@ -8,8 +8,9 @@ from converter.accuracy.gate import compare_case, default_tolerance
 from converter.errors import StageError
 from converter.model import onnx_file
 from converter.model.result import ExportFacts, Message, SimplifyFacts, Status
+from converter.model.wording import first_line
 from converter.stages.job import Job
-from converter.stages.stage import Outcome, Stage, first_line
+from converter.stages.stage import Outcome, Stage
 
 #: Input shapes on which the simplified model must agree with the one it came from.
 _COMPARED_SHAPES = 2

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from converter.accuracy.gate import compare_case, default_tolerance, gate, warnings
+from converter.accuracy.gate import (
+    compare_case,
+    default_tolerance,
+    doubts,
+    gate,
+    vacuous,
+    warnings,
+)
+from converter.accuracy.reference import SHAPES_HINT, PaddleReference
 from converter.errors import GateError
-from converter.model.result import InspectFacts, Message, Tolerance, ValidateFacts
+from converter.model.result import InspectFacts, Message, Status, Tolerance, ValidateFacts
 from converter.stages.job import Job
 from converter.stages.stage import Outcome, Stage
+
+_INPUTS_HINT = "try another --seed; if it stays so, compare the ONNX file on real inputs"
 
 
 class ValidateStage(Stage):
@@ -17,7 +27,6 @@ class ValidateStage(Stage):
     def run(self, job: Job) -> Outcome:
         """Run both on the same inputs and measure; the verdict is the post-condition's."""
         assert job.onnx is not None
-        tolerance = self._tolerance(job)
         cases = tuple(
             compare_case(
                 reference.case.label,
@@ -25,19 +34,32 @@ class ValidateStage(Stage):
                 reference.case.seed,
                 reference.outputs,
                 job.onnx_outputs(job.onnx, reference),
-                tolerance,
+                None,
+                atol=job.options.atol,
+                rtol=job.options.rtol,
             )
             for reference in job.reference.cases()
         )
         facts = ValidateFacts(
-            tolerance=tolerance, cases=cases, rejected_shapes=tuple(job.reference.rejected)
+            tolerance=self._tolerance(job),
+            cases=cases,
+            rejected_shapes=tuple(job.reference.rejected),
         )
-        notes = tuple(Message(level="warning", text=text) for text in warnings(cases))
-        return Outcome(facts=facts, messages=notes)
+        weak = tuple(_warning(text, _INPUTS_HINT) for text in doubts(cases))
+        notes = tuple(_warning(text) for text in warnings(cases))
+        covered = _coverage(job.reference)
+        degraded = weak or job.reference.only_shape
+        return Outcome(
+            facts=facts,
+            status=Status.DEGRADED if degraded else Status.OK,
+            messages=weak + covered + notes,
+        )
 
     def ensures(self, job: Job, outcome: Outcome) -> None:
         """The gate: raises ``GateError`` with the worst output and the tolerance it would need."""
         assert isinstance(outcome.facts, ValidateFacts)
+        if nothing := vacuous(outcome.facts.cases):
+            raise GateError(f"the comparison with Paddle is void: {nothing}", hint=_INPUTS_HINT)
         passed, reason = gate(outcome.facts.cases)
         if not passed:
             raise GateError(
@@ -46,13 +68,40 @@ class ValidateStage(Stage):
             )
 
     def _tolerance(self, job: Job) -> Tolerance:
-        """The default for the model's widest float output, with the user's overrides."""
+        """The tolerance of the model's first float output, float32's when there is none.
+
+        It is what the report shows. Every output is judged by its own dtype's default; the user's
+        atol and rtol replace those of every float output.
+        """
         outputs = job.facts(InspectFacts).outputs
         dtype = next((spec.dtype for spec in outputs if "float" in spec.dtype), "float32")
-        base = default_tolerance(dtype)
         changes = {
             key: value
             for key in ("atol", "rtol")
             if (value := getattr(job.options, key)) is not None
         }
-        return base.model_copy(update=changes)
+        return default_tolerance(dtype).model_copy(update=changes)
+
+
+def _coverage(reference: PaddleReference) -> tuple[Message, ...]:
+    """Say what was planned to be compared, and was not because Paddle itself refuses it."""
+    messages = []
+    if reference.only_shape:
+        text = f"only one of the planned shapes runs in Paddle: {reference.only_shape}"
+        messages.append(_warning(text, SHAPES_HINT))
+    elif dims := reference.uncovered():
+        text = f"compared with {', '.join(dims)} only: Paddle refused the others tried"
+        messages.append(_warning(text, SHAPES_HINT))
+    for kind, reason in reference.too_wide().items():
+        if kind == "signed":
+            # Said of every model that takes indices: nothing to worry about.
+            text = f"integers below 0 were not compared: {reason}"
+            messages.append(Message(level="info", text=text))
+        else:
+            text = f"inputs outside [0, 1) were not compared: {reason}"
+            messages.append(_warning(text))
+    return tuple(messages)
+
+
+def _warning(text: str, hint: str = "") -> Message:
+    return Message(level="warning", text=text, hint=hint)

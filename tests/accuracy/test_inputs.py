@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from converter.accuracy.gate import compare_case, gate
 from converter.accuracy.inputs import (
     INTEGER_LIMIT,
     LARGEST_ALTERNATIVE,
@@ -16,6 +17,7 @@ from converter.accuracy.inputs import (
     InputCase,
     alternatives,
     make_inputs,
+    narrower,
     plan_cases,
 )
 from converter.errors import InputError, InternalError
@@ -55,13 +57,13 @@ def kinds_by_shape(cases):
 def test_static_image():
     cases = plan_cases((spec("x", 1, 3, 224, 224),), {}, None)
     assert shapes(cases) == [(1, 3, 224, 224)] * 3
-    assert [case.kind for case in cases] == ["text", "uniform", "text"]
+    assert [case.kind for case in cases] == ["text", "wide", "uniform"]
     assert [case.seed for case in cases] == [0, 1, 2]
 
 
 def test_static_vector():
     cases = plan_cases((spec("x", 2, 10),), {}, None, seed=5)
-    assert [case.kind for case in cases] == ["uniform"] * 3
+    assert [case.kind for case in cases] == ["uniform", "wide", "uniform"]
     assert [case.seed for case in cases] == [5, 6, 7]
 
 
@@ -107,7 +109,8 @@ def test_sequences():
     assert [case.shapes["features"] for case in cases[:2]] == [(1, 16, 8), (2, 7, 8)]
     for case in cases:
         assert case.shapes["ids"] == case.shapes["mask"] == case.shapes["features"][:2]
-    assert [case.kind for case in cases] == ["uniform"] * 4
+    # Tame values first on every shape: what Paddle refuses there is the shape.
+    assert [case.kind for case in cases] == ["uniform", "uniform", "signed", "signed"]
     long = {"features": hint((1, 20, 8), (1, 30, 8), (4, 40, 8))}
     assert {case.shapes["ids"][1] for case in plan_cases(inputs, long, None)} == {20}
 
@@ -161,7 +164,7 @@ def test_explicit_shapes():
     one = plan_cases((IMAGE,), {}, None, shapes=[{"x": (1, 3, 48, 320)}])
     assert shapes(one) == [(1, 3, 48, 320)] * 3
     two = plan_cases((IMAGE,), {}, None, shapes=[{"x": (1, 3, 48, 320)}, {"x": (4, 3, 64, 64)}])
-    assert list(kinds_by_shape(two).values()) == [{"text", "uniform"}] * 2
+    assert list(kinds_by_shape(two).values()) == [{"text", "wide"}] * 2
     # What was asked for is not replaced by something else.
     assert list(alternatives(one[0])) == []
     yolo = plan_cases(YOLO, {}, None, shapes=[{"image": (5, 3, 320, 640)}])
@@ -253,6 +256,9 @@ def test_values_are_deterministic_and_in_range(value_range):
         assert np.array_equal(once, again)
         assert once.dtype == np.float32
         assert once.shape == case.shapes["x"]
+        if case.kind == "wide":
+            assert value_range is None
+            continue
         assert low <= once.min() < once.max() <= high + 1e-6
         assert np.ptp(once) > 0.5 * (high - low)
     first, last = (make_inputs(cases[i], (LINE,), value_range)["x"] for i in (0, 3))
@@ -278,6 +284,73 @@ def test_dtypes(dtype):
     assert len(set(values.ravel().tolist())) >= 2
     assert values.min() >= 0
     assert values.max() <= (INTEGER_LIMIT - 1 if "int" in dtype else 1)
+
+
+@pytest.mark.parametrize(
+    "inputs", [(IMAGE,), (spec("x", 2, 10),), (spec("x", "batch", "length", 8),), (spec("x", 2),)]
+)
+def test_without_a_known_range_every_shape_gets_wide_and_tame_values(inputs):
+    found = {}
+    for case in plan_cases(inputs, {}, None):
+        values = make_inputs(case, inputs, None)["x"]
+        found.setdefault(values.shape, []).append((values.min(), values.max()))
+    for extremes in found.values():
+        assert any(low < -5 and high > 5 for low, high in extremes)
+        assert any(low >= 0 and high <= 1 for low, high in extremes)
+
+
+def test_most_wide_values_are_moderate():
+    tensor = spec("x", 1, 4096)
+    case = plan_cases((tensor,), {}, None)[1]
+    size = np.abs(make_inputs(case, (tensor,), None)["x"])
+    assert case.kind == "wide"
+    assert 0.9 < (size <= 3).mean() < 0.99
+    assert (size > 5).sum() >= 64
+    assert size.max() <= 10
+
+
+def test_a_clip_at_the_wrong_bounds_fails_the_gate():
+    """What paddle2onnx makes of ``hardtanh(x, -2, 3)``: the two agree on all of [0, 1)."""
+    tensor = spec("x", "batch", 16)
+    cases = []
+    for case in plan_cases((tensor,), {}, None):
+        x = make_inputs(case, (tensor,), None)["x"]
+        outputs = ({"y": np.clip(x, -2, 3)}, {"y": np.clip(x, -1, 1)})
+        cases.append(compare_case(case.label, case.shapes, case.seed, *outputs, None))
+    assert {case.input_shapes["x"] for case in cases if case.passed} == {(1, 16), (2, 16)}
+    assert {case.input_shapes["x"] for case in cases if not case.passed} == {(1, 16), (2, 16)}
+    assert gate(cases)[0] is False
+
+
+def test_the_range_of_images_is_not_that_of_other_inputs():
+    inputs = (IMAGE, spec("features", "batch", 64), spec("scale_factor", "batch", 2))
+    cases = plan_cases(inputs, {}, (0.0, 1.0))
+    assert list(kinds_by_shape(cases).values())[0] == {"text", "wide"}
+    for case in cases:
+        values = make_inputs(case, inputs, (0.0, 1.0))
+        assert 0 <= values["x"].min() < values["x"].max() <= 1
+        assert (values["features"].min() < -5) == (case.kind == "wide")
+    assert {case.kind for case in plan_cases(inputs[::2], {}, (0.0, 1.0))} == {"text", "uniform"}
+
+
+def test_signed_integers_and_what_to_fall_back_to():
+    inputs = (spec("ids", 1, 100, dtype="int64"), spec("x", 1, 100), spec("b", 9, dtype="uint8"))
+    case = plan_cases(inputs, {}, None)[1]
+    ladder = [case, *narrower(case)]
+    assert [each.kind for each in ladder] == ["signed", "wide", "uniform"]
+    lows = [{n: v.min() for n, v in make_inputs(each, inputs, None).items()} for each in ladder]
+    assert [low["ids"] < 0 for low in lows] == [True, False, False]
+    assert [low["x"] < 0 for low in lows] == [True, True, False]
+    assert all(low["b"] >= 0 for low in lows)
+    assert [each.shapes for each in ladder] == [case.shapes] * 3
+    assert len({each.label for each in ladder}) == 3
+
+
+def test_bytes_of_an_image_use_the_whole_range():
+    tensor = spec("x", 1, 64, 64, 3, dtype="uint8")
+    case = plan_cases((tensor,), {}, None)[1]
+    assert case.kind == "uniform"
+    assert make_inputs(case, (tensor,), None)["x"].max() > 200
 
 
 @pytest.mark.parametrize("dtype", ["complex64", "string", "object"])

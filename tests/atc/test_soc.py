@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from converter.atc.soc import KNOWN, check_soc_version
+from converter.atc.soc import KNOWN, check_soc_version, soc_warning
 from converter.errors import InputError
 
 
@@ -34,6 +34,13 @@ def test_a_wrong_name_gets_a_suggestion(wrong, meant):
     with pytest.raises(InputError) as refused:
         check_soc_version(wrong)
     assert meant in refused.value.hint
+
+
+def test_a_name_that_means_another_chip_has_a_warning():
+    check_soc_version("Ascend910B")
+    assert "first-generation" in soc_warning("Ascend910B")
+    assert "Ascend910B1" in soc_warning("Ascend910B")
+    assert [soc for soc in KNOWN if soc_warning(soc)] == ["Ascend910B"]
 
 
 def test_nonsense_gets_the_way_to_find_out():

@@ -207,6 +207,66 @@ def test_ending_the_parent_ends_everything(plant, signal_number, tiny_pir, tmp_p
     assert not list(out.glob(".paddle2om-work-*"))
 
 
+def test_many_models_at_once_do_not_deadlock(tmp_path):
+    """Commands and events fill their pipes in both directions when nobody reads."""
+    sources = [tmp_path / f"missing-{index}" for index in range(150)]
+
+    report = run_conversion(sources, tmp_path / "out", ConvertOptions(), jobs=150)
+
+    assert len(report.models) == 150
+    assert all(model.failure.stage == "inspect" for model in report.models)
+    assert report.exit_code == 2
+
+
+def test_a_host_that_no_longer_obeys_is_ended(plant, tiny_pir, tmp_path, monkeypatch):
+    plant("hang")
+    monkeypatch.setattr("converter.engine.pool._KILL_GRACE", 1.0)
+
+    class Stopper(Silent):
+        """Stops the fork server, so that it neither kills nor reports."""
+
+        def stage_started(self, name: str, stage: str) -> None:
+            if stage == "export":
+                worker = worker_of(name, tmp_path / "out")
+                parent = Path(f"/proc/{worker}/status").read_text().split("PPid:")[1].split()[0]
+                os.kill(int(parent), signal.SIGSTOP)
+
+    report = run_conversion(
+        [tiny_pir], tmp_path / "out", ConvertOptions(timeout=5.0), observer=Stopper()
+    )
+
+    assert report.models[0].failure.status is Status.TIMEOUT
+    assert report.models[0].failure.stage == "export"
+    assert processes_mentioning(str(tmp_path / "out")) == []
+
+
+def test_what_paddle2onnx_refuses_is_not_a_crash(tmp_path):
+    """It says why and then aborts the process."""
+    script = tmp_path / "save.py"
+    script.write_text(
+        "import paddle\n"
+        "class Soft(paddle.nn.Layer):\n"
+        "    def forward(self, x):\n"
+        "        return paddle.nn.functional.softplus(x, beta=2)\n"
+        "spec = paddle.static.InputSpec([None, 4], 'float32', name='x')\n"
+        f"paddle.jit.save(Soft(), {str(tmp_path / 'soft' / 'inference')!r}, [spec])\n"
+    )
+    subprocess.run([sys.executable, script], check=True, capture_output=True)
+
+    report = run_conversion([tmp_path / "soft"], tmp_path / "out", ConvertOptions())
+
+    failure = report.models[0].failure
+    assert (failure.stage, failure.status) == ("export", Status.FAILED)
+    assert "softplus" in failure.error.message
+    assert report.exit_code == 1
+
+
+def test_an_endless_time_limit(tiny_pir, tmp_path):
+    report = run_conversion([tiny_pir], tmp_path / "out", ConvertOptions(timeout=float("inf")))
+
+    assert report.exit_code == 0
+
+
 def test_work_left_by_a_killed_run_is_removed(tiny_pir, tmp_path):
     out = tmp_path / "out"
     stale = out / ".paddle2om-work-999999999"

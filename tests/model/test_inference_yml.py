@@ -90,6 +90,11 @@ def test_a_recogniser(tmp_path: Path) -> None:
     )
 
 
+def test_an_angle_classifier_of_before_paddlex(tmp_path: Path) -> None:
+    yml = read(tmp_path, steps({"ClsResizeImg": {"image_shape": [3, 48, 192]}}))
+    assert (yml.value_range, yml.input_size) == ((-1.0, 1.0), (48, 192))
+
+
 @pytest.mark.parametrize(
     ("ops", "size"),
     [

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from converter.errors import InputError
-from converter.model.paddle_dir import find_model
+from converter.model.paddle_dir import find_model, model_name
 from tests.model.builders import LEGACY_CLS, TINY_PIR, dump, small_legacy, small_pir
 
 PIR = dump(small_pir())
@@ -32,7 +32,7 @@ def fails(path: Path, *words: str) -> InputError:
 
 def test_finds_the_real_models() -> None:
     pir = find_model(TINY_PIR)
-    assert (pir.format, pir.program.name, pir.name) == ("pir", "inference.json", "tiny_pir")
+    assert (pir.format, pir.program.name) == ("pir", "inference.json")
     legacy = find_model(LEGACY_CLS)
     assert (legacy.format, legacy.program.name) == ("legacy", "inference.pdmodel")
     assert legacy.params == LEGACY_CLS / "inference.pdiparams"
@@ -98,19 +98,46 @@ def test_named_program_file(tmp_path: Path, file: str, name: str) -> None:
         {file: PIR if file.endswith("json") else LEGACY, "inference.yml": b"Global: {}"},
     )
     model = find_model(directory / file)
-    assert model.name == name
+    assert model.program.name == file
+    assert model_name(directory / file) == name
     assert model.yml == directory / "inference.yml"
 
 
 def test_directory_names_the_model_even_with_a_telling_stem(tmp_path: Path) -> None:
-    assert find_model(write(tmp_path / "zoo", {"det.json": PIR})).name == "zoo"
+    assert model_name(write(tmp_path / "zoo", {"det.json": PIR})) == "zoo"
 
 
 def test_relative_current_directory_has_a_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(write(tmp_path / "here", {"inference.json": PIR}))
-    assert find_model(Path()).name == "here"
+    assert find_model(Path()).program.name == "inference.json"
+    assert model_name(Path()) == "here"
+
+
+def test_a_name_needs_no_model(tmp_path: Path) -> None:
+    assert model_name(tmp_path / "nowhere") == "nowhere"
+    assert model_name(write(tmp_path / "notes", {"notes.txt": b""}) / "notes.txt") == "notes"
+    assert model_name(Path("/")) == "model"
+
+
+def test_an_inference_yml_beside_two_programs_is_about_neither(tmp_path: Path) -> None:
+    write(tmp_path, {"det.json": PIR, "rec.pdmodel": LEGACY, "inference.yml": b"Global: {}"})
+    assert find_model(tmp_path / "det.json").yml is None
+    assert find_model(tmp_path / "rec.pdmodel").yml is None
+    write(tmp_path, {"rec.yml": b"Global: {}"})
+    assert find_model(tmp_path / "rec.pdmodel").yml == tmp_path / "rec.yml"
+
+
+def test_an_inference_yml_belongs_to_the_program_called_inference(tmp_path: Path) -> None:
+    write(tmp_path, {"inference.json": PIR, "rec.json": PIR, "inference.yml": b"Global: {}"})
+    assert find_model(tmp_path).yml == tmp_path / "inference.yml"
+    assert find_model(tmp_path / "rec.json").yml is None
+
+
+def test_two_files_of_one_stem_are_one_program(tmp_path: Path) -> None:
+    write(tmp_path, {"det.json": PIR, "det.pdmodel": LEGACY, "inference.yml": b"Global: {}"})
+    assert find_model(tmp_path / "det.pdmodel").yml == tmp_path / "inference.yml"
 
 
 def test_several_programs_are_listed(tmp_path: Path) -> None:
@@ -153,6 +180,7 @@ def test_other_models_get_their_own_advice(tmp_path: Path, file: str, advice: st
     write(tmp_path, {file: b"x"})
     assert advice in fails(tmp_path, file).hint
     assert advice in fails(tmp_path / file, file).hint
+    assert "paddle2om" not in fails(tmp_path, file).hint  # its commands take Paddle models only
 
 
 def test_a_file_that_is_neither(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from converter.errors import InputError
-from converter.model.pir import describe_pir, parse_pir, read_pir
+from converter.model.pir import describe_pir, read_pir
+from converter.model.pir_document import parse_pir
 from converter.model.pir_types import DTYPES
 from converter.model.program import ITEM_BYTES, ProgramDescription
 from tests.model.builders import (

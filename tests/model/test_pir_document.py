@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from converter.model.pir_document import (
     operation_name,
     parameter_name,
     result_types,
-    set_attribute,
     value_types,
     walk_operations,
 )
@@ -74,22 +72,6 @@ def test_attributes_of_a_real_program() -> None:
     entry = attribute_entry(found["pd_op.bilinear_interp"], "scale")
     assert entry is not None
     assert [item["#"] for item in entry["D"]] == ["0.a_f64", "0.a_f64"]
-
-
-def test_set_attribute_changes_adds_and_makes_arrays() -> None:
-    changed = operation("1.scale", [attr("bias", "0.a_f64", 1.5)])
-    entry = attribute_entry(changed, "bias")
-    set_attribute(changed, "bias", "0.a_f32", 2.5)
-    assert entry == {"#": "0.a_f32", "D": 2.5}  # in place
-    set_attribute(changed, "axes", "0.a_i64", [1, 2])
-    assert attribute_entry(changed, "axes") == {
-        "#": "0.a_array",
-        "D": [{"#": "0.a_i64", "D": 1}, {"#": "0.a_i64", "D": 2}],
-    }
-    assert attribute(changed, "axes") == [1, 2]
-    set_attribute(changed, "shape", "1.a_intarray", [-1, 3])
-    assert attribute_entry(changed, "shape") == {"#": "1.a_intarray", "D": [-1, 3]}
-    assert json.loads(json.dumps(changed)) == changed
 
 
 def test_values_and_their_types() -> None:

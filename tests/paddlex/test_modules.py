@@ -31,6 +31,15 @@ def test_scan_reads_role_and_artefacts(make_model: MakeModel, tmp_path: Path) ->
     assert found["PP-OCRv5_mobile_rec"].image_shape == (3, 48, 320)
 
 
+def test_scan_reads_what_the_om_file_was_compiled_for(
+    make_model: MakeModel, tmp_path: Path
+) -> None:
+    make_model("PP-OCRv5_mobile_det", "det", om_input_shape="x:1,3,736,736")
+    make_model("PP-OCRv5_mobile_rec", "rec")
+    found = {model.name: model.om_input_shape for model in scan_models(tmp_path / "models")}
+    assert found == {"PP-OCRv5_mobile_det": "x:1,3,736,736", "PP-OCRv5_mobile_rec": None}
+
+
 def test_scan_accepts_a_single_model_and_skips_hidden(
     make_model: MakeModel, tmp_path: Path
 ) -> None:

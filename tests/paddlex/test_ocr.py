@@ -30,18 +30,23 @@ NASTY = [
 ]
 
 
-def model(name: str, directory: str = "/models") -> ConvertedModel:
+def model(name: str, directory: str = "/models", om: str | None = None) -> ConvertedModel:
     return ConvertedModel(
-        name, Path(directory), name, None, frozenset({"onnx", "om", "paddle"}), None
+        name,
+        Path(directory),
+        name,
+        None,
+        frozenset({"onnx", "om", "paddle"}),
+        om_input_shape=om,
     )
 
 
 MODELS = {
     "DocOrientationClassify": model("PP-LCNet_x1_0_doc_ori"),
     "DocUnwarping": model("UVDoc"),
-    "TextDetection": model("PP-OCRv5_mobile_det", "/m/det"),
+    "TextDetection": model("PP-OCRv5_mobile_det", "/m/det", "x:1,3,736,736"),
     "TextLineOrientation": model("PP-LCNet_x0_25_textline_ori"),
-    "TextRecognition": model("PP-OCRv5_mobile_rec", "/m/rec"),
+    "TextRecognition": model("PP-OCRv5_mobile_rec", "/m/rec", "x:1,3,48,640"),
 }
 REQUIRED = {name: MODELS[name] for name in ("TextDetection", "TextRecognition")}
 
@@ -77,23 +82,63 @@ def test_onnx_config_is_exactly_this() -> None:
 
 
 def test_om_modules_have_the_form_that_all_paddlex_versions_read() -> None:
-    shaped = REQUIRED | {
-        "TextRecognition": replace(REQUIRED["TextRecognition"], image_shape=(3, 48, 640))
-    }
-    config = yaml.safe_load(render_ocr(shaped, OcrOptions(backend="om", device="npu:3")))
+    config = yaml.safe_load(render_ocr(REQUIRED, OcrOptions(backend="om", device="npu:3")))
     hpi = {"auto_config": False, "backend": "om", "device_type": "npu", "device_id": 3}
     detection, recognition = config["SubModules"].values()
     assert "engine" not in config
-    for module, shape in ((detection, [3, 640, 480]), (recognition, [3, 48, 640])):
+    for module, shape in ((detection, [3, 736, 736]), (recognition, [3, 48, 640])):
         assert (module["use_hpip"], module["hpi_config"]) == (True, hpi)
         assert (module["batch_size"], module["input_shape"]) == (1, shape)
 
 
-def test_om_shapes_can_be_given() -> None:
+def test_an_om_shape_that_no_manifest_has_can_be_given() -> None:
     options = OcrOptions(backend="om", device="npu", shapes={"TextDetection": (3, 960, 960)})
-    config = yaml.safe_load(render_ocr(REQUIRED, options))
+    models = REQUIRED | {"TextDetection": model("PP-OCRv5_mobile_det")}
+    config = yaml.safe_load(render_ocr(models, options))
     assert config["SubModules"]["TextDetection"]["input_shape"] == [3, 960, 960]
     assert config["SubModules"]["TextDetection"]["hpi_config"]["device_id"] == 0
+
+
+def test_an_om_shape_that_nobody_knows_is_refused() -> None:
+    """inference.yml does not tell: the recogniser's says 320 wherever it was compiled for 640."""
+    unknown = replace(model("PP-OCRv5_mobile_rec"), image_shape=(3, 48, 320))
+    with pytest.raises(InputError, match="not known what shape PP-OCRv5_mobile_rec") as caught:
+        render_ocr(REQUIRED | {"TextRecognition": unknown}, OcrOptions(backend="om"))
+    assert "--shape TextRecognition=C,H,W" in caught.value.hint
+    render_ocr(REQUIRED | {"TextRecognition": unknown}, OcrOptions(backend="onnx"))
+
+
+def test_a_shape_that_contradicts_the_om_file_is_refused() -> None:
+    options = OcrOptions(backend="om", shapes={"TextDetection": (3, 640, 480)})
+    with pytest.raises(InputError, match="was compiled for 3,736,736") as caught:
+        render_ocr(REQUIRED, options)
+    assert "--shape x=1,3,640,480" in caught.value.hint
+    same = OcrOptions(backend="om", shapes={"TextDetection": (3, 736, 736)})
+    assert render_ocr(REQUIRED, same) == render_ocr(REQUIRED, OcrOptions(backend="om"))
+
+
+@pytest.mark.parametrize(
+    "compiled",
+    ["x:4,3,48,320", "x:1,3,48", "x:1,3,0,320", "x:1,3,-1,320", "a:1,2;x:1,3,48,320", ""],
+)
+def test_an_om_file_that_no_single_image_fits_is_refused(compiled: str) -> None:
+    for name in ("TextRecognition", "TextLineOrientation"):
+        models = REQUIRED | {name: replace(MODELS[name], om_input_shape=compiled)}
+        with pytest.raises(InputError, match="but PaddleX feeds one image"):
+            render_ocr(models, OcrOptions(backend="om"))
+
+
+def test_a_module_without_input_shape_is_fed_as_its_yml_says() -> None:
+    fed = replace(MODELS["TextLineOrientation"], image_shape=(3, 80, 160))
+    wrong = replace(fed, om_input_shape="x:1,3,48,192")
+    with pytest.raises(InputError, match="feeds TextLineOrientation 3,80,160") as caught:
+        render_ocr(REQUIRED | {"TextLineOrientation": wrong}, OcrOptions(backend="om"))
+    assert "--shape x=1,3,80,160" in caught.value.hint
+    right = replace(fed, om_input_shape="x:1,3,80,160")
+    text = render_ocr(REQUIRED | {"TextLineOrientation": right}, OcrOptions(backend="om"))
+    module = yaml.safe_load(text)["SubModules"]["TextLineOrientation"]
+    assert module["hpi_config"]["backend"] == "om"
+    assert "input_shape" not in module
 
 
 def test_unwarping_runs_on_the_cpu_beside_om() -> None:

@@ -20,8 +20,11 @@ app.command()(render_command)
 
 @pytest.fixture
 def models(make_model: MakeModel, tmp_path: Path) -> Path:
-    for name, kind in (("PP-OCRv5_mobile_det", "det"), ("PP-OCRv5_mobile_rec", "rec")):
-        make_model(name, kind, files=("inference.onnx", "inference.om"))
+    for name, kind, shape in (
+        ("PP-OCRv5_mobile_det", "det", "x:1,3,736,736"),
+        ("PP-OCRv5_mobile_rec", "rec", None),
+    ):
+        make_model(name, kind, files=("inference.onnx", "inference.om"), om_input_shape=shape)
     return tmp_path / "models"
 
 
@@ -48,7 +51,10 @@ def test_json_and_om(models: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0
     written = json.loads(result.stdout)
     assert (written["config"], written["backend"]) == (str(out), "om")
-    module = yaml.safe_load(out.read_text())["SubModules"]["TextRecognition"]
+    assert "see --shape" not in result.stderr  # both shapes were checked
+    modules = yaml.safe_load(out.read_text())["SubModules"]
+    assert modules["TextDetection"]["input_shape"] == [3, 736, 736]
+    module = modules["TextRecognition"]
     assert module["input_shape"] == [3, 48, 640]
     assert module["hpi_config"]["device_id"] == 2
 

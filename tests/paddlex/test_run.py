@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -66,6 +67,11 @@ def test_reads_texts_scores_and_version(
         ("raise SystemExit(3)", WorkerError, "ended with exit code 3"),
         ("raise SystemExit(0)", WorkerError, "ended with exit code 0: chatter"),
         ("os.kill(os.getpid(), signal.SIGSEGV)", WorkerError, "ended with signal SIGSEGV"),
+        (
+            "os.kill(os.getpid(), signal.SIGRTMIN + 1)",
+            WorkerError,
+            f"ended with signal {signal.SIGRTMIN + 1}",
+        ),
         ("time.sleep(60)", WorkerError, "did not finish within 2 s"),
         ("yield {'rec_texts': ['a'], 'rec_scores': []}", StageError, "1 texts and the scores"),
         (

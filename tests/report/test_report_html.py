@@ -219,6 +219,20 @@ def test_an_image_that_cannot_be_embedded_is_named(image: str, tmp_path: Path) -
     assert ("not embedded" in root.words()) is bool(image)
 
 
+def test_an_image_elsewhere_is_not_embedded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of that name in the current directory is not the one that the report is about."""
+    elsewhere, out = tmp_path / "elsewhere", tmp_path / "out"
+    for directory in (elsewhere, out):
+        directory.mkdir()
+    (elsewhere / "page.png").write_bytes(PNG)
+    monkeypatch.chdir(elsewhere)
+    for image in ("page.png", "../elsewhere/page.png", str(elsewhere / "page.png")):
+        write_html(_pipeline(image).model_copy(update={"out_dir": str(out)}), out / "report.html")
+        assert not Page((out / "report.html").read_text(encoding="utf-8")).root.all("img")
+
+
 def test_writes_whole_and_leaves_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "报告 1" / "report.html"
     write_html(all_ok(), path)

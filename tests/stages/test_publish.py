@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from converter.errors import InputError
-from converter.model.artefacts import MANIFEST, check_replaceable
+from converter.model.artefacts import (
+    MANIFEST,
+    check_replaceable,
+    remove_ours,
+    sha256_of,
+    write_manifest,
+)
 from converter.model.result import ErrorInfo, StageResult, Status
 from converter.model.task import Task
 from converter.stages.job import Job
@@ -100,7 +106,59 @@ def test_a_file_that_is_not_ours_is_not_replaced(name, finish):
     assert "--force" in refused.value.hint
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"files": 3}', "\udcff"])
+def test_a_users_file_under_rejected_is_not_replaced(finish):
+    directory = finish({"inference.onnx": "good"})
+    (directory / "rejected").mkdir()
+    (directory / "rejected" / "inference.onnx").write_text("mine")
+
+    with pytest.raises(InputError, match="not made by paddle2om"):
+        finish({"inference.onnx": "bad"}, failed="validate")
+    assert (directory / "rejected" / "inference.onnx").read_text() == "mine"
+    assert (directory / "inference.onnx").read_text() == "good"
+
+
+def test_an_empty_directory_of_the_user_stays(finish):
+    directory = finish({"inference.onnx": "good"})
+    (directory / "rejected").mkdir()
+
+    finish({"inference.onnx": "good"})
+
+    assert (directory / "rejected").is_dir()
+
+
+def test_a_run_killed_while_publishing_does_not_lock_the_next_one_out(finish, monkeypatch):
+    finish({"inference.onnx": "one", "inference.yml": "one"})
+    moved = []
+
+    def die_at_the_second(source, target):
+        if moved:
+            raise KeyboardInterrupt
+        moved.append(target)
+        source.replace(target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("converter.stages.publish.move_into_place", die_at_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            finish({"inference.onnx": "two", "inference.yml": "two"})
+
+    directory = finish({"inference.onnx": "three", "inference.yml": "three"})
+    assert (directory / "inference.yml").read_text() == "three"
+
+
+def test_a_manifest_cannot_point_outside(tmp_path):
+    inside = tmp_path / "m"
+    inside.mkdir()
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    digests = [sha256_of(victim)]
+    write_manifest(inside, {"../victim": digests, str(victim): digests})
+
+    remove_ours(inside)
+
+    assert victim.read_text() == "mine"
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"files": 3}', "\\udcff"])
 def test_a_damaged_manifest_claims_nothing(content, tmp_path):
     (tmp_path / MANIFEST).write_text(content, errors="surrogateescape")
     (tmp_path / "inference.onnx").write_text("whose?")

@@ -385,3 +385,12 @@ def test_the_legacy_classifier(cls_model, job_for):
     assert "kept-slice-axes" in [repair.name for repair in exported.facts.repairs]
     assert validated.status is Status.OK
     assert validated.facts.worst_max_abs < 1e-5
+
+
+def test_a_soc_that_is_easily_mistaken_is_warned_of(tiny_pir, job_for, monkeypatch):
+    monkeypatch.setattr("converter.stages.compile.find_atc", lambda: None)
+    job = job_for(tiny_pir, soc="Ascend910B", shapes={"x": (1, 3, 32, 32)})
+
+    *_, compiled = run(job, InspectStage(), ExportStage(), CompileStage())
+
+    assert any("910B1" in message.text for message in compiled.messages)
