@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from converter.atc.environment import atc_environment
+from converter.atc.environment import atc_environment, compile_processes
+from converter.atc.errors import AtcError, explain, main_error, parse_errors
+from converter.atc.model_facts import read_model_facts
 from converter.errors import InputError, StageError
 from converter.model.wording import last_line, shorten
 
 #: The first bytes of every OM file (0x444F4D49, little endian).
 OM_MAGIC = b"IMOD"
 
-_ERROR_CODE = re.compile(r"\bE[A-Z0-9]\d{4}\b")
-
-#: They wrap another error, or stand for one that atc has no code for: the next line says more.
-_WRAPPER_CODES = ("E19999", "EZ9999")
+#: What a shell returns for a child that signal 9 or 11 ended.
+_SHELL_KILLED, _SHELL_SEGFAULT = 137, 139
 
 #: What atc prints when it begins, while it works, and when it fails for whatever reason.
 _NO_NEWS = ("ATC start working", "...", "ATC run failed")
 
-#: CANN 8 has it behind the code, CANN 9 in front of it.
-_PROCESS_AND_TIME = re.compile(r"\[PID: ?\d+\]( \d{4}-\d\d-\d\d-[\d:.]+)? *")
+#: Hint for failures that nothing explains.
+_READ_THE_LOG = "the model's log has atc's full words"
 
 
 def find_atc() -> Path | None:
@@ -47,7 +47,7 @@ def run_atc(argv: tuple[str, ...], onnx: Path, directory: Path, *, timeout: floa
         ended = subprocess.run(
             argv,
             cwd=directory,
-            env=atc_environment(os.environ),
+            env=compile_processes() | atc_environment(os.environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -62,11 +62,8 @@ def run_atc(argv: tuple[str, ...], onnx: Path, directory: Path, *, timeout: floa
         raise InputError(f"atc cannot be started: {error.strerror}", hint="check PATH") from error
     words = ended.stdout.decode(errors="replace")
     sys.stderr.write(words)
-    if ended.returncode != 0:
-        raise StageError(
-            f"atc ended with code {ended.returncode}: {_complaint(words)}",
-            hint="the model's log has atc's full words",
-        )
+    if ended.returncode != 0 or _says_failed(words):
+        raise _failure(ended.returncode, words, onnx)
     for om in (directory / "inference.om", *sorted(directory.glob("inference_*.om"))):
         if om.is_file():
             with om.open("rb") as file:
@@ -78,21 +75,40 @@ def run_atc(argv: tuple[str, ...], onnx: Path, directory: Path, *, timeout: floa
     )
 
 
-def _complaint(words: str) -> str:
-    """The line of atc's output with the error code that says most, else the last line."""
+def _says_failed(words: str) -> bool:
+    """A wrapper around atc may lose the return code; its last word is still there."""
+    return any(line.startswith("ATC run failed") for line in words.splitlines())
+
+
+def _failure(returncode: int, words: str, onnx: Path) -> StageError:
+    """What atc complained of, in its words and in ours."""
+    errors = parse_errors(words)
+    error = main_error(errors)
+    model = read_model_facts(onnx)
+    explained = explain(errors, model, output=words)
+    if returncode < 0 or returncode in (_SHELL_KILLED, _SHELL_SEGFAULT):
+        number = -returncode if returncode < 0 else returncode - 128
+        cause = f"atc was killed by signal {number}"
+        hint = (
+            "memory ran out, most likely: compile fewer models at once, or set "
+            "TE_PARALLEL_COMPILER=1"
+            if number == signal.SIGKILL
+            else "atc itself crashed; see its log below ~/ascend/log"
+        )
+        return StageError(f"{cause}: {_complaint(words, error)}", hint=hint)
+    ended = f"atc ended with code {returncode}: {_complaint(words, error)}"
+    if explained is None:
+        return StageError(ended, hint=_READ_THE_LOG)
+    message, hint = explained
+    known = error is None or message != error.whole
+    return StageError(f"{message}; {ended}" if known else ended, hint=f"{hint}. {_READ_THE_LOG}")
+
+
+def _complaint(words: str, error: AtcError | None) -> str:
+    """The error that says most, else the last line that is news."""
+    if error is not None:
+        return shorten(str(error), 2000)
+    # A mistake in the command line has no code, and atc ends every failure with one sentence.
     lines = [line.strip() for line in words.splitlines() if line.strip()]
-    coded = [
-        (code[0] in _WRAPPER_CODES, index)
-        for index, line in enumerate(lines)
-        if (code := _ERROR_CODE.search(line))
-    ]
-    if not coded:
-        # A mistake in the command line has no code, and atc ends every failure with one sentence.
-        said = (line for line in reversed(lines) if not line.startswith(_NO_NEWS))
-        return shorten(next(said, "")) or last_line(words) or "no output"
-    wraps, index = min(coded)
-    chosen = lines[index]
-    if wraps:
-        said = (line for line in lines[index + 1 :] if not line.startswith("TraceBack"))
-        chosen = f"{chosen} {next(said, '')}".strip()
-    return shorten(_PROCESS_AND_TIME.sub("", chosen))
+    said = (line for line in reversed(lines) if not line.startswith(_NO_NEWS))
+    return shorten(next(said, "")) or last_line(words) or "no output"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from converter.errors import StageError
+from converter.errors import InputError, StageError
+from converter.model.files import read_head, reject_lfs_pointer
 from converter.model.result import Record
 from converter.model.tensor import Dim, TensorSpec
 from converter.model.wording import first_line
@@ -41,6 +42,26 @@ def describe(model: onnx.ModelProto) -> OnnxFacts:
         inputs=tuple(_spec(v) for v in model.graph.input if v.name not in initializers),
         outputs=tuple(_spec(value) for value in model.graph.output),
     )
+
+
+def describe_file(path: Path) -> OnnxFacts:
+    """Load a file and read the facts off it. Raises ``InputError`` when it is no ONNX model."""
+    head = read_head(path, 256)
+    if not head:
+        raise InputError(f"{path} is empty", hint="copy or download the file again")
+    reject_lfs_pointer(path, head)
+    import onnx
+
+    try:
+        model = onnx.load(str(path))
+        if not model.graph.node and not model.graph.output:
+            raise ValueError("it has no graph")
+        return describe(model)
+    except Exception as error:
+        raise InputError(
+            f"{path} cannot be read as an ONNX model: {first_line(str(error))}",
+            hint="copy the file again, with the files of its external data if it has any",
+        ) from error
 
 
 def _count_nodes(graph: onnx.GraphProto) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def simulated_atc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[
         directory = tmp_path / "simulated-bin"
         directory.mkdir()
         atc = directory / "atc"
-        atc.write_bytes(SIMULATOR.read_bytes())
+        atc.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{SIMULATOR}" "$@"\n')
         atc.chmod(0o755)
         calls = tmp_path / "calls.jsonl"
         monkeypatch.setenv("PATH", f"{directory}{os.pathsep}{os.environ['PATH']}")

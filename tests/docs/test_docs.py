@@ -14,6 +14,7 @@ import typer
 
 import converter
 from converter import errors
+from converter.atc.flags import all_flags
 from converter.bridge.repair import program_repairs
 from converter.cli.main import app
 from converter.model import result
@@ -170,7 +171,7 @@ def test_cli_reference_has_no_other_command() -> None:
 @every_page
 def test_flags_in_prose_exist(page: Path) -> None:
     known = {flag for command in COMMANDS.values() for flag in flags_of(command)}
-    known |= {"--help", "--version", "--soc_version", "--input_shape"}  # the last two are atc's
+    known |= {"--help", "--version", *(f"--{name}" for name in all_flags())}  # the last are atc's
     text = _FENCE.sub("", page.read_text("utf-8"))
     prose = [span for span in ticked(text) if span.startswith("--")]
     assert {re.split(r"[ =]", span)[0] for span in prose} <= known
@@ -297,3 +298,24 @@ def test_tests_that_are_named_exist(page: Path) -> None:
         assert path.is_file(), file
         if function:
             assert f"def {function}(" in path.read_text("utf-8"), function
+
+
+def test_om_fields_are_those_of_the_records() -> None:
+    from converter.model.om_file import OmFile
+
+    text = section((DOCS / "reference/om-files.md").read_text("utf-8"), "## JSON")
+    assert {name for row in rows(text) for name in ticked(row[0])} == set(OmFile.model_fields)
+
+
+def test_om_numbers_are_those_of_the_reader() -> None:
+    from converter.model.om_partitions import PARTITION_TYPES
+    from converter.model.om_types import GE_DTYPES, PROTO_DTYPES
+
+    text = (DOCS / "reference/om-files.md").read_text("utf-8")
+    types = [row for row in rows(section(text, "## Partitions")) if len(row) == 4]
+    told = {int(row[at]): row[at + 1] for row in types for at in (0, 2)}
+    assert told == PARTITION_TYPES
+    below = section(text, "## Inputs and outputs").partition("\n| Element type |")
+    dtypes = rows("".join(below[1:]))
+    for column, table in ((1, GE_DTYPES), (2, PROTO_DTYPES)):
+        assert {int(row[column]): row[0] for row in dtypes if row[column]} == table
