@@ -8,7 +8,7 @@ column's own peak over all other axes. All other tensors are one part.
 A column of a few rows can be small by chance: the logits [1, 10] of one image are ten columns of
 one element, each with the rounding error of the largest. With fewer than ``ENOUGH_ROWS`` rows a
 column is therefore allowed at least ``SHARED`` of what the whole tensor's peak would allow: by
-default 1e-5 of that peak, where 3e-6 is the largest rounding error measured. A column of zeros is
+default 3e-5 of that peak, where rounding errors of up to 1.1e-5 were measured. A column of zeros is
 allowed nothing beyond ``atol``.
 """
 
@@ -26,7 +26,7 @@ MOST_COLUMNS = 16
 ENOUGH_ROWS = 16
 
 #: Part of the whole tensor's relative tolerance that a column with fewer rows gets at least.
-SHARED = 0.1
+SHARED = 0.3
 
 
 class Part(NamedTuple):

@@ -56,12 +56,15 @@ SEQUENCE_LENGTHS = (16, 7)
 #: vocabulary, table or class list.
 INTEGER_LIMIT = 8
 
-#: Standard deviation of ``wide`` noise, which makes it mostly -3 to 3.
-WIDE_DEVIATION = 1.5
+#: ``wide`` noise: its standard deviation; one value in so many, but at least two, are outliers.
+WIDE = (1.5, 64)
 
-#: One ``wide`` value in ``OUTLIER_EVERY``, and at least two, is between ``OUTLIERS``, either sign.
+#: The same for images: what networks were trained on is near this, and far from it a faithful
+#: conversion differs by tens of times more (docs/explanation/tolerances.md).
+WIDE_IMAGE = (0.5, 1024)
+
+#: Absolute value of an outlier, which has either sign.
 OUTLIERS = (5.0, 10.0)
-OUTLIER_EVERY = 64
 
 _UNBOUNDED = 1 << 31
 
@@ -219,7 +222,9 @@ def make_inputs(
             least = -limit if case.kind == "signed" and dtype.kind == "i" else 0
             arrays[spec.name] = generator.integers(least, limit, shape).astype(dtype)
         elif case.kind in ("wide", "signed") and not known:
-            arrays[spec.name] = _wide(shape, generator).astype(dtype)
+            arrays[spec.name] = _wide(shape, WIDE_IMAGE if channels else WIDE, generator).astype(
+                dtype
+            )
         else:
             values = low + generator.random(shape) * (high - low)
             arrays[spec.name] = np.asarray(values).astype(dtype)
@@ -260,10 +265,11 @@ def _describes_image(spec: TensorSpec) -> bool:
     return spec.name in ("im_shape", "scale_factor") and spec.shape[-1:] == (2,)
 
 
-def _wide(shape: tuple[int, ...], generator: np.random.Generator) -> Array:
+def _wide(shape: tuple[int, ...], how: tuple[float, int], generator: np.random.Generator) -> Array:
     """Draw normal noise with outliers of both signs."""
-    values = generator.normal(0.0, WIDE_DEVIATION, math.prod(shape))
-    count = min(values.size, max(2, values.size // OUTLIER_EVERY))
+    deviation, outlier_every = how
+    values = generator.normal(0.0, deviation, math.prod(shape))
+    count = min(values.size, max(2, values.size // outlier_every))
     at = generator.choice(values.size, count, replace=False)
     sign = np.where(np.arange(count) % 2, -1.0, 1.0)
     values[at] = sign * generator.uniform(*OUTLIERS, count)

@@ -140,7 +140,7 @@ class OutputComparison(Record):
     ``max_rel`` is ``max(|a-b| / max(|b|, tiny))``; ``scaled`` is ``max|a-b| / max|b|``;
     ``relative_l2`` is ``||a-b||2 / ||b||2``. Counts are elements. ``argmax_agreement`` is None
     where an argmax means nothing. ``passing_atol`` is the smallest ``atol`` (same ``rtol``) that
-    would have passed; None when no tolerance could (shape, dtype, NaN pattern).
+    would have passed; None when no tolerance could (shape, dtype, NaN pattern, integers).
     """
 
     name: str
@@ -173,7 +173,10 @@ class CaseComparison(Record):
 
 
 class ValidateFacts(Record):
-    """The comparison of the final ONNX file with Paddle itself."""
+    """The comparison of the final ONNX file with Paddle itself.
+
+    ``tolerance`` is that of the model's first float output; others have their own dtype's.
+    """
 
     kind: Literal["validate"] = "validate"
     tolerance: Tolerance

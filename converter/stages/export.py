@@ -10,14 +10,13 @@ from converter.bridge.legacy_program import translate_legacy_program
 from converter.bridge.repair import repair_program
 from converter.bridge.signature import name_signature
 from converter.bridge.used_parameters import used_parameters
-from converter.errors import InputError, StageError
+from converter.errors import StageError
 from converter.model import onnx_file
 from converter.model.paddle_dir import PaddleModel
 from converter.model.pdiparams import check_parameters, read_headers
 from converter.model.pir import describe_pir
 from converter.model.pir_document import load_pir
 from converter.model.result import ExportFacts, InspectFacts, Message, Status
-from converter.model.task import OPSET_RANGE
 from converter.model.wording import first_line
 from converter.stages.job import Job
 from converter.stages.stage import Outcome, Stage
@@ -32,13 +31,7 @@ class ExportStage(Stage):
     name = "export"
 
     def requires(self, job: Job) -> None:
-        """paddle2onnx aborts the process outside its opset range; a file has to fit protobuf."""
-        opset = job.options.opset
-        if opset not in OPSET_RANGE:
-            raise InputError(
-                f"opset {opset} is not supported",
-                hint=f"choose {OPSET_RANGE[0]} to {OPSET_RANGE[-1]}; 11 works everywhere with atc",
-            )
+        """The parameters have to fit one protobuf message."""
         if job.facts(InspectFacts).parameter_bytes >= _PROTOBUF_LIMIT:
             raise StageError(
                 "the parameters exceed 2 GB, which a single ONNX file cannot hold",

@@ -71,10 +71,10 @@ def test_atol_decides_on_a_column_of_zeros(rows):
 
 
 def test_a_single_row_of_logits_may_be_as_wrong_as_its_largest_rounds():
-    """3e-6 of the largest output is what deep networks were measured to differ by."""
+    """1.1e-5 of the largest output is what deep networks were measured to differ by."""
     logits = np.random.default_rng(0).standard_normal((1, 10)).astype(np.float32) * 1e6
     logits[0, 0] = 1.0
-    candidate = logits + np.float32(3e-6 * np.abs(logits).max())
+    candidate = logits + np.float32(1.1e-5 * np.abs(logits).max())
     assert check(logits, candidate).passed
 
 
