@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from converter.engine.convert import REPORT_FILES, export_onnx, make_options, run_conversion
-from converter.errors import Interrupted
-from converter.model.artefacts import read_manifest, sha256_of, write_manifest
+from converter.engine.convert import (
+    REPORT_FILES,
+    as_path,
+    export_onnx,
+    make_options,
+    run_conversion,
+)
+from converter.errors import InputError, Interrupted
+from converter.model.artefacts import sha256_of, write_manifest
 from converter.model.result import RunReport
 from converter.model.task import DEFAULT_OPSET, ConvertOptions
 from converter.report.html import write_html
@@ -44,7 +51,11 @@ def convert(
     ``report.models[i].failure``. Raises ``InputError`` for wrong arguments, ``WorkerError`` when no
     worker process starts, ``Interrupted`` after Ctrl-C (the partial report is written first).
     """
-    named = [models] if isinstance(models, str | Path) else list(models)
+    if isinstance(models, bytes) or not isinstance(models, str | os.PathLike | Sequence):
+        raise InputError(f"{models!r} is not a model", hint="give a path or a list of paths")
+    named = [models] if isinstance(models, str | os.PathLike) else list(models)
+    if not isinstance(shapes, Mapping | None):
+        raise InputError(f"shapes is {shapes!r}", hint='give a dict, as {"x": (1, 3, 48, 320)}')
     options = make_options(
         opset=opset,
         soc=soc,
@@ -55,9 +66,9 @@ def convert(
         seed=seed,
         timeout=timeout,
     )
-    out = Path(out_dir)
+    out = as_path(out_dir)
     report = run_conversion(
-        [Path(model) for model in named],
+        [as_path(model) for model in named],
         out,
         options,
         jobs=jobs,
@@ -76,8 +87,4 @@ def write_reports(report: RunReport, out_dir: Path) -> None:
     json_file, html_file = (out_dir / name for name in REPORT_FILES)
     write_json(report, json_file)
     write_html(report, html_file)
-    logs = [model.log for model in report.models if model.log]
-    written = [name for name in (*REPORT_FILES, *logs) if (out_dir / name).is_file()]
-    manifest = read_manifest(out_dir)
-    manifest |= {name: [sha256_of(out_dir / name)] for name in written}
-    write_manifest(out_dir, manifest)
+    write_manifest(out_dir, {name: [sha256_of(out_dir / name)] for name in REPORT_FILES})

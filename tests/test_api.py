@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -127,12 +128,46 @@ def test_export_onnx_does_not_replace_the_model_itself(tiny_copy):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"opset": 11.5}, {"jobs": 0}, {"jobs": -1}, {"seed": -1}, {"atol": "small"}]
+    "wrong",
+    [{"opset": 11.5}, {"jobs": 0}, {"jobs": -1}, {"jobs": "2"}, {"seed": -1}, {"atol": "small"}],
 )
 def test_wrong_arguments_are_input_errors(wrong, tiny_pir, tmp_path):
     with pytest.raises(InputError) as refused:
         convert(tiny_pir, tmp_path / "out", **wrong)
     assert refused.value.hint
+
+
+def test_export_onnx_only_writes_regular_files(tiny_pir, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for target, words in ((pipe, "not a regular file"), (tmp_path, "is a directory")):
+        with pytest.raises(InputError, match=words):
+            export_onnx(tiny_pir, target)
+    assert pipe.is_fifo()
+
+
+def test_export_onnx_writes_through_a_link(tiny_pir, tmp_path):
+    (tmp_path / "target.onnx").write_bytes(b"old")
+    (tmp_path / "link.onnx").symlink_to("target.onnx")
+
+    export_onnx(tiny_pir, tmp_path / "link.onnx", opset=13)
+
+    assert (tmp_path / "link.onnx").is_symlink()
+    assert onnx.load(tmp_path / "target.onnx").graph.node
+
+
+@pytest.mark.parametrize("models", [None, 3, b"x", [None], ["a\0b"]])
+def test_what_is_not_a_path(models, tmp_path):
+    with pytest.raises(InputError):
+        convert(models, tmp_path / "out")
+    with pytest.raises(InputError):
+        export_onnx(models, tmp_path / "x.onnx")
+
+
+@pytest.mark.parametrize("shapes", ["x=1,3,48,192", [1, 3], {"x": "a"}])
+def test_what_are_not_shapes(shapes, tiny_pir, tmp_path):
+    with pytest.raises(InputError):
+        convert(tiny_pir, tmp_path / "out", soc="Ascend310P3", shapes=shapes)
 
 
 def test_a_users_report_is_not_replaced(tiny_pir, tmp_path):

@@ -13,10 +13,8 @@ from converter.atc.environment import atc_environment, compile_processes
 from converter.atc.errors import AtcError, explain, main_error, parse_errors
 from converter.atc.model_facts import read_model_facts
 from converter.errors import InputError, StageError
+from converter.model.om_header import OM_MAGIC
 from converter.model.wording import last_line, shorten
-
-#: The first bytes of every OM file (0x444F4D49, little endian).
-OM_MAGIC = b"IMOD"
 
 #: What a shell returns for a child that signal 9 or 11 ended.
 _SHELL_KILLED, _SHELL_SEGFAULT = 137, 139

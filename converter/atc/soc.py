@@ -71,6 +71,12 @@ def check_soc_version(name: str) -> str:
             f"{name} is a family of chips, not a soc_version", hint=f"use {_FAMILIES[name]}"
         )
     by_lower = {soc.lower(): soc for soc in known}
+    meant = by_lower.get(name.strip().lower())
+    if meant or not name.strip():
+        raise InputError(
+            f"unknown soc_version {name!r}",
+            hint=f"did you mean {meant}?" if meant else "see `npu-smi info`: Ascend + Name",
+        )
     candidates = [name.lower(), f"ascend{name.lower()}"]
     near = [match for c in candidates for match in difflib.get_close_matches(c, by_lower, 3, 0.8)]
     suggestion = ", ".join(dict.fromkeys(by_lower[match] for match in near))

@@ -10,6 +10,13 @@ from typing import Annotated
 import typer
 
 
+def directory(text: str) -> Path:
+    """A path from the command line; an empty one is a variable that was not set."""
+    if not str(text):
+        raise typer.BadParameter("it is empty: name a directory, or . for the current one")
+    return Path(text)
+
+
 def parse_shapes(texts: list[str]) -> dict[str, tuple[int, ...]]:
     """``["x=1,3,48,320"]`` -> ``{"x": (1, 3, 48, 320)}``; raises ``InputError``."""
     from converter.errors import InputError
@@ -35,7 +42,8 @@ def convert_command(
         list[Path], typer.Argument(metavar="MODEL...", help="Model directories or program files.")
     ],
     out: Annotated[
-        Path, typer.Option("-o", "--out", metavar="DIR", help="Where the results go.")
+        Path,
+        typer.Option("-o", "--out", metavar="DIR", parser=directory, help="Where the results go."),
     ] = Path("paddle2om-out"),
     opset: Annotated[int, typer.Option(help="ONNX opset; 11 works with every atc.")] = 11,
     soc: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -11,11 +12,11 @@ if TYPE_CHECKING:
 
 def print_report(report: RunReport) -> None:
     """Print the table of ``report`` on stderr."""
-    from rich.console import Console
-
+    from converter.report.console import report_console
     from converter.report.terminal import render_table
 
-    Console(stderr=True).print(render_table(report))
+    with contextlib.suppress(OSError):  # a full disk, say; report.json has it all
+        report_console().print(render_table(report))
 
 
 def print_failures(report: RunReport) -> None:
@@ -54,5 +55,6 @@ def finish(report: RunReport, out: Path, *, json_output: bool, quiet: bool) -> N
         print_failures(report)
     else:
         print_report(report)
-        typer.echo(f"report: {out / 'report.html'}", err=True)
+        with contextlib.suppress(OSError):
+            typer.echo(f"report: {out / 'report.html'}", err=True)
     raise typer.Exit(report.exit_code)

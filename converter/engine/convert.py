@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import platform
 import shutil
 import tempfile
@@ -18,6 +19,8 @@ from converter.engine.launch import Host
 from converter.engine.plan import (
     LOG_DIRECTORY,
     available_cpus,
+    begin_log,
+    check_logs,
     check_options,
     check_out_dir,
     plan,
@@ -82,21 +85,25 @@ def run_conversion(
     before any model is looked at, and ``WorkerError`` when no worker can be started.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
-    if jobs is not None and jobs < 1:
-        raise InputError(f"{jobs} jobs", hint="give at least 1, or leave it out for one per CPU")
+    if jobs is not None and not (isinstance(jobs, int) and jobs >= 1):
+        raise InputError(
+            f"{jobs!r} is not a number of jobs",
+            hint="give at least 1, or leave it out for one per CPU",
+        )
     with Pool(host) as pool:
         check_options(options)
         names = unique_names(sources)
         check_out_dir(out_dir, sources, names)
         logs = {name: f"{LOG_DIRECTORY}/{name}.log" for name in names}
         if not force:
-            check_replaceable(out_dir, [*REPORT_FILES, *logs.values()])
+            check_replaceable(out_dir, REPORT_FILES)
+            check_logs(out_dir / log for log in logs.values())
         jobs = min(jobs or available_cpus(), len(sources))
         with work_directory(out_dir) as work:
             tasks = plan(sources, names, out_dir, work, options, jobs=jobs, force=force)
             # The longest first, so that none is left to run alone at the end.
             tasks.sort(key=source_bytes, reverse=True)
-            log_of = {task.name: _fresh(out_dir / logs[task.name]) for task in tasks}
+            log_of = {task.name: begin_log(out_dir / logs[task.name], task.name) for task in tasks}
             reports = pool.run(tasks, log_of, observer or Silent(), jobs=jobs)
         interrupted = pool.interrupted
     by_source = {report.source: report for report in reports}
@@ -113,12 +120,6 @@ def run_conversion(
         interrupted=interrupted,
         models=tuple(models),
     )
-
-
-def _fresh(log: Path) -> Path:
-    """A log begins anew with each run."""
-    log.unlink(missing_ok=True)
-    return log
 
 
 class ExportResult(Record):
@@ -142,11 +143,21 @@ def make_options(**values: Any) -> ConvertOptions:
         ) from error
 
 
-def _check_not_the_model(model: Path, out: Path) -> None:
-    """Refuse to write the ONNX file over a file that the model consists of."""
+def as_path(value: object) -> Path:
+    """``value`` as a path; ``InputError`` where it is none."""
+    if not isinstance(value, str | os.PathLike) or "\0" in str(value):
+        raise InputError(f"{value!r} is not a path", hint="give a str or a pathlib.Path")
+    return Path(value)
+
+
+def _check_target(model: Path, out: Path) -> None:
+    """Refuse to put the ONNX file where a directory, a device or a file of the model itself is."""
+    if out.is_dir():
+        raise InputError(f"{out} is a directory", hint="give the name of the ONNX file")
+    if out.exists() and not out.is_file():
+        raise InputError(f"{out} is not a regular file", hint="give the name of the ONNX file")
     directory = model.parent if model.is_file() else model
-    theirs = out.suffix != ".onnx" and out.resolve().parent == directory.resolve()
-    if theirs and out.exists():
+    if out.exists() and out.suffix != ".onnx" and out.parent == directory.resolve():
         raise InputError(
             f"{out} is a file of the model itself", hint="give the ONNX file another name"
         )
@@ -183,10 +194,10 @@ def export_onnx(
     Raises ``InputError`` for what is wrong with the model or the paths, ``StageError`` when the
     model cannot be exported, ``WorkerError`` when the native code crashed or ran out of time.
     """
-    out = Path(out_path).absolute()
+    source, out = as_path(model), as_path(out_path).resolve()
+    _check_target(source, out)
     options = make_options(opset=opset, timeout=timeout, threads=available_cpus())
     check_options(options)
-    _check_not_the_model(Path(model), out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
@@ -195,7 +206,7 @@ def export_onnx(
     try:
         task = Task(
             name=out.name,
-            source=str(Path(model).absolute()),
+            source=str(source.absolute()),
             stages=("inspect", "export"),
             work_dir=str(work),
             destination=str(out.parent),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import math
 import os
 import platform
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -19,11 +20,27 @@ from converter.model.task import OPSET_RANGE, ConvertOptions, Task
 from converter.stages.pipeline import STAGES
 from converter.stages.stage import describe_os_error
 
+_LOG_MARK = "paddle2om: log of "
+
 _WORK_PREFIX = ".paddle2om-work-"
 LOG_DIRECTORY = "logs"
 
 #: What the output directory holds besides the models.
 _RESERVED = (LOG_DIRECTORY, "report.json", "report.html")
+
+
+def _check_text(path: Path) -> None:
+    """Refuse names that a report cannot hold: bytes that are not text in this locale, and NUL."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        shown = str(path).encode(errors="replace").decode()
+        raise InputError(
+            f"the name {shown} is not UTF-8 text",
+            hint="rename it; if it is Chinese or the like, set PYTHONUTF8=1 or a UTF-8 locale",
+        ) from error
+    if "\0" in str(path):
+        raise InputError("a path has a NUL character in it", hint="give a real path")
 
 
 def unique_names(sources: Sequence[Path]) -> list[str]:
@@ -33,6 +50,8 @@ def unique_names(sources: Sequence[Path]) -> list[str]:
     """
     if not sources:
         raise InputError("no model given", hint="name at least one model directory")
+    for source in sources:
+        _check_text(source)
     twice = [s for s, count in Counter(source.resolve() for source in sources).items() if count > 1]
     if twice:
         raise InputError(f"{twice[0]} is given more than once", hint="name each model once")
@@ -68,7 +87,7 @@ def check_options(options: ConvertOptions) -> None:
             hint="add --soc Ascend310P3 (see npu-smi info), or leave --shape out",
         )
     for name, value in (("--atol", options.atol), ("--rtol", options.rtol)):
-        if value is not None and not value >= 0:
+        if value is not None and not 0 <= value < math.inf:
             raise InputError(f"{name} {value} is not a tolerance", hint="give a number >= 0")
     if options.seed < 0:
         raise InputError(f"--seed {options.seed} is negative", hint="give a number >= 0")
@@ -78,6 +97,7 @@ def check_options(options: ConvertOptions) -> None:
 
 def check_out_dir(out_dir: Path, sources: Sequence[Path], names: Sequence[str]) -> None:
     """Refuse an output directory that would put files into a model directory."""
+    _check_text(out_dir)
     for source in sources:
         directory = (source.parent if source.is_file() else source).resolve()
         for name in names:
@@ -160,6 +180,29 @@ def plan(
             )
         )
     return tasks
+
+
+def begin_log(log: Path, model: str) -> Path:
+    """Begin a log anew. Its first line says whose it is, so that a later run may replace it."""
+    log.write_text(f"{_LOG_MARK}{model}\n", encoding="utf-8")
+    return log
+
+
+def check_logs(logs: Iterable[Path]) -> None:
+    """Refuse to replace files in the log directory that are not logs of ours."""
+    for log in logs:
+        try:
+            with log.open("rb") as file:
+                ours = file.read(len(_LOG_MARK)) == _LOG_MARK.encode()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise _cannot_write(error) from error
+        if not ours:
+            raise InputError(
+                f"{log} exists and is not a log of paddle2om",
+                hint="choose another output directory with -o, or replace the file with --force",
+            )
 
 
 def source_bytes(task: Task) -> int:

@@ -20,6 +20,7 @@ from converter.engine.launch import Host
 from converter.engine.running import (
     Running,
     after_death,
+    describe_death,
     died_in,
     interrupted,
     report_of,
@@ -177,10 +178,7 @@ class Pool:
                     self._ready = True
                     return
                 if event["event"] == "host-lost":
-                    raise WorkerError(
-                        f"the worker process cannot start: {host.last_words()}",
-                        hint="install paddle2om again in a fresh environment",
-                    )
+                    raise _cannot_start(host)
         raise WorkerError(
             f"the worker process was not ready after {_START_TIMEOUT:.0f} s",
             hint="look at the machine's load and memory, then try again",
@@ -290,6 +288,20 @@ class Pool:
         self.finished[name] = report
         del running[name]
         observer.model_finished(report)
+
+
+def _cannot_start(host: Host) -> WorkerError:
+    """Why a host ended before it was ready: killed, or unable to import its libraries."""
+    code = host.process.wait()
+    if code < 0:
+        return WorkerError(
+            f"the worker process {describe_death(-code)} while it started",
+            hint="killed from outside, or by the kernel for want of memory: see dmesg",
+        )
+    return WorkerError(
+        f"the worker process cannot start: {host.last_words()}",
+        hint="install paddle2om again in a fresh environment",
+    )
 
 
 def _with_artefacts(

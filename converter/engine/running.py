@@ -110,7 +110,7 @@ def interrupted(task: Task, results: list[StageResult]) -> ModelReport:
 def describe_death(wait_status: int | None) -> str:
     """What a wait status (``os.wait``) says: ``was killed by SIGSEGV``, ``exited with code 1``."""
     if wait_status is None:
-        return "could not be started, or was lost with the fork server"
+        return "was lost: the server that it was forked from ended"
     if os.WIFSIGNALED(wait_status):
         number = os.WTERMSIG(wait_status)
         known = {member.value: member.name for member in signal.Signals}

@@ -23,6 +23,7 @@ def describe(model: PaddleModel) -> InspectFacts:
     program = read_program(model)
     headers = read_parameter_headers(model, program)
     yml = read_inference_yml(model.yml) if model.yml else InferenceYml()
+    _check_hints(model, program, yml)
     return InspectFacts(
         format=model.format,
         program_file=model.program.name,
@@ -38,6 +39,30 @@ def describe(model: PaddleModel) -> InspectFacts:
         shape_hints=dict(yml.shape_hints),
         value_range=yml.value_range,
     )
+
+
+def _check_hints(model: PaddleModel, program: ProgramDescription, yml: InferenceYml) -> None:
+    """The shapes of ``inference.yml`` have to be in order and fit the program's inputs."""
+    for spec in program.inputs:
+        hint = yml.shape_hints.get(spec.name)
+        if hint is None:
+            continue
+        shapes = (hint.min, hint.opt, hint.max)
+        ranks = {len(shape) for shape in shapes}
+        fits = ranks == {spec.rank} and all(
+            isinstance(dim, str) or dim in (low, best, high)
+            for dim, low, best, high in zip(spec.shape, *shapes, strict=True)
+        )
+        ordered = ranks == {spec.rank} and all(
+            low <= best <= high for low, best, high in zip(*shapes, strict=True)
+        )
+        if not fits or not ordered:
+            told = "do not fit that input" if not fits else "are not min <= opt <= max"
+            raise InputError(
+                f"{model.yml}: the dynamic shapes of {spec} {told}: "
+                f"min {list(hint.min)}, opt {list(hint.opt)}, max {list(hint.max)}",
+                hint="correct them under Hpi.backend_configs, or remove them",
+            )
 
 
 def read_program(model: PaddleModel) -> ProgramDescription:

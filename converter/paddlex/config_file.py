@@ -20,6 +20,8 @@ def write_config(path: Path, text: str, *, force: bool = False) -> None:
     """
     if path.is_dir():
         raise InputError(f"{path} is a directory", hint="give the name of the file to write")
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is not a regular file", hint="choose another file with -o")
     if path.exists() and not force:
         check_ours(path)
     body = text.encode()

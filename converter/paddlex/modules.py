@@ -11,6 +11,7 @@ from typing import Literal
 from converter.errors import InputError
 from converter.model.artefacts import read_om_input_shape
 from converter.model.inference_yml import read_inference_yml
+from converter.model.om_header import OM_MAGIC
 from converter.model.roles import Role
 
 Backend = Literal["onnx", "om", "paddle"]
@@ -155,13 +156,23 @@ def _is_model(path: Path) -> bool:
     return path.is_dir() and any((path / name).is_file() for name in _MODEL_FILES)
 
 
+def _holds_model(path: Path) -> bool:
+    """Whether ``path`` is a file with something in it, and an OM file if it is called so."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(OM_MAGIC))
+    except OSError:
+        return False
+    return head == OM_MAGIC if path.suffix == ".om" else bool(head)
+
+
 def _read_model(directory: Path, name: str | None = None) -> ConvertedModel:
     directory = directory.absolute()
     name = name or directory.name
     backends: frozenset[Backend] = frozenset(
         backend
         for backend, alternatives in _FILES.items()
-        if any(all((directory / file).is_file() for file in files) for files in alternatives)
+        if any(all(_holds_model(directory / file) for file in files) for files in alternatives)
     )
 
     def unusable(problem: str) -> ConvertedModel:

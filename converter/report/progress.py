@@ -21,6 +21,7 @@ from rich.text import Text
 
 from converter.model.result import ModelReport, StageResult
 from converter.report import format as fmt
+from converter.report.console import StderrConsole
 from converter.report.summary import (
     Mark,
     model_mark,
@@ -47,7 +48,7 @@ class Progress:
         console: Console | None = None,
         live: bool | None = None,
     ) -> None:
-        self._console = console or Console(stderr=True)
+        self._console = console or StderrConsole()
         self._write = Writer(self._console.encoding)
         self._quiet = quiet
         self._total = total
@@ -122,7 +123,10 @@ class Progress:
     def _print(self, line: str, mark: Mark) -> None:
         style = "" if mark.tone == "ok" else STYLES[mark.tone]
         # A log line stays one line, however narrow rich takes the log to be.
-        self._console.print(Text(line, style), soft_wrap=self._board is None)
+        try:
+            self._console.print(Text(line, style), soft_wrap=self._board is None)
+        except OSError:
+            self._quiet = True  # nobody can read it any more; the work goes on
 
 
 class _Board:

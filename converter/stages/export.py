@@ -17,6 +17,7 @@ from converter.model.pdiparams import check_parameters, read_headers
 from converter.model.pir import describe_pir
 from converter.model.pir_document import load_pir
 from converter.model.result import ExportFacts, InspectFacts, Message, Status
+from converter.model.task import DEFAULT_OPSET
 from converter.model.wording import first_line
 from converter.stages.job import Job
 from converter.stages.stage import Outcome, Stage
@@ -83,7 +84,15 @@ class ExportStage(Stage):
         """The file passes ONNX's checker, loads in ONNX Runtime and has Paddle's signature."""
         assert job.onnx is not None
         assert isinstance(outcome.facts, ExportFacts)
-        onnx_file.check(job.onnx)
+        try:
+            onnx_file.check(job.onnx)
+        except StageError as error:
+            if job.options.opset >= DEFAULT_OPSET:
+                raise
+            # paddle2onnx writes operators of later opsets into such files.
+            raise StageError(
+                error.message, hint=f"this model needs a higher opset: try --opset {DEFAULT_OPSET}"
+            ) from error
         job.session(job.onnx)
         described = job.facts(InspectFacts)
         for kind in ("inputs", "outputs"):

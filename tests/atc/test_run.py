@@ -12,8 +12,9 @@ import pytest
 from converter.atc import command, environment
 from converter.atc.command import build_argv, render_script
 from converter.atc.environment import atc_environment
-from converter.atc.run import OM_MAGIC, find_atc, run_atc
+from converter.atc.run import find_atc, run_atc
 from converter.errors import InputError, StageError
+from converter.model.om_header import OM_MAGIC
 from tests.atc.conftest import read_calls
 
 ARGV = build_argv("inference.onnx", "inference", "Ascend310P3", "x:1,3,48,320")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -129,6 +130,8 @@ def test_one_bad_model_among_good_ones(tiny_copy, cls_model, tmp_path):
         (["--shape", "x=1,a"], "is not NAME=N,C,H,W"),
         (["--atol", "nan"], "--atol"),
         (["--rtol", "-1"], "--rtol"),
+        (["--rtol", "inf"], "--rtol"),
+        (["--soc", "ascend310p3 "], "unknown soc_version"),
         (["--timeout", "0"], "--timeout"),
         (["-o", "/dev/null/out"], "cannot write to the output directory"),
         (["-o", "/proc/out"], "cannot write to the output directory"),
@@ -263,3 +266,89 @@ def test_quiet_and_strict_say_what_is_degraded(tiny_pir, tmp_path):
 
     assert ended.returncode == 1
     assert_one_clear_error(ended, "export degraded: opset 13 instead of 11")
+
+
+def test_a_killed_run_does_not_block_the_directory(cls_model, tmp_path):
+    """As the kernel or a CI system does it: no chance to clean up."""
+    out = tmp_path / "out"
+    command = [
+        sys.executable,
+        "-m",
+        "converter.cli.main",
+        "convert",
+        str(cls_model),
+        "-o",
+        str(out),
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as killed:
+        for line in killed.stderr:
+            if "inspect ok" in line:
+                break
+        killed.kill()
+
+    ended = paddle2om("convert", cls_model, "-o", out)
+
+    assert ended.returncode == 0, ended.stderr
+    assert not list(out.glob(".paddle2om-work-*"))
+
+
+def test_a_users_log_is_not_replaced(tiny_pir, tmp_path):
+    log = tmp_path / "out" / "logs" / "tiny_pir.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("mine")
+
+    ended = paddle2om("convert", tiny_pir, "-o", tmp_path / "out")
+
+    assert ended.returncode == 2
+    assert_one_clear_error(ended, "is not a log of paddle2om")
+    assert log.read_text() == "mine"
+
+
+def test_a_reader_that_goes_away_does_not_end_the_work(tiny_pir, tmp_path):
+    script = (
+        f"{sys.executable} -m converter.cli.main convert {tiny_pir} -o {tmp_path / 'out'} "
+        "--opset 13 2>&1 | head -1; exit ${PIPESTATUS[0]}"
+    )
+    ended = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+
+    assert ended.returncode == 0, ended.stdout
+    assert (tmp_path / "out" / "tiny_pir" / "inference.onnx").is_file()
+    assert (tmp_path / "out" / "report.json").is_file()
+
+
+def test_a_name_that_is_not_text(tiny_pir, tmp_path):
+    model = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfebad"))
+    shutil.copytree(tiny_pir, model)
+
+    ended = paddle2om("convert", model, "-o", tmp_path / "out")
+
+    assert ended.returncode == 2
+    assert_one_clear_error(ended, "is not UTF-8 text")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_empty_output_directory_name(tiny_pir, tmp_path):
+    ended = paddle2om("convert", tiny_pir, "-o", "", cwd=tmp_path)
+
+    assert ended.returncode == 2
+    assert "it is empty" in ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("shapes", "words"),
+    [
+        ("[[1, 3, 64, 64], [1, 3, 32, 32], [1, 3, 96, 96]]", "are not min <= opt <= max"),
+        ("[[1, 3, 64], [1, 3, 64], [1, 3, 96]]", "do not fit that input"),
+        ("[[1, 4, 64, 64], [1, 4, 64, 64], [1, 4, 96, 96]]", "do not fit that input"),
+    ],
+)
+def test_wrong_shapes_in_inference_yml(shapes, words, tiny_copy, tmp_path):
+    yml = f"Hpi: {{backend_configs: {{tensorrt: {{dynamic_shapes: {{x: {shapes}}}}}}}}}\n"
+    (tiny_copy / "inference.yml").write_text(yml)
+
+    ended = paddle2om("convert", tiny_copy, "-o", tmp_path / "out", "-q")
+
+    assert ended.returncode == 2
+    assert_one_clear_error(ended, words)
+    assert "inference.yml" in ended.stderr

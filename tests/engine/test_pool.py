@@ -174,7 +174,7 @@ def test_a_lost_host_loses_only_what_it_was_running(plant, tiny_pir, cls_model, 
 
     died, other = report.models
     assert died.failure.status is Status.CRASHED
-    assert "fork server" in died.failure.error.message
+    assert "forked from" in died.failure.error.message
     assert other.status is Status.OK
 
 

@@ -33,7 +33,7 @@ def make_model(tmp_path: Path) -> MakeModel:
         path.mkdir(parents=True)
         (path / "inference.yml").write_text(YMLS[kind].format(name=name), encoding="utf-8")
         for file in files:
-            (path / file).write_bytes(b"x")
+            (path / file).write_bytes(b"IMOD" if file.endswith(".om") else b"x")
         if om_input_shape is not None:
             manifest = {"tool": "paddle2om", "files": {}, "om_input_shape": om_input_shape}
             (path / "paddle2om.manifest.json").write_text(json.dumps(manifest), encoding="utf-8")

@@ -161,3 +161,16 @@ def test_a_broken_yml_is_a_problem_of_that_model_only(
     (model,) = read_models({"renamed": path})
     assert (model.name, model.role) == ("renamed", None)
     assert "is not YAML" in model.problem
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [("inference.om", b"not om"), ("inference.om", b""), ("inference.onnx", b"")],
+)
+def test_a_file_that_holds_no_model_is_none(make_model, tmp_path, file, content):
+    make_model("PP-OCRv5_mobile_det", "det", files=(file,))
+    (tmp_path / "models" / "PP-OCRv5_mobile_det" / file).write_bytes(content)
+
+    (found,) = scan_models(tmp_path / "models")
+
+    assert found.backends == frozenset()
