@@ -81,16 +81,16 @@ def run_conversion(
 
     A model that fails is a row of the report, not an exception. On Ctrl-C the workers are stopped
     and the report says which models were not finished. ``host`` is a fork server that was started
-    ahead; it is ended in any case. Raises ``InputError`` for what is wrong
-    before any model is looked at, and ``WorkerError`` when no worker can be started.
+    ahead; it is ended in any case. Raises ``InputError`` for what is wrong before any model is
+    looked at, and ``WorkerError`` when no worker can be started.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
-    if jobs is not None and not (isinstance(jobs, int) and jobs >= 1):
-        raise InputError(
-            f"{jobs!r} is not a number of jobs",
-            hint="give at least 1, or leave it out for one per CPU",
-        )
-    with Pool(host) as pool:
+    with Pool(host) as pool:  # from here on a host that was handed in is ended, whatever happens
+        if jobs is not None and not (isinstance(jobs, int) and jobs >= 1):
+            raise InputError(
+                f"{jobs!r} is not a number of jobs",
+                hint="give at least 1, or leave it out for one per CPU",
+            )
         check_options(options)
         names = unique_names(sources)
         check_out_dir(out_dir, sources, names)

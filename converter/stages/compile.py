@@ -9,7 +9,7 @@ from pathlib import Path
 from converter.atc.command import build_argv, is_atc_path, render_script
 from converter.atc.run import find_atc, run_atc
 from converter.atc.shapes import format_input_shape, static_shapes
-from converter.atc.soc import check_soc_version, soc_warning
+from converter.atc.soc import soc_warning
 from converter.model.result import CompileFacts, ExportFacts, InspectFacts, Message, Status
 from converter.stages.job import OM_NAME, SCRIPT_NAME, Job
 from converter.stages.stage import Outcome, Stage
@@ -30,7 +30,6 @@ class CompileStage(Stage):
                 hint="add --soc Ascend310P3 (see npu-smi info) for an OM file or its atc script",
             )
             return Outcome(status=Status.SKIPPED, messages=(note,))
-        check_soc_version(soc)
         assert job.onnx is not None
         shapes = static_shapes(
             job.facts(ExportFacts).inputs, job.options.shapes, job.facts(InspectFacts).shape_hints
