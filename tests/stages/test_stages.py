@@ -12,9 +12,9 @@ import onnxsim
 import pytest
 from onnx import numpy_helper
 
+from converter.bridge import translate as translate_module
 from converter.model.result import CompileFacts, ExportFacts, Status, ValidateFacts
 from converter.model.task import ConvertOptions, Task
-from converter.stages import export as export_module
 from converter.stages.compile import CompileStage
 from converter.stages.export import ExportStage
 from converter.stages.inspect import InspectStage
@@ -101,9 +101,11 @@ def test_a_raised_opset_is_degraded_and_said(tiny_pir, job_for):
 
 
 def test_a_weightless_export_is_a_failure(tiny_pir, job_for, monkeypatch):
-    real = export_module._paddle2onnx
+    real = translate_module.export_program
     monkeypatch.setattr(
-        export_module, "_paddle2onnx", lambda program, params, opset: real(program, None, opset)
+        translate_module,
+        "export_program",
+        lambda program, params, opset: real(program, None, opset),
     )
     job = job_for(tiny_pir)
 
@@ -116,14 +118,14 @@ def test_a_weightless_export_is_a_failure(tiny_pir, job_for, monkeypatch):
 
 def edit_export(monkeypatch, edit) -> None:
     """Let ``edit`` change the model that paddle2onnx returns."""
-    real = export_module._paddle2onnx
+    real = translate_module.export_program
 
     def edited(program, params, opset):
         model = onnx.load_model_from_string(real(program, params, opset))
         edit(model)
         return model.SerializeToString()
 
-    monkeypatch.setattr(export_module, "_paddle2onnx", edited)
+    monkeypatch.setattr(translate_module, "export_program", edited)
 
 
 def constants(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
