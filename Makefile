@@ -4,9 +4,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 # Two test processes at most: each may run two worker processes of its own.
 TEST_JOBS ?= 2
+# Flags of `make matrix`, for example MATRIX="--family padding --opset 11 --only-ours -v".
+MATRIX ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast lint format bench clean
+.PHONY: help install demo test test-fast lint format bench matrix clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -42,6 +44,9 @@ format: $(VENV)/installed ## Format the code
 
 bench: $(VENV)/installed ## Compare a whole conversion with what people do today
 	$(BIN)/python tests/benchmarks/bench_convert.py
+
+matrix: $(VENV)/installed ## Convert hundreds of operators and models, ours against paddle2onnx alone
+	$(BIN)/python -m tests.matrix $(MATRIX)
 
 clean: ## Remove what the other targets made
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,86 @@
+"""``python -m tests.matrix``: convert every case with paddle2onnx alone and with paddle2om.
+
+python -m tests.matrix                            everything, at every opset
+python -m tests.matrix 'activations.*' '*conv*'   cases by glob
+python -m tests.matrix --family padding --opset 11 --only-ours -v
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+import warnings
+from pathlib import Path
+
+from tests.matrix import running, table
+from tests.matrix.case import OPSETS, SAMPLED_OPSETS
+from tests.matrix.catalogue import cases
+
+ROOT = Path(__file__).parents[2]
+BUILD = ROOT / "build" / "matrix"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the matrix; 0 when nothing wrong was accepted, 1 when something was, 2 for bad flags."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.matrix", description=(__doc__ or "").partition("\n")[0]
+    )
+    add = parser.add_argument
+    add("patterns", nargs="*", metavar="GLOB", help="case ids, as activations.* (default: all)")
+    add("--family", action="append", default=[], help="only this family; may be repeated")
+    add("--opset", action="append", type=int, default=[], help="only this opset; may be repeated")
+    add("--only-ours", action="store_true", help="do not run paddle2onnx alone")
+    add("--only-bare", action="store_true", help="do not run paddle2om")
+    add("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="workers at a time")
+    add("--build", type=Path, default=BUILD, help="where models and results go")
+    add("--results", type=Path, help="where to write the results (default: below --build)")
+    add("--compare", type=Path, metavar="OLD", help="show what changed since these results")
+    add("--from-results", type=Path, help="run nothing; show these results")
+    add("--list", action="store_true", help="list the cases and end")
+    add("-v", "--verbose", action="store_true", help="a line for every cell, not only the bad ones")
+    options = parser.parse_args(argv)
+    if options.from_results:
+        results = running.Results.read(options.from_results)
+        return _report(results, options)
+    warnings.simplefilter("ignore")
+    chosen = cases(options.patterns, options.family)
+    if not chosen:
+        parser.error("no case matches")
+    if options.list:
+        for case in chosen:
+            print(case.id, *(["sample"] if case.sample else []))
+        return 0
+    whole = not (options.patterns or options.family or options.opset)
+    opsets = tuple(options.opset) or tuple(sorted((*OPSETS, *SAMPLED_OPSETS)))
+    name = "results.json" if whole else "filtered.json"
+    target = options.results or options.build / name
+    started = time.monotonic()
+    results = running.Results()
+    running.preload()
+    jobs, build = options.jobs, options.build
+    progress = table.Progress(sys.stderr)
+    saved, results.cases = running.save_all(
+        chosen, build / "models", jobs=jobs, told=progress.stage("save", len(chosen))
+    )
+    count = sum(opset in one.case.opsets for opset in opsets for one in saved)
+    if not options.only_ours:
+        told = progress.stage("bare", count)
+        results.cells += running.convert_bare(saved, opsets, build / "bare", jobs=jobs, told=told)
+    if not options.only_bare:
+        told = progress.stage("ours", count)
+        results.cells += running.convert_ours(saved, opsets, build / "ours", jobs=jobs, told=told)
+    progress.close()
+    results.seconds = round(time.monotonic() - started, 1)
+    results.write(target)
+    print(f"results: {target}", file=sys.stderr)
+    return _report(results, options)
+
+
+def _report(results: running.Results, options: argparse.Namespace) -> int:
+    print(table.cells(results, verbose=options.verbose))
+    print(table.summary(results))
+    if options.compare:
+        print(table.changes(running.Results.read(options.compare), results))
+    return 1 if any(c.wrong_but_accepted for c in results.of("ours")) else 0
