@@ -2,13 +2,49 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 from converter.errors import StageError
 from converter.model.wording import first_line
 
+#: What paddle2onnx says, in its verbose mode alone, of an operator that it writes in a later opset.
+_NEEDS = re.compile(r"\[OP: (?:pd_op\.)?([^\]\s]+)\] Requires the minimal opset version of (\d+)")
 
-def export_program(program: Path, params: Path | None, opset: int) -> bytes:
+
+def operators_above(program: Path, params: Path | None, opset: int) -> dict[str, int]:
+    """The operators that paddle2onnx writes in a later opset than ``opset``, with that opset.
+
+    Converts once more, in a process of its own: paddle2onnx names them on its standard output
+    alone, and only if the first conversion of its process was verbose.
+    """
+    call = (
+        "import sys; from pathlib import Path; "
+        "from converter.bridge.paddle2onnx import export_program; "
+        "program, params, opset = sys.argv[1:]; "
+        "export_program(Path(program), Path(params) if params else None, int(opset), verbose=True)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", call, str(program), str(params or ""), str(opset)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    found: dict[str, int] = {}
+    for name, number in _NEEDS.findall(ended.stdout.decode("utf-8", errors="replace")):
+        if int(number) > opset:
+            found[name] = max(int(number), found.get(name, 0))
+    return found
+
+
+def export_program(
+    program: Path, params: Path | None, opset: int, *, verbose: bool = False
+) -> bytes:
     """Convert the PIR program file with its parameters; return the serialised ONNX model.
 
     Not ``paddle2onnx.export``: that swallows errors, exits the process and runs polygraphy, which
@@ -23,7 +59,7 @@ def export_program(program: Path, params: Path | None, opset: int) -> bytes:
             str(params) if params else "",
             opset,
             True,  # raise the opset where an operator needs it; the post-condition reports it
-            False,  # verbose
+            verbose,
             False,  # its checker only prints; ours decides
             True,  # experimental operators
             True,  # its own graph optimisation

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from converter.bridge.lowering.plan import Problem, plan
+from converter.bridge.lowering.plan import Plan, Problem, plan
 from converter.bridge.lowering.stitch import add_parameters, empty_model, stitch
-from converter.bridge.paddle2onnx import export_program
+from converter.bridge.paddle2onnx import export_program, operators_above
+from converter.bridge.random_outputs import random_outputs
 from converter.bridge.repair import repair_program
 from converter.bridge.used_parameters import used_parameters
 from converter.errors import StageError
@@ -27,7 +28,7 @@ class Translation:
     """The ONNX model and how it came about.
 
     ``parameters`` are the names of the parameters that the model has to contain; ``random`` the
-    operators whose values are drawn anew in each run.
+    outputs whose values are drawn anew in each run.
     """
 
     model: onnx.ModelProto
@@ -43,27 +44,48 @@ def translate(
 
     Raises ``StageError`` naming the operators that have no form at ``opset``.
     """
-    import onnx
+    from onnx import ModelProto
 
+    random = random_outputs(document)
     repairs = repair_program(document)
-    lowered, cut = plan(document, opset)
+    used: set[str] = set()
+    count = iter(range(1_000_000))
+
+    def convert(
+        content: JsonObject, scope: str, params: Path | None = None
+    ) -> tuple[onnx.ModelProto, Plan]:
+        lowered, cut = plan(content, opset, convert, scope)
+        if lowered.problems:
+            return ModelProto(), lowered
+        if lowered.left:
+            file = program
+            if content is not document or repairs or lowered.changes:
+                file = work_dir / f"program.{next(count)}.json"
+                file.write_text(json.dumps(cut, ensure_ascii=False), encoding="utf-8")
+            model = ModelProto.FromString(export_program(file, params, opset))
+            raised = {entry.version for entry in model.opset_import if not entry.domain}
+            if raised != {opset}:
+                found = operators_above(file, params, opset)
+                lowered.problems += [
+                    Problem(name, f"paddle2onnx writes it in opset {number}", number)
+                    for name, number in found.items()
+                ] or [Problem("the model", f"paddle2onnx wrote opset {raised}", max(raised))]
+                return model, lowered
+        else:
+            model = empty_model(lowered, opset)
+        if lowered.changes:
+            stitch(model, lowered)
+        used.update(used_parameters(cut))
+        return model, lowered
+
+    model, lowered = convert(document, "", params)
     if lowered.problems:
         raise refusal(lowered.problems, opset)
-    if repairs or lowered.changes:
-        program = work_dir / "repaired.json"
-        program.write_text(json.dumps(cut, ensure_ascii=False), encoding="utf-8")
-    if lowered.left:
-        model = onnx.load_model_from_string(export_program(program, params, opset))
-    else:
-        model = empty_model(lowered, opset)
-    if lowered.changes:
-        stitch(model, lowered)
     if lowered.parameters and params is not None:
         declared = describe_pir(document, source=str(program)).parameters
         headers = check_parameters(declared, read_headers(params))
         add_parameters(model, lowered.parameters, headers, params)
-    parameters = used_parameters(cut) | lowered.parameters
-    return Translation(model, parameters, repairs + lowered.repairs, lowered.random)
+    return Translation(model, used | lowered.parameters, repairs + lowered.repairs, random)
 
 
 def refusal(problems: list[Problem], opset: int) -> StageError:

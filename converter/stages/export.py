@@ -63,17 +63,18 @@ class ExportStage(Stage):
             repairs=translated.repairs,
             inputs=facts.inputs,
             outputs=facts.outputs,
+            random_outputs=translated.random,
         )
         _check_parameters(model, content, translated.parameters, params)
-        if exported.opset == job.options.opset:
+        if not translated.random:
             return Outcome(facts=exported)
-        raised = Message(
+        drawn = Message(
             level="warning",
-            text=f"opset {exported.opset} instead of {job.options.opset}: "
-            "this model's operators cannot be expressed at the opset asked for",
-            hint=f"ask for --opset {exported.opset}, or check that atc and the runtime take it",
+            text=f"random numbers decide {', '.join(translated.random)}: "
+            "compared in shape, dtype and range only",
+            hint="compare such a model by statistics over many runs",
         )
-        return Outcome(facts=exported, status=Status.DEGRADED, messages=(raised,))
+        return Outcome(facts=exported, status=Status.DEGRADED, messages=(drawn,))
 
     def ensures(self, job: Job, outcome: Outcome) -> None:
         """The file passes ONNX's checker, loads in ONNX Runtime and has Paddle's signature."""

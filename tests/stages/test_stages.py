@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from onnx import numpy_helper
 
 from converter.bridge import translate as translate_module
+from converter.bridge.lowering import plan as plan_module
 from converter.model.result import CompileFacts, ExportFacts, Status, ValidateFacts
 from converter.model.task import ConvertOptions, Task
 from converter.stages.compile import CompileStage
@@ -88,16 +90,16 @@ def test_the_opset_is_the_one_asked_for(opset, tiny_pir, job_for):
     assert {entry.version for entry in onnx.load(job.onnx).opset_import} == {opset}
 
 
-def test_a_raised_opset_is_degraded_and_said(tiny_pir, job_for):
+def test_an_opset_that_paddle2onnx_raises_is_refused_by_name(tiny_pir, job_for, monkeypatch):
+    monkeypatch.setattr(plan_module, "all_lowerings", dict)
     job = job_for(tiny_pir, opset=11)
 
     _, exported = run(job, InspectStage(), ExportStage())
 
-    assert exported.status is Status.DEGRADED
-    assert exported.facts.opset_requested == 11
-    assert exported.facts.opset > 11
-    assert f"opset {exported.facts.opset} instead of 11" in exported.messages[0].text
-    assert exported.messages[0].hint
+    assert exported.status is Status.FAILED
+    assert "no right form at opset 11 for: " in exported.error.message
+    assert re.search(r"\w+ \(paddle2onnx writes it in opset 1[2-9]\)", exported.error.message)
+    assert "--opset 1" in exported.error.hint
 
 
 def test_a_weightless_export_is_a_failure(tiny_pir, job_for, monkeypatch):

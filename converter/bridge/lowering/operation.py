@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from converter.bridge.lowering.errors import CannotLower
-from converter.bridge.lowering.graph import Tensor
+from converter.bridge.lowering.graph import Graph, Tensor
 from converter.model.pir_document import (
     JsonObject,
     attribute,
@@ -19,6 +19,7 @@ from converter.model.pir_types import TensorType
 
 if TYPE_CHECKING:
     import numpy as np
+    import onnx
 
 #: PIR's names for joining values into a list, and for taking such a list apart.
 COMBINE, SPLIT, LIST_ITEM = "builtin.combine", "builtin.split", "builtin.slice"
@@ -32,8 +33,28 @@ class Complex:
     imag: Tensor
 
 
+@dataclass(frozen=True)
+class Array:
+    """A tensor array: its items stacked along a new first axis; ``None`` while it is empty."""
+
+    stacked: Tensor | None
+
+
+@dataclass(frozen=True)
+class Body:
+    """The converted operators of an ``if`` branch or a loop: ready nodes and what they yield.
+
+    ``arguments`` are the block's own inputs. What is read from outside keeps its outer name.
+    """
+
+    nodes: Sequence[onnx.NodeProto]
+    initializers: Sequence[onnx.TensorProto]
+    arguments: Sequence[Tensor]
+    yielded: Sequence[Tensor]
+
+
 #: What a value of the program is in the ONNX graph.
-Value: TypeAlias = "Tensor | Complex"
+Value: TypeAlias = "Tensor | Complex | Array"
 
 
 class Program:
@@ -47,6 +68,14 @@ class Program:
             types = result_types(operation)
             self.types.update(types)
             self.producers.update(dict.fromkeys(types, operation))
+
+    def pir_type(self, value: int) -> Any:
+        """The type of ``value`` as JSON."""
+        results = self.producers[value]["O"]
+        for result in results if isinstance(results, list) else [results]:
+            if result.get("%", result.get("#")) == value:
+                return result["TT"]
+        raise CannotLower("a value has no type")
 
     def constant(self, value: int) -> np.ndarray[Any, Any] | None:
         """The value's elements if a constant operator made it, else ``None``."""
@@ -73,12 +102,39 @@ class Program:
         return operand_ids(operation)
 
 
+class Context(Protocol):
+    """What an operator with blocks of its own, or with side effects, needs of the plan."""
+
+    def body(self, json: JsonObject, extra: Sequence[int], graph: Graph) -> Body:
+        """Convert a block; ``extra`` are values of it to yield after its own."""
+        ...
+
+    def is_lowered(self, block: JsonObject) -> bool:
+        """Whether an operator of the block will not be left to paddle2onnx."""
+        ...
+
+    def array(self, value: int) -> Array:
+        """What the tensor array ``value`` is now. Raises ``CannotLower``."""
+        ...
+
+    def assign(self, value: int, made: Value) -> None:
+        """Say what ``value`` is from now on (tensor arrays change in place)."""
+        ...
+
+
 class Operation:
     """A view of one operator; ``resolve`` gives the ONNX value of a value number."""
 
-    def __init__(self, json: JsonObject, program: Program, resolve: Callable[[int], Value]) -> None:
+    def __init__(
+        self,
+        json: JsonObject,
+        program: Program,
+        resolve: Callable[[int], Value],
+        context: Context,
+    ) -> None:
         self.json = json
         self.program = program
+        self.context = context
         self._resolve = resolve
         self.name = operation_name(json)
         self.operands = operand_ids(json)
@@ -123,8 +179,15 @@ class Operation:
     def __getitem__(self, index: int) -> Tensor:
         """Operand ``index`` as a real tensor."""
         value = self._resolve(self.operands[index])
-        if isinstance(value, Complex):
-            raise CannotLower(f"its operand {index} is complex")
+        if not isinstance(value, Tensor):
+            raise CannotLower(f"its operand {index} is complex or a tensor array")
+        return value
+
+    def array(self, index: int) -> Array:
+        """Operand ``index`` as a tensor array."""
+        value = self._resolve(self.operands[index])
+        if not isinstance(value, Array):
+            raise CannotLower(f"its operand {index} is not a tensor array that is known here")
         return value
 
     def complex(self, index: int) -> Complex:
@@ -132,7 +195,8 @@ class Operation:
         value = self._resolve(self.operands[index])
         if isinstance(value, Complex):
             return value
-        return Complex(value, value * 0)
+        tensor = self[index]
+        return Complex(tensor, tensor * 0)
 
     def tensors(self, index: int) -> list[Tensor]:
         """Operand ``index``, a list of tensors, item by item."""

@@ -7,17 +7,29 @@ program (``data`` operators), and what it read is fetched. ``stitch`` puts our n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from converter.bridge.lowering.bodies import convert_body
 from converter.bridge.lowering.errors import CannotLower, NeedsOpset
 from converter.bridge.lowering.graph import Graph, Tensor
-from converter.bridge.lowering.operation import LIST_ITEM, SPLIT, Complex, Operation, Program, Value
+from converter.bridge.lowering.operation import (
+    LIST_ITEM,
+    SPLIT,
+    Array,
+    Body,
+    Complex,
+    Operation,
+    Program,
+    Value,
+)
 from converter.bridge.lowering.program_json import (
+    block_arguments,
     block_operations,
     data,
     fetch,
+    largest_value,
     with_operations,
     without_dead,
 )
@@ -31,7 +43,7 @@ from converter.model.pir_document import (
     parameter_name,
     result_types,
 )
-from converter.model.pir_types import TensorType
+from converter.model.pir_types import TensorType, read_type
 from converter.model.result import RepairApplied
 
 if TYPE_CHECKING:
@@ -45,6 +57,14 @@ class Problem:
     operator: str
     why: str
     opset: int | None = None
+
+
+class BlockProblems(CannotLower):
+    """The problems of a block's own operators."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("an operator in its block has no form")
+        self.problems = problems
 
 
 @dataclass(frozen=True)
@@ -62,7 +82,10 @@ class Output:
 
 @dataclass
 class Plan:
-    """What was lowered. ``probes`` are values fetched for it, ``placeholders`` its results."""
+    """What was lowered. ``probes`` are values fetched for it, ``placeholders`` its results.
+
+    ``parameters`` are those that lowered operators read.
+    """
 
     inputs: dict[str, TensorType] = field(default_factory=dict)
     outputs: list[Output] = field(default_factory=list)
@@ -88,17 +111,20 @@ class Plan:
             for (name, why), count in counts.items()
         )
 
-    @property
-    def random(self) -> tuple[str, ...]:
-        """Names of the lowered operators whose values cannot be compared."""
-        names = {entry.operator.removeprefix("pd_op.") for entry in self.applied if entry.random}
-        return tuple(sorted(names))
+
+#: Makes an ONNX model of a program, with the plan that was followed.
+ConvertBlock: TypeAlias = Callable[[JsonObject, str], "tuple[onnx.ModelProto, Plan]"]
 
 
-def plan(document: JsonObject, opset: int) -> tuple[Plan, JsonObject]:
-    """Lower what must be; also return ``document`` with that cut out (itself when nothing is)."""
-    operations = block_operations(document)
-    made = _Planner(operations, opset)
+def plan(
+    document: JsonObject, opset: int, convert: ConvertBlock, scope: str = ""
+) -> tuple[Plan, JsonObject]:
+    """Lower what must be; also return ``document`` with that cut out (itself when nothing is).
+
+    ``convert`` makes an ONNX model of a program, for the blocks of ``if`` and ``while``; names
+    begin with ``scope`` there.
+    """
+    made = _Planner(document, opset, convert, scope)
     made.run()
     if not made.plan.problems:
         made.find_outputs()
@@ -108,7 +134,13 @@ def plan(document: JsonObject, opset: int) -> tuple[Plan, JsonObject]:
 
 
 class _Planner:
-    def __init__(self, operations: Sequence[JsonObject], opset: int) -> None:
+    """Walks one program; it is the ``Context`` of the program's operators."""
+
+    def __init__(self, document: JsonObject, opset: int, convert: ConvertBlock, scope: str) -> None:
+        operations = block_operations(document)
+        self.document = document
+        self.convert = convert
+        self.scope = scope
         self.program = Program(operations)
         self.opset = opset
         self.plan = Plan()
@@ -144,13 +176,16 @@ class _Planner:
                 self._visit(index, json)
 
     def _visit(self, index: int, json: JsonObject) -> None:
-        graph = Graph(self.opset, f"lowered.{len(self.plan.applied)}")
-        operation = Operation(json, self.program, lambda value: self._resolve(value, graph))
+        graph = Graph(self.opset, f"{self.scope}lowered.{len(self.plan.applied)}")
+        operation = Operation(json, self.program, lambda value: self._resolve(value, graph), self)
         try:
             chosen = self._choose(operation)
             if chosen is None:
                 return
             lowered = chosen.function(operation, graph)
+        except BlockProblems as reason:
+            self.plan.problems.extend(reason.problems)
+            return
         except CannotLower as reason:
             opset = reason.opset if isinstance(reason, NeedsOpset) else None
             self.plan.problems.append(Problem(operation.name, str(reason), opset))
@@ -159,6 +194,56 @@ class _Planner:
         self.plan.nodes.extend(graph.nodes)
         self.plan.applied.append(chosen)
         self.removed.add(index)
+
+    # What operators with blocks need
+
+    def is_lowered(self, block: JsonObject) -> bool:
+        """Whether an operator of ``block`` (or of its blocks) is not left to paddle2onnx."""
+        program = Program(block["ops"], self.program)
+        for value, result in block_arguments(block).items():
+            program.types[value] = read_type(result["TT"])
+        graph = Graph(self.opset, "unused")
+        for json in block["ops"]:
+            operation = Operation(json, program, lambda value: self._resolve(value, graph), self)
+            if operation.name.partition(".")[0] in ("builtin", "cf"):
+                continue
+            try:
+                if self._choose(operation) is not None:
+                    return True
+            except CannotLower:
+                return True
+        return False
+
+    def body(self, json: JsonObject, extra: Sequence[int], graph: Graph) -> Body:
+        """Convert a block of an operator of this program."""
+
+        def convert(document: JsonObject, scope: str) -> onnx.ModelProto:
+            model, inner = self.convert(document, scope)
+            if inner.problems:
+                raise BlockProblems(inner.problems)
+            self.plan.applied.extend(inner.applied)
+            return model
+
+        return convert_body(
+            json,
+            extra,
+            document=self.document,
+            outer=self.program,
+            resolve=lambda value: self._resolve(value, graph, as_constant=False),
+            graph=graph,
+            convert=convert,
+        )
+
+    def array(self, value: int) -> Array:
+        """What the tensor array ``value`` is now."""
+        made = self.values.get(value)
+        if not isinstance(made, Array):
+            raise CannotLower("a tensor array comes from an operator without a lowering")
+        return made
+
+    def assign(self, value: int, made: Value) -> None:
+        """Tensor arrays change in place."""
+        self.values[value] = made
 
     def _choose(self, operation: Operation) -> Lowering | None:
         """The lowering to use, ``None`` to leave the operator to paddle2onnx."""
@@ -177,7 +262,8 @@ class _Planner:
 
     def _keep(self, operation: Operation, graph: Graph, lowered: Any) -> None:
         """Remember what the operator's results are now."""
-        results = [lowered] if isinstance(lowered, Tensor | Complex) else list(lowered)
+        single = isinstance(lowered, Tensor | Complex | Array)
+        results = [lowered] if single else list(lowered)
         assert len(results) == len(operation.results), operation.name
         for value, result in zip(operation.results, results, strict=True):
             if isinstance(result, list | tuple):
@@ -199,9 +285,12 @@ class _Planner:
         self.values.update(zip(results, items, strict=True))
         self.removed.add(index)
 
-    def _resolve(self, value: int, graph: Graph) -> Value:
+    def _resolve(self, value: int, graph: Graph, as_constant: bool = True) -> Value:
         """The ONNX value of a value number; what paddle2onnx makes is fetched."""
         made = self.values.get(value)
+        if isinstance(made, Array):
+            stacked = made.stacked
+            return Array(None if stacked is None else _in(stacked, graph))
         if isinstance(made, Complex):
             return Complex(_in(made.real, graph), _in(made.imag, graph))
         if made is not None:
@@ -209,7 +298,7 @@ class _Planner:
         kind = self.program.types.get(value)
         if kind is None:
             raise CannotLower("an operand is not a dense tensor of a known dtype")
-        constant = self.program.constant(value)
+        constant = self.program.constant(value) if as_constant else None
         if constant is not None:
             return graph.constant(constant, kind.dtype)
         if kind.dtype.startswith("complex"):
@@ -230,8 +319,8 @@ class _Planner:
             kind = self.program.types.get(value)
             name = attribute(json, "name")
             made = self.values.get(value)
-            if isinstance(made, Complex) or kind is None:
-                why = "an output of the model is complex, which ONNX has no dtype for"
+            if isinstance(made, Complex | Array) or kind is None:
+                why = "an output of the model is complex or a tensor array"
                 self.plan.problems.append(Problem("fetch", why))
                 return
             source = self.names[value]
@@ -260,7 +349,7 @@ class _Planner:
             json for json in operations if not (_is_fetch(json) and attribute(json, "name") in ours)
         ]
         column = sum(map(_is_fetch, operations))
-        fresh = max(self.program.types, default=0) + 1_000_000
+        fresh = largest_value(self.program.operations) + 1
         types = {
             value: result
             for json in self.program.operations

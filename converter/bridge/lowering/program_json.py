@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from converter.model.pir_document import (
@@ -38,6 +38,78 @@ def with_operations(document: JsonObject, operations: Sequence[JsonObject]) -> J
     block = {**block, "ops": list(operations)}
     program = {**document["program"], "regions": [{**region, "blocks": [block]}]}
     return {**document, "program": program}
+
+
+def document_of(document: JsonObject, operations: Sequence[JsonObject]) -> JsonObject:
+    """A program of its own with these operators, for a block of ``document``."""
+    block = {"#": "block_0", "args": [], "ops": list(operations)}
+    regions = [{"#": "region_0", "blocks": [block]}]
+    return {**document, "program": {**document["program"], "regions": regions}}
+
+
+def blocks_of(operation: JsonObject) -> list[JsonObject]:
+    """The blocks of an operator's regions, one per region; empty for an ordinary operator."""
+    return [
+        as_object(block, "a block")
+        for region in as_list(operation.get("regions", []), "regions")
+        for block in as_list(as_object(region, "a region").get("blocks"), "blocks")
+    ]
+
+
+def block_arguments(block: JsonObject) -> dict[int, JsonObject]:
+    """The inputs of a block as results of an operator, by value number."""
+    made = {}
+    for argument in as_list(block.get("args", []), "arguments of a block"):
+        value = argument.get("#", argument.get("%"))
+        made[int(value)] = {"%": int(value), "TT": argument["TT"]}
+    return made
+
+
+def read_from_outside(operations: Sequence[JsonObject]) -> list[int]:
+    """Values that operators (and their blocks) read and do not make, in order of first use."""
+    made: set[int] = set()
+    read: dict[int, None] = {}
+    for operation in operations:
+        for value in operand_ids(operation):
+            if value and value not in made:
+                read.setdefault(value)
+        for block in blocks_of(operation):
+            inner = set(block_arguments(block))
+            for value in read_from_outside(block["ops"]):
+                if value not in made and value not in inner:
+                    read.setdefault(value)
+        made.update(result_types(operation))
+    return list(read)
+
+
+def renumbered(operations: Sequence[JsonObject], values: Mapping[int, int]) -> list[JsonObject]:
+    """Copies of ``operations`` (and their blocks) that read ``values[v]`` where they read v."""
+    copies = []
+    for operation in operations:
+        copy = {**operation, "I": [{"%": values.get(v, v)} for v in operand_ids(operation)]}
+        if "regions" in operation:
+            copy["regions"] = [
+                {
+                    **region,
+                    "blocks": [
+                        {**block, "ops": renumbered(block["ops"], values)}
+                        for block in region["blocks"]
+                    ],
+                }
+                for region in operation["regions"]
+            ]
+        copies.append(copy)
+    return copies
+
+
+def largest_value(operations: Sequence[JsonObject]) -> int:
+    """The largest value number that operators, or those in their blocks, make or read."""
+    largest = 0
+    for operation in operations:
+        largest = max([largest, *operand_ids(operation), *result_types(operation)])
+        for block in blocks_of(operation):
+            largest = max(largest, largest_value(block["ops"]))
+    return largest
 
 
 def data(name: str, kind: TensorType, result: JsonObject) -> JsonObject:
@@ -84,10 +156,9 @@ def without_dead(operations: Sequence[JsonObject]) -> list[JsonObject]:
 def _operands(operation: JsonObject) -> set[int]:
     """What an operator and the operators in its regions read."""
     read = set(operand_ids(operation))
-    for region in operation.get("regions", []):
-        for block in region["blocks"]:
-            for inner in block["ops"]:
-                read |= _operands(inner)
+    for block in blocks_of(operation):
+        for inner in block["ops"]:
+            read |= _operands(inner)
     return read
 
 

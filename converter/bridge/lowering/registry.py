@@ -9,15 +9,17 @@ from functools import cache
 from typing import TypeAlias
 
 from converter.bridge.lowering.graph import Graph, Tensor
-from converter.bridge.lowering.operation import Complex, Operation
+from converter.bridge.lowering.operation import Array, Complex, Operation
 
 #: What a lowering returns: one entry per result of the operator. A result that is a list of
 #: tensors is a list; a result that nothing may use is ``None``.
-Lowered: TypeAlias = "Tensor | Complex | Sequence[Tensor | Complex | Sequence[Tensor] | None]"
+Lowered: TypeAlias = (
+    "Tensor | Complex | Array | Sequence[Tensor | Complex | Sequence[Tensor] | None]"
+)
 LowerFunction: TypeAlias = Callable[[Operation, Graph], Lowered]
 
 #: Modules below ``converter.bridge.lowering.rules``; importing one registers its lowerings.
-FAMILIES = ("activations", "complex_numbers", "hyperbolic")
+FAMILIES = ("activations", "complex_numbers", "control_flow", "hyperbolic")
 
 
 @dataclass(frozen=True)
@@ -26,14 +28,12 @@ class Lowering:
 
     ``when`` says for an operator and opset whether to use it although paddle2onnx knows the
     operator (because it gets this form wrong, or asks for a higher opset); ``why`` tells users.
-    ``random`` marks operators whose values cannot be compared.
     """
 
     operator: str
     function: LowerFunction
     why: str
     when: Callable[[Operation, int], bool] | None
-    random: bool
 
 
 _REGISTRY: dict[str, list[Lowering]] = {}
@@ -43,13 +43,12 @@ def lowering(
     *operators: str,
     when: Callable[[Operation, int], bool] | None = None,
     why: str = "paddle2onnx 2.1.0 does not know this operator",
-    random: bool = False,
 ) -> Callable[[LowerFunction], LowerFunction]:
     """Register a function as the lowering of ``operators`` (names without ``pd_op.``)."""
 
     def register(function: LowerFunction) -> LowerFunction:
         for operator in operators:
-            entry = Lowering(f"pd_op.{operator}", function, why, when, random)
+            entry = Lowering(f"pd_op.{operator}", function, why, when)
             _REGISTRY.setdefault(entry.operator, []).append(entry)
         return function
 
