@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from converter.bridge.legacy_program import translate_legacy_program
+from converter.bridge.provenance import record_provenance
 from converter.bridge.signature import name_signature
 from converter.bridge.translate import translate
+from converter.bridge.weights import check_external, write_external
 from converter.errors import StageError
 from converter.model import onnx_file
 from converter.model.paddle_dir import PaddleModel
@@ -19,22 +21,11 @@ from converter.model.task import DEFAULT_OPSET
 from converter.stages.job import Job
 from converter.stages.stage import Outcome, Stage
 
-#: protobuf cannot hold a message of 2 GiB or more.
-_PROTOBUF_LIMIT = 2**31
-
 
 class ExportStage(Stage):
     """Repairs the program where it must be, calls paddle2onnx, and trusts nothing it returns."""
 
     name = "export"
-
-    def requires(self, job: Job) -> None:
-        """The parameters have to fit one protobuf message."""
-        if job.facts(InspectFacts).parameter_bytes >= _PROTOBUF_LIMIT:
-            raise StageError(
-                "the parameters exceed 2 GB, which a single ONNX file cannot hold",
-                hint="models with external data are not supported yet",
-            )
 
     def run(self, job: Job) -> Outcome:
         """Write the ONNX file; facts are read back from the file itself."""
@@ -44,14 +35,26 @@ class ExportStage(Stage):
         described = job.facts(InspectFacts)
         program, params = _as_pir(job.model, job.work_dir)
         content = load_pir(program)
+        data_name = f"{job.task.onnx_name}.data"
         translated = translate(
-            content, program, params, opset=job.options.opset, work_dir=job.work_dir
+            content,
+            program,
+            params,
+            opset=job.options.opset,
+            work_dir=job.work_dir,
+            data_name=data_name,
         )
         model = translated.model
         name_signature(model, described.inputs, described.outputs)
+        record_provenance(model, job.model, translated.repairs)
         job.onnx = job.work_dir / "exported.onnx"
         onnx.save_model(model, job.onnx)
         job.add_file(job.task.onnx_name, job.onnx, self.name)
+        if translated.external and params is not None:
+            data = job.work_dir / data_name
+            write_external(translated.external, params, data)
+            check_external(translated.external, params, data)
+            job.add_file(data_name, data, self.name)
 
         facts = onnx_file.describe(model)
         exported = ExportFacts(
@@ -59,13 +62,15 @@ class ExportStage(Stage):
             opset=facts.opset,
             ir_version=facts.ir_version,
             nodes=facts.nodes,
-            initializer_bytes=facts.initializer_bytes,
+            initializer_bytes=facts.initializer_bytes
+            + sum(item.header.nbytes for item in translated.external),
             repairs=translated.repairs,
             inputs=facts.inputs,
             outputs=facts.outputs,
             random_outputs=translated.random,
         )
-        _check_parameters(model, content, translated.parameters, params)
+        inside = translated.parameters - {item.header.name for item in translated.external}
+        _check_parameters(model, content, inside, params)
         if not translated.random:
             return Outcome(facts=exported)
         drawn = Message(

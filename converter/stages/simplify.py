@@ -31,6 +31,13 @@ class SimplifyStage(Stage):
             note = Message(level="info", text="switched off with --no-simplify")
             return Outcome(status=Status.SKIPPED, messages=(note,))
         assert job.onnx is not None
+        if f"{job.task.onnx_name}.data" in job.files:
+            note = Message(
+                level="info",
+                text="onnxsim does not take models with external data",
+                hint="the model works without it",
+            )
+            return Outcome(status=Status.SKIPPED, messages=(note,))
         try:
             simplified, facts = self._simplify(job, job.onnx)
         except StageError as error:

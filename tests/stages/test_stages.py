@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,40 +15,13 @@ from onnx import numpy_helper
 from converter.bridge import translate as translate_module
 from converter.bridge.lowering import plan as plan_module
 from converter.model.result import CompileFacts, ExportFacts, Status, ValidateFacts
-from converter.model.task import ConvertOptions, Task
 from converter.stages.compile import CompileStage
 from converter.stages.export import ExportStage
 from converter.stages.inspect import InspectStage
 from converter.stages.job import Job
-from converter.stages.pipeline import STAGES
 from converter.stages.publish import publish
 from converter.stages.simplify import SimplifyStage
 from converter.stages.validate import ValidateStage
-
-
-@pytest.fixture
-def job_for(tmp_path):
-    """Returns a function that makes a job for a model in a fresh output directory.
-
-    At opset 13, which is the lowest that paddle2onnx gives the tiny model.
-    """
-
-    def make(model: Path, *, opset: int = 13, **options) -> Job:
-        work, out = tmp_path / "work", tmp_path / "out"
-        work.mkdir()
-        return Job(
-            Task(
-                name="model",
-                source=str(model),
-                stages=STAGES,
-                work_dir=str(work),
-                destination=str(out / "model"),
-                report_root=str(out),
-                options=ConvertOptions(opset=opset, **options),
-            )
-        )
-
-    return make
 
 
 def run(job: Job, *stages) -> list:
@@ -355,12 +327,10 @@ def test_publishing_replaces_what_was_ours_and_only_that(tiny_pir, job_for, tmp_
     manifest = json.loads((destination / "paddle2om.manifest.json").read_text())
     assert set(manifest["files"]) >= {"inference.onnx"}
 
-    shutil.rmtree(tmp_path / "work")
     again = job_for(tiny_pir)
     assert run(again, InspectStage())[0].status is Status.OK
 
     (destination / "inference.onnx").write_bytes(b"somebody's work")
-    shutil.rmtree(tmp_path / "work")
     (refused,) = run(job_for(tiny_pir), InspectStage())
     assert refused.status is Status.FAILED
     assert refused.error.exit_code == 2

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converter.bridge.lowering.graph import ONNX_TYPES
 from converter.errors import StageError
-from converter.model.pdiparams import ParamHeader
 from converter.model.pir_types import TensorType
 
 if TYPE_CHECKING:
@@ -38,7 +36,7 @@ def stitch(model: onnx.ModelProto, plan: Plan) -> None:
 
     graph = model.graph
     placeholders = set(plan.placeholders.values())
-    _set(graph.input, [value for value in graph.input if value.name not in placeholders])
+    replace(graph.input, [value for value in graph.input if value.name not in placeholders])
     graph.node.extend(plan.nodes)
     made = {value.name: value for value in graph.output}
     outputs = []
@@ -48,7 +46,7 @@ def stitch(model: onnx.ModelProto, plan: Plan) -> None:
             continue
         graph.node.append(helper.make_node("Identity", [output.made.name], [output.name]))
         outputs.append(_value_info(output.name, output.type))
-    _set(graph.output, outputs)
+    replace(graph.output, outputs)
     sort_nodes(graph)
 
 
@@ -63,27 +61,6 @@ def _value_info(name: str, kind: TensorType) -> onnx.ValueInfoProto:
     dims = [extent if extent >= 0 else None for extent in kind.shape]
     value: onnx.ValueInfoProto = helper.make_tensor_value_info(name, ONNX_TYPES[kind.dtype], dims)
     return value
-
-
-def add_parameters(
-    model: onnx.ModelProto, names: set[str], headers: Sequence[ParamHeader], params: Path
-) -> None:
-    """Add the parameters ``names`` that the graph lacks from the file ``params``.
-
-    paddle2onnx leaves out those that only lowered operators read.
-    """
-    graph = model.graph
-    present = {name for node in graph.node for name in node.output}
-    present |= {tensor.name for tensor in graph.initializer}
-    with params.open("rb") as file:
-        for header in headers:
-            if header.name in names and header.name not in present:
-                file.seek(header.offset)
-                tensor = graph.initializer.add()
-                tensor.name = header.name
-                tensor.data_type = ONNX_TYPES[header.dtype]
-                tensor.dims.extend(header.shape)
-                tensor.raw_data = file.read(header.nbytes)
 
 
 def sort_nodes(graph: onnx.GraphProto) -> None:
@@ -108,7 +85,7 @@ def sort_nodes(graph: onnx.GraphProto) -> None:
     nodes = [graph.node[index] for index in order]
     assert len(nodes) == len(graph.node), "the lowered graph has a cycle"
     if order != sorted(order):
-        _set(graph.node, nodes)
+        replace(graph.node, nodes)
 
 
 def names_read(node: onnx.NodeProto) -> set[str]:
@@ -126,7 +103,7 @@ def names_read(node: onnx.NodeProto) -> set[str]:
     return read
 
 
-def _set(values: Any, kept: Sequence[Any]) -> None:
+def replace(values: Any, kept: Sequence[Any]) -> None:
     """Make ``kept`` (elements of ``values`` among them) the whole repeated field."""
     copies = [type(value).FromString(value.SerializeToString()) for value in kept]
     del values[:]
