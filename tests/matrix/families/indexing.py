@@ -318,7 +318,6 @@ family.case("where_index", lambda x: paddle.nonzero(x > 0.3), x, static=True)
 family.case(
     "where_index_tuple", lambda x: paddle.nonzero(x > 0.3, as_tuple=True), f32("x", (5, 6), (4, 7))
 )
-family.case("fill_diagonal_tensor", paddle.fill_diagonal_tensor, f32("x", (5, 5)), f32("y", (5,)))
 family.case(
     "one_hot",
     lambda i: paddle.nn.functional.one_hot(i, 8),

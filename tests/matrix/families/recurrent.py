@@ -72,9 +72,6 @@ for name, kind in (("rnn", nn.SimpleRNN), ("lstm", nn.LSTM), ("gru", nn.GRU)):
         x,
     )
     family.layer(f"{name}_time_major", lambda k=kind: k(4, 5, time_major=True), x)
-    family.layer(
-        f"{name}_no_bias", lambda k=kind: k(4, 5, bias_ih_attr=False, bias_hh_attr=False), x
-    )
     family.layer(f"{name}_lengths", lambda k=kind: WithLengths(k(4, 5)), x, lengths)
     family.layer(
         f"{name}_lengths_both_ways",
@@ -95,6 +92,13 @@ family.layer(
 )
 family.layer("rnn_relu", lambda: nn.SimpleRNN(4, 5, activation="relu"), x)
 family.layer("lstm_three_layers", lambda: nn.LSTM(4, 5, num_layers=3), x)
+row = f32("x", (2, 4), (3, 4))
+for name, kind in (
+    ("rnn_cell", nn.SimpleRNNCell),
+    ("lstm_cell", nn.LSTMCell),
+    ("gru_cell", nn.GRUCell),
+):
+    family.layer(name, lambda k=kind: k(4, 5), row)
 family.layer("gru_cell_state", lambda: WithState(nn.GRUCell(4, 5)), row, f32("h", (2, 5), (3, 5)))
 
 
