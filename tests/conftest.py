@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,3 +45,32 @@ def real_models() -> dict[str, Path]:
 def tiny_copy(tiny_pir: Path, tmp_path: Path) -> Path:
     """A copy of ``tiny_pir`` that a test may damage."""
     return Path(shutil.copytree(tiny_pir, tmp_path / "tiny"))
+
+
+@pytest.fixture
+def job_for(tmp_path):
+    """Returns a function that makes a job for a model in a fresh output directory.
+
+    At opset 13, which is the lowest that paddle2onnx gives the tiny model.
+    """
+
+    def make(model: Path, *, opset: int = 13, **options) -> Any:
+        from converter.model.task import ConvertOptions, Task
+        from converter.stages.job import Job
+        from converter.stages.pipeline import STAGES
+
+        out = tmp_path / "out"
+        work = Path(tempfile.mkdtemp(prefix="work", dir=tmp_path))
+        return Job(
+            Task(
+                name="model",
+                source=str(model),
+                stages=STAGES,
+                work_dir=str(work),
+                destination=str(out / "model"),
+                report_root=str(out),
+                options=ConvertOptions(opset=opset, **options),
+            )
+        )
+
+    return make

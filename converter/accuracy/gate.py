@@ -21,7 +21,7 @@ doubt (``doubts``).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,7 @@ _DEFAULTS = {
 #: ``reason`` of an output that passed although the comparison could hardly have failed.
 WEAK_EMPTY = "weak: the output has no elements"
 WEAK_NAN = "weak: the reference is NaN everywhere"
+WEAK_RANDOM = "weak: drawn at random, only shape, dtype and range compared"
 WEAK_CONSTANT = "weak: the reference is constant"
 WEAK_SMALL = "weak: the reference is within atol of zero"
 
@@ -79,13 +80,17 @@ def compare_output(
     atol: float | None = None,
     rtol: float | None = None,
     expected_dtype: str | None = None,
+    random: bool = False,
 ) -> OutputComparison:
     """Compare one output; None for a side that lacks it, or for the dtype's default tolerance.
 
     ``atol`` and ``rtol`` replace those of the tolerance; integers and bools are compared exactly
     whatever is given. ``expected_dtype`` is what the candidate must have when that is not the
-    reference's dtype. Where shapes make a comparison impossible, ``elements`` is 0 and the metrics
-    are NaN. Raises ``InputError`` for a tolerance that is no tolerance (NaN, negative, infinite).
+    reference's dtype. ``random`` outputs are drawn anew in each run: their shape, dtype, NaN/Inf
+    pattern and range are compared and nothing else. Where shapes make a comparison impossible,
+    ``elements`` is 0 and the metrics are NaN.
+
+    Raises ``InputError`` for a tolerance that is no tolerance (NaN, negative, infinite).
     """
     given = {key: v for key, v in (("atol", atol), ("rtol", rtol)) if v is not None}
     _check_tolerance((tolerance or _EXACT).model_copy(update=given))
@@ -103,6 +108,8 @@ def compare_output(
         base = tolerance or default_tolerance(reference.dtype)
         tolerance = base.model_copy(update=given)
 
+    if random:
+        return _compare_random(name, reference, candidate)
     facts = _measure(name, reference, candidate)
     reason, excess = "", None
     expected = expected_dtype or reference.dtype.name
@@ -132,10 +139,11 @@ def compare_case(
     *,
     atol: float | None = None,
     rtol: float | None = None,
+    random: Collection[str] = (),
 ) -> CaseComparison:
     """Compare all outputs by name, in the reference's order; those only one side has fail.
 
-    ``tolerance``, ``atol`` and ``rtol`` are as for ``compare_output``.
+    ``tolerance``, ``atol`` and ``rtol`` are as for ``compare_output``; ``random`` names outputs.
     """
     names = [*reference, *(name for name in candidate if name not in reference)]
     case = CaseComparison(
@@ -144,7 +152,13 @@ def compare_case(
         seed=seed,
         outputs=tuple(
             compare_output(
-                name, reference.get(name), candidate.get(name), tolerance, atol=atol, rtol=rtol
+                name,
+                reference.get(name),
+                candidate.get(name),
+                tolerance,
+                atol=atol,
+                rtol=rtol,
+                random=name in random,
             )
             for name in names
         ),
@@ -171,7 +185,8 @@ def gate(cases: Sequence[CaseComparison]) -> tuple[bool, str]:
     if nothing := vacuous(cases):
         return False, nothing
     outputs = [output for case in cases for output in case.outputs]
-    worst = max(output.max_abs for output in outputs)
+    # Outputs drawn at random have no max_abs.
+    worst = max((o.max_abs for o in outputs if o.reason != WEAK_RANDOM), default=0.0)
     compared = sum(output.elements for output in outputs)
     return True, f"{len(cases)} cases passed, {compared} elements, worst max_abs {worst:.3g}"
 
@@ -268,6 +283,28 @@ def _measure(name: str, reference: Array, candidate: Array) -> OutputComparison:
         passing_atol=None,
         passed=False,
     )
+
+
+def _compare_random(name: str, reference: Array, candidate: Array) -> OutputComparison:
+    """Compare what two draws of one distribution share; their difference means nothing."""
+    facts = _incomparable(name, reference, candidate, "")
+    low, high = metrics.value_range(reference)
+    found = metrics.value_range(candidate)
+    room = high - low  # extremes of two samples differ by less than the whole width
+    reason = WEAK_RANDOM
+    if candidate.dtype != reference.dtype:
+        reason = f"dtype is {candidate.dtype.name}, expected {reference.dtype.name}"
+    elif (facts.nan_reference > 0) != (facts.nan_candidate > 0) or (
+        (facts.inf_reference > 0) != (facts.inf_candidate > 0)
+    ):
+        reason = "random values have NaN or Inf on one side only"
+    elif not (found[0] >= low - room and found[1] <= high + room):
+        reason = (
+            f"random values range over [{found[0]:.6g}, {found[1]:.6g}], "
+            f"Paddle's over [{low:.6g}, {high:.6g}]"
+        )
+    passed = reason == WEAK_RANDOM
+    return facts.model_copy(update={"elements": reference.size, "passed": passed, "reason": reason})
 
 
 def _gate_values(

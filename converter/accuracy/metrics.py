@@ -283,3 +283,10 @@ def _tiny(dtype: np.dtype[Any]) -> float:
     if is_integral(dtype):
         return 1.0
     return float(np.finfo(dtype).tiny) if dtype.kind == "f" else _BFLOAT16_TINY
+
+
+def value_range(tensor: Array) -> tuple[float, float]:
+    """The smallest and largest finite element; (0, 0) when there is none."""
+    values = tensor.astype(np.float64).reshape(-1)
+    finite = values[np.isfinite(values)]
+    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)

@@ -53,7 +53,7 @@ def describe_file(path: Path) -> OnnxFacts:
     import onnx
 
     try:
-        model = onnx.load(str(path))
+        model = onnx.load(str(path), load_external_data=False)
         if not model.graph.node and not model.graph.output:
             raise ValueError("it has no graph")
         return describe(model)
@@ -83,10 +83,17 @@ def _spec(value: onnx.ValueInfoProto) -> TensorSpec:
 
 
 def tensor_bytes(model: onnx.ModelProto) -> dict[str, bytes]:
-    """Little-endian bytes of every named constant of the main graph: name -> raw data."""
+    """Little-endian bytes of every named constant of the main graph: name -> raw data.
+
+    External data is left out: it may be larger than the memory.
+    """
     import onnx
 
-    tensors = {initializer.name: initializer for initializer in model.graph.initializer}
+    tensors = {
+        initializer.name: initializer
+        for initializer in model.graph.initializer
+        if initializer.data_location != onnx.TensorProto.EXTERNAL
+    }
     for node in model.graph.node:
         if node.op_type == "Constant":
             for attribute in node.attribute:

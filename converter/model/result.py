@@ -114,6 +114,7 @@ class ExportFacts(Record):
     repairs: tuple[RepairApplied, ...]
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    random_outputs: tuple[str, ...] = ()
 
 
 class SimplifyFacts(Record):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from converter.bridge.legacy_program import translate_legacy_program
-from converter.bridge.repair import repair_program
+from converter.bridge.provenance import record_provenance
 from converter.bridge.signature import name_signature
-from converter.bridge.used_parameters import used_parameters
+from converter.bridge.translate import translate
+from converter.bridge.weights import check_external, write_external
 from converter.errors import StageError
 from converter.model import onnx_file
 from converter.model.paddle_dir import PaddleModel
@@ -18,26 +18,14 @@ from converter.model.pir import describe_pir
 from converter.model.pir_document import load_pir
 from converter.model.result import ExportFacts, InspectFacts, Message, Status
 from converter.model.task import DEFAULT_OPSET
-from converter.model.wording import first_line
 from converter.stages.job import Job
 from converter.stages.stage import Outcome, Stage
-
-#: protobuf cannot hold a message of 2 GiB or more.
-_PROTOBUF_LIMIT = 2**31
 
 
 class ExportStage(Stage):
     """Repairs the program where it must be, calls paddle2onnx, and trusts nothing it returns."""
 
     name = "export"
-
-    def requires(self, job: Job) -> None:
-        """The parameters have to fit one protobuf message."""
-        if job.facts(InspectFacts).parameter_bytes >= _PROTOBUF_LIMIT:
-            raise StageError(
-                "the parameters exceed 2 GB, which a single ONNX file cannot hold",
-                hint="models with external data are not supported yet",
-            )
 
     def run(self, job: Job) -> Outcome:
         """Write the ONNX file; facts are read back from the file itself."""
@@ -47,16 +35,26 @@ class ExportStage(Stage):
         described = job.facts(InspectFacts)
         program, params = _as_pir(job.model, job.work_dir)
         content = load_pir(program)
-        repairs = repair_program(content)
-        if repairs:
-            program = job.work_dir / "repaired.json"
-            program.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
-
-        model = onnx.load_model_from_string(_paddle2onnx(program, params, job.options.opset))
+        data_name = f"{job.task.onnx_name}.data"
+        translated = translate(
+            content,
+            program,
+            params,
+            opset=job.options.opset,
+            work_dir=job.work_dir,
+            data_name=data_name,
+        )
+        model = translated.model
         name_signature(model, described.inputs, described.outputs)
+        record_provenance(model, job.model, translated.repairs)
         job.onnx = job.work_dir / "exported.onnx"
         onnx.save_model(model, job.onnx)
         job.add_file(job.task.onnx_name, job.onnx, self.name)
+        if translated.external and params is not None:
+            data = job.work_dir / data_name
+            write_external(translated.external, params, data)
+            check_external(translated.external, params, data)
+            job.add_file(data_name, data, self.name)
 
         facts = onnx_file.describe(model)
         exported = ExportFacts(
@@ -64,21 +62,24 @@ class ExportStage(Stage):
             opset=facts.opset,
             ir_version=facts.ir_version,
             nodes=facts.nodes,
-            initializer_bytes=facts.initializer_bytes,
-            repairs=repairs,
+            initializer_bytes=facts.initializer_bytes
+            + sum(item.header.nbytes for item in translated.external),
+            repairs=translated.repairs,
             inputs=facts.inputs,
             outputs=facts.outputs,
+            random_outputs=translated.random,
         )
-        _check_parameters(model, content, params)
-        if exported.opset == job.options.opset:
+        inside = translated.parameters - {item.header.name for item in translated.external}
+        _check_parameters(model, content, inside, params)
+        if not translated.random:
             return Outcome(facts=exported)
-        raised = Message(
+        drawn = Message(
             level="warning",
-            text=f"opset {exported.opset} instead of {job.options.opset}: "
-            "this model's operators cannot be expressed at the opset asked for",
-            hint=f"ask for --opset {exported.opset}, or check that atc and the runtime take it",
+            text=f"random numbers decide {', '.join(translated.random)}: "
+            "compared in shape, dtype and range only",
+            hint="compare such a model by statistics over many runs",
         )
-        return Outcome(facts=exported, status=Status.DEGRADED, messages=(raised,))
+        return Outcome(facts=exported, status=Status.DEGRADED, messages=(drawn,))
 
     def ensures(self, job: Job, outcome: Outcome) -> None:
         """The file passes ONNX's checker, loads in ONNX Runtime and has Paddle's signature."""
@@ -107,51 +108,15 @@ def _as_pir(model: PaddleModel, work_dir: Path) -> tuple[Path, Path | None]:
     return model.program, model.params
 
 
-def _paddle2onnx(program: Path, params: Path | None, opset: int) -> bytes:
-    """Call paddle2onnx's native exporter.
-
-    Not ``paddle2onnx.export``: that swallows errors, exits the process and runs polygraphy, which
-    takes most of a minute and installs packages from the network while converting.
-    """
-    from paddle2onnx import paddle2onnx_cpp2py_export as native
-
-    try:
-        data: bytes = native.export(
-            str(program),
-            str(params) if params else "",
-            opset,
-            True,  # raise the opset where an operator needs it; the post-condition reports it
-            False,  # verbose
-            False,  # its checker only prints; ours decides
-            True,  # experimental operators
-            True,  # its own graph optimisation
-            {},  # custom operators
-            "onnxruntime",
-            "",  # quantisation calibration file
-            "",  # external data file: has no effect for PIR programs
-            False,  # fp16
-        )
-    except Exception as error:
-        raise StageError(
-            f"paddle2onnx cannot convert this program: {first_line(str(error)) or repr(error)}",
-            hint="the model's log has paddle2onnx's own words",
-        ) from error
-    if not data:
-        raise StageError(
-            "paddle2onnx returned an empty model",
-            hint="the model's log has paddle2onnx's own words",
-        )
-    return data
-
-
-def _check_parameters(model: Any, program: dict[str, Any], params: Path | None) -> None:
-    """Every parameter the program uses is in the ONNX graph, byte for byte.
+def _check_parameters(
+    model: Any, program: dict[str, Any], used: set[str], params: Path | None
+) -> None:
+    """Every parameter of ``used`` is in the ONNX graph, byte for byte.
 
     paddle2onnx exits 0 with a model that has no weights when it cannot read the parameter file.
     Raises ``StageError`` naming the first parameter that is missing or differs.
     """
     description = describe_pir(program, source="the program")
-    used = used_parameters(program)
     if not used:
         return
     stored = onnx_file.tensor_bytes(model)

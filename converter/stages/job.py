@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from converter.model import onnx_file
 from converter.model.paddle_dir import PaddleModel
-from converter.model.result import InspectFacts, Record, StageResult
+from converter.model.result import ExportFacts, InspectFacts, Record, StageResult
 from converter.model.task import ConvertOptions, Task
 
 if TYPE_CHECKING:
@@ -57,6 +57,14 @@ class Job:
             if isinstance(result.facts, kind):
                 return result.facts
         raise LookupError(f"no stage before this one established {kind.__name__}")
+
+    @property
+    def random_outputs(self) -> tuple[str, ...]:
+        """Outputs that random numbers decide, as far as the export found some."""
+        for result in self.results.values():
+            if isinstance(result.facts, ExportFacts):
+                return result.facts.random_outputs
+        return ()
 
     def add_file(self, name: str, path: Path, stage: str) -> None:
         """Register a file for publishing under ``name``; the newest file of a name counts."""

@@ -12,7 +12,13 @@ from converter.accuracy.gate import (
 )
 from converter.accuracy.reference import SHAPES_HINT, PaddleReference
 from converter.errors import GateError
-from converter.model.result import InspectFacts, Message, Status, Tolerance, ValidateFacts
+from converter.model.result import (
+    InspectFacts,
+    Message,
+    Status,
+    Tolerance,
+    ValidateFacts,
+)
 from converter.stages.job import Job
 from converter.stages.stage import Outcome, Stage
 
@@ -37,6 +43,7 @@ class ValidateStage(Stage):
                 None,
                 atol=job.options.atol,
                 rtol=job.options.rtol,
+                random=job.random_outputs,
             )
             for reference in job.reference.cases()
         )

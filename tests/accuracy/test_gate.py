@@ -511,3 +511,39 @@ def test_comparisons_survive_json():
     assert again.model_dump_json() == case.model_dump_json()
     assert isinstance(again.outputs[0], OutputComparison)
     assert math.isnan(again.outputs[1].max_abs)
+
+
+class TestRandomOutputs:
+    """Two draws of one distribution share shape, dtype and range, and nothing else."""
+
+    def compare(self, reference, candidate):
+        return compare_output("y", reference, candidate, None, random=True)
+
+    def test_another_draw_passes_weakly(self):
+        draws = [np.random.default_rng(seed).uniform(size=(50, 4)) for seed in (0, 1)]
+        found = self.compare(*(draw.astype("float32") for draw in draws))
+        assert found.passed
+        assert found.reason.startswith("weak")
+        assert found.passing_atol is None
+
+    def test_another_scale_fails(self):
+        draw = np.random.default_rng(0).uniform(size=(50, 4)).astype("float32")
+        found = self.compare(draw, draw * 10)
+        assert not found.passed
+        assert "range over" in found.reason
+
+    def test_a_constant_instead_of_the_constant_fails(self):
+        found = self.compare(np.ones(4, "float32"), np.zeros(4, "float32"))
+        assert not found.passed
+
+    @pytest.mark.parametrize("bad", [np.nan, np.inf])
+    def test_nan_or_inf_on_one_side_fails(self, bad):
+        draw = np.random.default_rng(0).uniform(size=8).astype("float32")
+        broken = draw.copy()
+        broken[3] = bad
+        assert not self.compare(draw, broken).passed
+
+    def test_another_dtype_or_shape_fails(self):
+        draw = np.random.default_rng(0).uniform(size=8).astype("float32")
+        assert not self.compare(draw, draw.astype("float64")).passed
+        assert not self.compare(draw, draw[:4]).passed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,42 +12,16 @@ import onnxsim
 import pytest
 from onnx import numpy_helper
 
+from converter.bridge import translate as translate_module
+from converter.bridge.lowering import plan as plan_module
 from converter.model.result import CompileFacts, ExportFacts, Status, ValidateFacts
-from converter.model.task import ConvertOptions, Task
-from converter.stages import export as export_module
 from converter.stages.compile import CompileStage
 from converter.stages.export import ExportStage
 from converter.stages.inspect import InspectStage
 from converter.stages.job import Job
-from converter.stages.pipeline import STAGES
 from converter.stages.publish import publish
 from converter.stages.simplify import SimplifyStage
 from converter.stages.validate import ValidateStage
-
-
-@pytest.fixture
-def job_for(tmp_path):
-    """Returns a function that makes a job for a model in a fresh output directory.
-
-    At opset 13, which is the lowest that paddle2onnx gives the tiny model.
-    """
-
-    def make(model: Path, *, opset: int = 13, **options) -> Job:
-        work, out = tmp_path / "work", tmp_path / "out"
-        work.mkdir()
-        return Job(
-            Task(
-                name="model",
-                source=str(model),
-                stages=STAGES,
-                work_dir=str(work),
-                destination=str(out / "model"),
-                report_root=str(out),
-                options=ConvertOptions(opset=opset, **options),
-            )
-        )
-
-    return make
 
 
 def run(job: Job, *stages) -> list:
@@ -88,22 +62,24 @@ def test_the_opset_is_the_one_asked_for(opset, tiny_pir, job_for):
     assert {entry.version for entry in onnx.load(job.onnx).opset_import} == {opset}
 
 
-def test_a_raised_opset_is_degraded_and_said(tiny_pir, job_for):
+def test_an_opset_that_paddle2onnx_raises_is_refused_by_name(tiny_pir, job_for, monkeypatch):
+    monkeypatch.setattr(plan_module, "all_lowerings", dict)
     job = job_for(tiny_pir, opset=11)
 
     _, exported = run(job, InspectStage(), ExportStage())
 
-    assert exported.status is Status.DEGRADED
-    assert exported.facts.opset_requested == 11
-    assert exported.facts.opset > 11
-    assert f"opset {exported.facts.opset} instead of 11" in exported.messages[0].text
-    assert exported.messages[0].hint
+    assert exported.status is Status.FAILED
+    assert "no right form at opset 11 for: " in exported.error.message
+    assert re.search(r"\w+ \(paddle2onnx writes it in opset 1[2-9]\)", exported.error.message)
+    assert "--opset 1" in exported.error.hint
 
 
 def test_a_weightless_export_is_a_failure(tiny_pir, job_for, monkeypatch):
-    real = export_module._paddle2onnx
+    real = translate_module.export_program
     monkeypatch.setattr(
-        export_module, "_paddle2onnx", lambda program, params, opset: real(program, None, opset)
+        translate_module,
+        "export_program",
+        lambda program, params, opset: real(program, None, opset),
     )
     job = job_for(tiny_pir)
 
@@ -116,14 +92,14 @@ def test_a_weightless_export_is_a_failure(tiny_pir, job_for, monkeypatch):
 
 def edit_export(monkeypatch, edit) -> None:
     """Let ``edit`` change the model that paddle2onnx returns."""
-    real = export_module._paddle2onnx
+    real = translate_module.export_program
 
     def edited(program, params, opset):
         model = onnx.load_model_from_string(real(program, params, opset))
         edit(model)
         return model.SerializeToString()
 
-    monkeypatch.setattr(export_module, "_paddle2onnx", edited)
+    monkeypatch.setattr(translate_module, "export_program", edited)
 
 
 def constants(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
@@ -351,12 +327,10 @@ def test_publishing_replaces_what_was_ours_and_only_that(tiny_pir, job_for, tmp_
     manifest = json.loads((destination / "paddle2om.manifest.json").read_text())
     assert set(manifest["files"]) >= {"inference.onnx"}
 
-    shutil.rmtree(tmp_path / "work")
     again = job_for(tiny_pir)
     assert run(again, InspectStage())[0].status is Status.OK
 
     (destination / "inference.onnx").write_bytes(b"somebody's work")
-    shutil.rmtree(tmp_path / "work")
     (refused,) = run(job_for(tiny_pir), InspectStage())
     assert refused.status is Status.FAILED
     assert refused.error.exit_code == 2

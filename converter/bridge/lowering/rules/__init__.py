@@ -1,0 +1,1 @@
+"""The lowerings themselves, by family of operators."""

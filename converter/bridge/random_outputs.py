@@ -1,0 +1,84 @@
+"""Which outputs depend on numbers that are drawn anew in each run.
+
+Their values cannot be compared: two runs of Paddle itself differ.
+"""
+
+from __future__ import annotations
+
+from converter.model.pir_document import (
+    JsonObject,
+    attribute,
+    operand_ids,
+    operation_name,
+    result_types,
+    walk_operations,
+)
+
+#: Operators that draw (Paddle's ``paddle.tensor.random``, dropout and sampling operators).
+_DRAWS = frozenset(
+    f"pd_op.{name}"
+    for name in (
+        "bernoulli",
+        "binomial",
+        "class_center_sample",
+        "dirichlet",
+        "exponential",
+        "gaussian",
+        "gaussian_inplace",
+        "gumbel_softmax",
+        "multinomial",
+        "poisson",
+        "randint",
+        "randperm",
+        "shuffle_batch",
+        "standard_gamma",
+        "top_p_sampling",
+        "truncated_gaussian_random",
+        "uniform",
+        "uniform_inplace",
+        "uniform_random_batch_size_like",
+    )
+)
+
+#: Operators that draw unless this attribute says that the model is in use, not in training.
+_DRAWS_IN_TRAINING = {
+    "pd_op.dropout": "is_test",
+    "pd_op.fused_dropout_add": "is_test",
+    "pd_op.rrelu": "is_test",
+}
+
+
+def random_outputs(document: JsonObject) -> tuple[str, ...]:
+    """Names of the outputs that a random operator has an influence on, in program order."""
+    tainted: set[int] = set()
+    outputs: list[str] = []
+    # Blocks come after their operator: what is random in a block makes its results random too,
+    # so go over the program until nothing changes.
+    before = -1
+    while before != len(tainted):
+        before = len(tainted)
+        outputs = []
+        for operation in walk_operations(document):
+            name = operation_name(operation)
+            random = _draws(operation) or any(v in tainted for v in operand_ids(operation))
+            random = random or _has_draws_inside(operation)
+            if not random:
+                continue
+            tainted.update(result_types(operation))
+            if name == "pd_op.fetch":
+                outputs.append(str(attribute(operation, "name")))
+    return tuple(outputs)
+
+
+def _draws(operation: JsonObject) -> bool:
+    name = operation_name(operation).rstrip("_")
+    if name in _DRAWS_IN_TRAINING:
+        return not attribute(operation, _DRAWS_IN_TRAINING[name])
+    return name in _DRAWS
+
+
+def _has_draws_inside(operation: JsonObject) -> bool:
+    """Whether an operator of its blocks draws; what they read is not looked at."""
+    if "regions" not in operation:
+        return False
+    return any(map(_draws, walk_operations({"regions": operation["regions"]})))

@@ -1,0 +1,158 @@
+"""If, While and tensor arrays, with operators inside that have to be lowered."""
+
+# ruff: noqa: SIM108
+
+import numpy as np
+import pytest
+
+X = np.array([[1.5, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]], "float32")
+OPSETS = pytest.mark.parametrize("opset", [11, 13, 17])
+
+
+def steps(count):
+    return np.array([count], "int64")
+
+
+def linear_layer(forward):
+    import paddle
+
+    paddle.seed(0)
+
+    class Layer(paddle.nn.Layer):
+        def __init__(self):
+            super().__init__()
+            self.linear = paddle.nn.Linear(4, 4)
+
+    Layer.forward = forward
+    return Layer()
+
+
+@OPSETS
+def test_branch_with_a_lowered_operator_and_weights(check, opset):
+    import paddle
+
+    def forward(self, x0):
+        if paddle.max(x0) > 6.0:
+            y = paddle.asinh(self.linear(x0))
+        else:
+            y = x0 * 2.0
+        return y + x0
+
+    check(linear_layer(forward), X, opset=opset, more=[[X * 0.1]], specs=[([-1, 4], "float32")])
+
+
+@OPSETS
+def test_branches_inside_branches(check, opset):
+    import paddle
+
+    def forward(self, x0, x1):
+        if x1 > 1:
+            if x1 > 2:
+                y = paddle.acosh(x0)
+            else:
+                y = paddle.asinh(x0) + self.linear(x0)
+        else:
+            y = x0
+        return y, paddle.asinh(x0)
+
+    check(
+        linear_layer(forward),
+        X,
+        steps(3),
+        opset=opset,
+        more=[[X, steps(2)], [X, steps(0)]],
+        specs=[([-1, 4], "float32"), ([1], "int64")],
+    )
+
+
+@OPSETS
+def test_loop_with_a_lowered_operator_and_weights(check, opset):
+    import paddle
+
+    def forward(self, x0, x1):
+        i = paddle.zeros([1], "int64")
+        while i < x1:
+            x0 = paddle.asinh(self.linear(x0))
+            i = i + 1
+        return x0, i
+
+    check(
+        linear_layer(forward),
+        X,
+        steps(3),
+        opset=opset,
+        more=[[X, steps(0)], [X[:1], steps(1)]],
+        specs=[([-1, 4], "float32"), ([1], "int64")],
+    )
+
+
+@OPSETS
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_loop_that_fills_a_list(check, opset, axis):
+    import paddle
+
+    def forward(self, x0, x1):
+        i = paddle.zeros([1], "int64")
+        made = []
+        while i < x1:
+            x0 = paddle.tanh(self.linear(x0))
+            i = i + 1
+            made.append(x0)
+        return x0, paddle.stack(made, axis=axis)
+
+    check(
+        linear_layer(forward),
+        X,
+        steps(3),
+        opset=opset,
+        more=[[X[:1], steps(1)]],
+        specs=[([-1, 4], "float32"), ([1], "int64")],
+    )
+
+
+@OPSETS
+def test_loop_that_fills_a_list_joined(check, opset):
+    import paddle
+
+    def forward(self, x0, x1):
+        i = paddle.zeros([1], "int64")
+        made = []
+        while i < x1:
+            x0 = paddle.tanh(self.linear(x0))
+            i = i + 1
+            made.append(x0)
+        return paddle.concat(made, axis=1)
+
+    check(
+        linear_layer(forward),
+        X,
+        steps(3),
+        opset=opset,
+        specs=[([-1, 4], "float32"), ([1], "int64")],
+    )
+
+
+@OPSETS
+def test_loop_in_a_branch_in_a_loop(check, opset):
+    import paddle
+
+    def forward(self, x0, x1):
+        i = paddle.zeros([1], "int64")
+        while i < x1:
+            if i > 1:
+                x0 = paddle.asinh(x0)
+            else:
+                k = paddle.zeros([1], "int64")
+                while k < 2:
+                    x0 = paddle.asinh(self.linear(x0)) + x0
+                    k = k + 1
+            i = i + 1
+        return x0
+
+    check(
+        linear_layer(forward),
+        X,
+        steps(4),
+        opset=opset,
+        specs=[([-1, 4], "float32"), ([1], "int64")],
+    )

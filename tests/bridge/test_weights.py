@@ -1,0 +1,121 @@
+"""Weights that do not go through paddle2onnx: same model, and the data byte for byte."""
+
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from converter.bridge import translate as translate_module
+from converter.bridge import weights
+from converter.errors import StageError
+from converter.model.pdiparams import read_headers
+from converter.model.result import Status
+from converter.stages.export import ExportStage
+from converter.stages.inspect import InspectStage
+from converter.stages.simplify import SimplifyStage
+from converter.stages.validate import ValidateStage
+
+
+def through_stages(job):
+    for stage in (InspectStage(), ExportStage(), SimplifyStage(), ValidateStage()):
+        result = stage(job)
+        job.results[stage.name] = result
+        assert not result.status.is_failure, result.error
+    return job.results
+
+
+@pytest.mark.parametrize("opset", [13, 17])
+def test_weightless_conversion_makes_the_same_nodes(tiny_pir, job_for, monkeypatch, opset):
+    def export():
+        job = job_for(tiny_pir, opset=opset)
+        for stage in (InspectStage(), ExportStage()):
+            job.results[stage.name] = stage(job)
+        assert job.results["export"].status is not Status.FAILED, job.results["export"].error
+        return onnx.load(job.onnx)
+
+    def shape_of(model):
+        return [
+            (node.op_type, list(node.input), list(node.output))
+            for node in model.graph.node
+            if node.op_type != "Constant"
+        ]
+
+    plain = export()
+    monkeypatch.setattr(translate_module, "WEIGHTLESS_FROM", 0)
+    weightless = export()
+
+    assert shape_of(weightless) == shape_of(plain)
+    made = {tensor.name for tensor in weightless.graph.initializer}
+    assert made
+
+
+def test_external_data_is_written_published_and_validated(tiny_pir, job_for, monkeypatch, tmp_path):
+    from converter.stages.publish import publish
+
+    monkeypatch.setattr(translate_module, "WEIGHTLESS_FROM", 0)
+    monkeypatch.setattr(translate_module, "EXTERNAL_FROM", 0)
+    job = job_for(tiny_pir, opset=13)
+
+    results = through_stages(job)
+    published = {entry.artefact.path.rsplit("/")[-1] for entry in publish(job)}
+
+    assert results["simplify"].status is Status.SKIPPED
+    assert {"inference.onnx", "inference.onnx.data"} <= published
+    model = onnx.load(f"{job.task.destination}/inference.onnx")
+    values = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+    assert values["conv2d_0.w_0"].shape == (4, 3, 3, 3)
+    assert np.isfinite(values["conv2d_0.w_0"]).all()
+
+
+def test_a_damaged_external_file_is_named(tiny_pir, job_for, monkeypatch):
+    from converter.stages import export as export_module
+
+    monkeypatch.setattr(translate_module, "WEIGHTLESS_FROM", 0)
+    monkeypatch.setattr(translate_module, "EXTERNAL_FROM", 0)
+    real = weights.write_external
+
+    def damaged(placed, params, target):
+        real(placed, params, target)
+        data = bytearray(target.read_bytes())
+        data[placed[-1].offset] ^= 1
+        target.write_bytes(data)
+
+    monkeypatch.setattr(export_module, "write_external", damaged)
+    job = job_for(tiny_pir, opset=13)
+    job.results["inspect"] = InspectStage()(job)
+
+    exported = ExportStage()(job)
+
+    assert exported.status is Status.FAILED
+    assert "differs from the one in inference.pdiparams" in exported.error.message
+
+
+def test_external_data_needs_a_newer_file_format():
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph([], "g", [], []),
+        ir_version=3,
+        opset_imports=[onnx.helper.make_opsetid("", 7)],
+    )
+    with pytest.raises(StageError, match="external data"):
+        weights.attach_external(model, [], "x.data")
+
+
+def test_before_opset_9_weights_are_constants(tiny_pir):
+    headers = read_headers(tiny_pir / "inference.pdiparams")
+    names = [f"w{index}" for index in range(len(headers))]
+    headers = [replace(header, name=name) for header, name in zip(headers, names, strict=True)]
+    nodes = [onnx.helper.make_node("Identity", [names[0]], ["y"])]
+    y = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, headers[0].shape)
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph(nodes, "g", [], [y]),
+        ir_version=3,
+        opset_imports=[onnx.helper.make_opsetid("", 8)],
+    )
+
+    weights.attach(model, headers, tiny_pir / "inference.pdiparams")
+
+    onnx.checker.check_model(model, full_check=True)
+    assert not model.graph.initializer
+    assert len(model.graph.node) == len(headers) + 1
