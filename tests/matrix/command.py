@@ -38,6 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     add("--results", type=Path, help="where to write the results (default: below --build)")
     add("--compare", type=Path, metavar="OLD", help="show what changed since these results")
     add("--from-results", type=Path, help="run nothing; show these results")
+    add("--keep", action="store_true", help="keep the ONNX files, and the logs of paddle2om")
     add("--list", action="store_true", help="list the cases and end")
     add("-v", "--verbose", action="store_true", help="a line for every cell, not only the bad ones")
     options = parser.parse_args(argv)
@@ -65,12 +66,14 @@ def main(argv: list[str] | None = None) -> int:
         chosen, build / "models", jobs=jobs, told=progress.stage("save", len(chosen))
     )
     count = sum(opset in one.case.opsets for opset in opsets for one in saved)
-    if not options.only_ours:
-        told = progress.stage("bare", count)
-        results.cells += running.convert_bare(saved, opsets, build / "bare", jobs=jobs, told=told)
-    if not options.only_bare:
-        told = progress.stage("ours", count)
-        results.cells += running.convert_ours(saved, opsets, build / "ours", jobs=jobs, told=told)
+    for tool, convert, left_out in (
+        ("bare", running.convert_bare, options.only_ours),
+        ("ours", running.convert_ours, options.only_bare),
+    ):
+        if not left_out:
+            told = progress.stage(tool, count)
+            keep = options.keep
+            results.cells += convert(saved, opsets, build / tool, jobs=jobs, keep=keep, told=told)
     progress.close()
     results.seconds = round(time.monotonic() - started, 1)
     results.write(target)

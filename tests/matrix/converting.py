@@ -20,11 +20,11 @@ from tests.matrix.workers import Emit
 TIMEOUT = 180.0
 
 
-def bare(saved: Saved, opset: int, out: Path, emit: Emit) -> None:
+def bare(saved: Saved, opset: int, out: Path, keep: bool, emit: Emit) -> None:
     """Convert with paddle2onnx alone and measure what it made; runs in a worker.
 
     ``auto_upgrade_opset`` is on, as by default. ``optimize_tool`` is off: the default, polygraphy,
-    installs packages from the network while it converts.
+    installs packages from the network while it converts. The file is removed again unless ``keep``.
     """
     import paddle2onnx
 
@@ -39,6 +39,8 @@ def bare(saved: Saved, opset: int, out: Path, emit: Emit) -> None:
         optimize_tool="None",
     )
     measure(saved, out, emit)
+    if not keep:
+        out.unlink()
 
 
 def measure(saved: Saved, onnx_file: Path, emit: Emit) -> None:

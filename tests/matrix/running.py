@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import platform
 import shutil
@@ -66,6 +67,9 @@ def preload() -> None:
     import paddle2onnx.convert  # noqa: F401
 
     assert onnx and onnxruntime and paddle
+    # What the collector never touches again is never copied by a worker: a fork costs half.
+    gc.collect()
+    gc.freeze()
 
 
 def save_all(
@@ -98,7 +102,7 @@ def _last_lines(log: str) -> str:
 
 
 def convert_bare(
-    saved: Sequence[Saved], opsets: Sequence[int], out: Path, *, jobs: int, told: Told
+    saved: Sequence[Saved], opsets: Sequence[int], out: Path, *, jobs: int, keep: bool, told: Told
 ) -> Iterator[Cell]:
     """Convert with paddle2onnx, a worker per case and opset, and judge."""
     pairs = _pairs(saved, opsets)
@@ -106,7 +110,7 @@ def convert_bare(
     work = (
         Work(
             (one.case.id, opset),
-            partial(converting.bare, one, opset, out / str(opset) / f"{one.case.id}.onnx"),
+            partial(converting.bare, one, opset, out / str(opset) / f"{one.case.id}.onnx", keep),
             converting.TIMEOUT,
         )
         for one, opset in pairs
@@ -117,7 +121,7 @@ def convert_bare(
 
 
 def convert_ours(
-    saved: Sequence[Saved], opsets: Sequence[int], out: Path, *, jobs: int, told: Told
+    saved: Sequence[Saved], opsets: Sequence[int], out: Path, *, jobs: int, keep: bool, told: Told
 ) -> Iterator[Cell]:
     """Convert with paddle2om, measure its files independently, and judge."""
     for opset in opsets:
@@ -137,6 +141,8 @@ def convert_ours(
         for one in wanted:
             name = one.case.id
             yield cell_of_ours(one.case, opset, reports[name], measured.get(name))
+        if not keep:
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def _pairs(saved: Sequence[Saved], opsets: Sequence[int]) -> list[tuple[Saved, int]]:

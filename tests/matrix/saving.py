@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 
 from converter.accuracy.reference import PaddlePredictor
-from converter.model.describe import describe
-from converter.model.paddle_dir import find_model
+from converter.model.pir import read_pir
 from tests.matrix.case import Array, Case
 from tests.matrix.comparing import compare, is_weak
 from tests.matrix.workers import Emit
@@ -93,11 +92,11 @@ def save(saved: Saved, emit: Emit) -> None:
     if case.shape_hints:
         (model / "inference.yml").write_text(_hints(case), encoding="utf-8")
     emit(step="run")
-    found = find_model(model)
-    described = describe(found)
+    program, params = model / "inference.json", model / "inference.pdiparams"
+    described = read_pir(program)
     names = [spec.name for spec in described.inputs]
     sets = _input_sets(case)
-    predictor = PaddlePredictor(found.program, found.params, threads=1)
+    predictor = PaddlePredictor(program, params if params.is_file() else None, threads=1)
     output_names = [spec.name for spec in described.outputs]
     outputs = []
     for inputs in sets:

@@ -22,10 +22,16 @@ _UNSUPPORTED = re.compile(
 
 #: What is worth quoting of a worker's log, best first.
 _TELLING = (
-    re.compile(r"\[ERROR\].*|\[Paddle2ONNX\] \[.*"),
-    re.compile(r"^\S*(?:Error|Exception|Fail|Fatal)\b.*", re.I),
-    re.compile(r".*\b(?:assert|abort|terminate).*", re.I),
+    re.compile(r"\[ERROR\]\[Paddle2ONNX\] (\[OP: .*)"),
+    re.compile(r"Failed to convert PaddlePaddle model: ([^{].*)"),
+    re.compile(r"^onnxruntime\.\S*?(\w+: .*)"),
+    re.compile(r"^((?:\w+\.)*\w*(?:Error|Exception|Fail)\b.*)"),
+    re.compile(r"\[ERROR\](?:\[Paddle2ONNX\])? *(.*)"),
+    re.compile(r"(.*\b(?:[Aa]ssert|[Aa]bort|terminate).*)"),
 )
+
+#: ONNX Runtime's preamble, which says nothing.
+_PREAMBLE = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : |Load model from \S+ failed:")
 
 
 @dataclass(frozen=True)
@@ -64,8 +70,8 @@ def cell_of_bare(case: Case, opset: int, ended: Ended) -> Cell:
     verdict, reason = _measured(ended, opset)
     if not exported:
         told = _telling(ended.log)
-        if "unsupported operator" in told or "unsupported operator" in ended.log:
-            verdict, reason = "unsupported", told
+        if "unsupported operator" in ended.log:
+            verdict, reason = "unsupported", "aborts: unsupported operators, which it does not name"
         elif ended.death.startswith(("SIG", "timeout")):
             verdict, reason = "crash", f"{ended.death}: {told}"
         else:
@@ -155,11 +161,11 @@ def _cell(
 def _telling(log: str) -> str:
     """The line of a log that says most."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
-    lines = [line for line in lines if not line.startswith(("warnings.warn", "Traceback", "File"))]
     for pattern in _TELLING:
-        if found := [line for line in lines if pattern.match(line)]:
-            return found[-1]
-    return lines[-1] if lines else ""
+        found = [match[1] for line in lines if (match := pattern.search(line))]
+        if found:
+            return _PREAMBLE.sub("", found[-1])
+    return lines[-1] if lines else "it printed nothing"
 
 
 def _short(text: str, limit: int = 300) -> str:
