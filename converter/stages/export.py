@@ -7,7 +7,7 @@ from typing import Any
 
 from converter.bridge.legacy_program import translate_legacy_program
 from converter.bridge.provenance import record_provenance
-from converter.bridge.signature import name_signature
+from converter.bridge.signature import name_signature, rename_signature
 from converter.bridge.translate import translate
 from converter.bridge.weights import check_external, write_external
 from converter.errors import StageError
@@ -46,6 +46,9 @@ class ExportStage(Stage):
         )
         model = translated.model
         name_signature(model, described.inputs, described.outputs)
+        rename = job.options.rename
+        if rename:
+            rename_signature(model, rename, [spec.name for spec in described.inputs])
         record_provenance(model, job.model, translated.repairs)
         job.onnx = job.work_dir / "exported.onnx"
         onnx.save_model(model, job.onnx)
@@ -99,6 +102,11 @@ class ExportStage(Stage):
         for kind in ("inputs", "outputs"):
             expected = getattr(described, kind)
             found = getattr(outcome.facts, kind)
+            names = job.options.rename
+            expected = tuple(
+                spec.model_copy(update={"name": names.get(spec.name, spec.name)})
+                for spec in expected
+            )
             _check_signature(kind, expected, found)
 
 

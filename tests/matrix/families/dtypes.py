@@ -2,7 +2,6 @@
 
 import paddle
 from paddle import nn
-from paddle.nn import functional as F
 
 from tests.matrix.case import Family, boolean, f32, f64, given, i8, i32, i64, u8
 
