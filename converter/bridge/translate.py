@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from converter.bridge.lowering.plan import Plan, Problem, plan
 from converter.bridge.lowering.stitch import empty_model, stitch
+from converter.bridge.old_opsets import make_valid
 from converter.bridge.paddle2onnx import export_program, operators_above
 from converter.bridge.random_outputs import random_outputs
 from converter.bridge.repair import repair_program
@@ -114,6 +115,7 @@ def translate(
         external = attach_external(model, left_out, data_name)
     elif params is not None:
         attach(model, left_out, params)
+    make_valid(model, opset)
     return Translation(model, used, external, repairs + lowered.repairs, random)
 
 

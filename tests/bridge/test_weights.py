@@ -1,7 +1,5 @@
 """Weights that do not go through paddle2onnx: same model, and the data byte for byte."""
 
-from dataclasses import replace
-
 import numpy as np
 import onnx
 import pytest
@@ -10,7 +8,6 @@ from onnx import numpy_helper
 from converter.bridge import translate as translate_module
 from converter.bridge import weights
 from converter.errors import StageError
-from converter.model.pdiparams import read_headers
 from converter.model.result import Status
 from converter.stages.export import ExportStage
 from converter.stages.inspect import InspectStage
@@ -100,22 +97,3 @@ def test_external_data_needs_a_newer_file_format():
     )
     with pytest.raises(StageError, match="external data"):
         weights.attach_external(model, [], "x.data")
-
-
-def test_before_opset_9_weights_are_constants(tiny_pir):
-    headers = read_headers(tiny_pir / "inference.pdiparams")
-    names = [f"w{index}" for index in range(len(headers))]
-    headers = [replace(header, name=name) for header, name in zip(headers, names, strict=True)]
-    nodes = [onnx.helper.make_node("Identity", [names[0]], ["y"])]
-    y = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, headers[0].shape)
-    model = onnx.helper.make_model(
-        onnx.helper.make_graph(nodes, "g", [], [y]),
-        ir_version=3,
-        opset_imports=[onnx.helper.make_opsetid("", 8)],
-    )
-
-    weights.attach(model, headers, tiny_pir / "inference.pdiparams")
-
-    onnx.checker.check_model(model, full_check=True)
-    assert not model.graph.initializer
-    assert len(model.graph.node) == len(headers) + 1
