@@ -1,9 +1,9 @@
 """Puts parameters into an ONNX model straight from the Paddle parameter file.
 
-paddle2onnx holds four to five copies of the weights while it converts, and returns nothing above
-2 GB. Converted without its parameter file, it makes the same nodes and leaves the parameters out;
-they are then added as initializers, or for large models as external data that is copied from
-file to file without ever being in memory.
+paddle2onnx holds four to five copies of the weights while it converts, takes most of its time for
+them, and returns nothing above 2 GB. Converted without its parameter file, it makes the same nodes
+and leaves the parameters out; they are then added as initializers, or for large models as external
+data that is copied from file to file without ever being in memory.
 """
 
 from __future__ import annotations
@@ -19,9 +19,6 @@ from converter.model.pdiparams import ParamHeader
 
 if TYPE_CHECKING:
     import onnx
-
-#: From this size on, paddle2onnx converts without the parameters.
-WEIGHTLESS_FROM = 64 << 20
 
 #: From this size on, the weights go into a file of their own: protobuf ends at 2 GiB, and the
 #: graph needs room too. onnx, ONNX Runtime and atc all read external data.

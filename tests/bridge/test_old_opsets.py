@@ -5,8 +5,6 @@ import onnx
 import onnxruntime
 import pytest
 
-from converter.bridge import translate as translate_module
-
 
 @pytest.mark.parametrize("opset", [7, 8])
 def test_integer_constants_become_initializers(check, opset):
@@ -24,11 +22,8 @@ def test_integer_constants_become_initializers(check, opset):
     assert [value.name for value in session.get_inputs()] == ["x0"]
 
 
-@pytest.mark.parametrize("weightless", [0, 1 << 40])
-def test_weights_of_both_ways(check, monkeypatch, weightless):
+def test_weights_are_inputs_with_an_initializer(check):
     import paddle
-
-    monkeypatch.setattr(translate_module, "WEIGHTLESS_FROM", weightless)
 
     class Layer(paddle.nn.Layer):
         def __init__(self):

@@ -75,12 +75,7 @@ def test_an_opset_that_paddle2onnx_raises_is_refused_by_name(tiny_pir, job_for, 
 
 
 def test_a_weightless_export_is_a_failure(tiny_pir, job_for, monkeypatch):
-    real = translate_module.export_program
-    monkeypatch.setattr(
-        translate_module,
-        "export_program",
-        lambda program, params, opset: real(program, None, opset),
-    )
+    monkeypatch.setattr(translate_module, "attach", lambda model, headers, params: None)
     job = job_for(tiny_pir)
 
     _, exported = run(job, InspectStage(), ExportStage())
@@ -94,8 +89,8 @@ def edit_export(monkeypatch, edit) -> None:
     """Let ``edit`` change the model that paddle2onnx returns."""
     real = translate_module.export_program
 
-    def edited(program, params, opset):
-        model = onnx.load_model_from_string(real(program, params, opset))
+    def edited(program, opset):
+        model = onnx.load_model_from_string(real(program, opset))
         edit(model)
         return model.SerializeToString()
 
@@ -111,13 +106,16 @@ def constants(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
 
 
 def test_a_changed_weight_is_a_failure(tiny_pir, job_for, monkeypatch):
-    def nudge(model):
-        name, tensor = next((n, t) for n, t in constants(model).items() if n.endswith(".w_0"))
+    real = translate_module.attach
+
+    def nudge(model, headers, params):
+        real(model, headers, params)
+        tensor = next(t for t in model.graph.initializer if t.name.endswith(".w_0"))
         values = numpy_helper.to_array(tensor).copy()
         values.flat[0] = np.nextafter(values.flat[0], np.float32(9))
-        tensor.CopyFrom(numpy_helper.from_array(values, name))
+        tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
 
-    edit_export(monkeypatch, nudge)
+    monkeypatch.setattr(translate_module, "attach", nudge)
 
     _, exported = run(job_for(tiny_pir), InspectStage(), ExportStage())
 
