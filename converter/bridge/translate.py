@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 class Translation:
     """The ONNX model and how it came about.
 
-    ``headers`` are those of the parameter file; ``parameters`` are the names of the parameters that the model has to contain, ``external`` those
-    whose data belongs into the file of external data; ``random`` are the outputs whose values are
-    drawn anew in each run.
+    ``headers`` are those of the parameter file; ``parameters`` are the names of the parameters that
+    the model has to contain, ``external`` those whose data belongs into the file of external data;
+    ``random`` are the outputs whose values are drawn anew in each run.
     """
 
     model: onnx.ModelProto

@@ -45,6 +45,7 @@ def measure(name: str, source: Path, work: Path) -> None:
     model = find_model(source)
     repaired = load_pir(model.program)
     repair_program(repaired)
+    described = describe_pir(repaired, source=name)  # the inspect stage has it
     program = work / "repaired.json"
     program.write_text(json.dumps(repaired), encoding="utf-8")
 
@@ -59,7 +60,6 @@ def measure(name: str, source: Path, work: Path) -> None:
     def ours() -> None:
         nonlocal repairs
         document = load_pir(model.program)
-        described = describe_pir(document, source=name)
         made = translate(document, model.program, model.params, opset=11, work_dir=work)
         name_signature(made.model, described.inputs, described.outputs)
         made.model.SerializeToString()
