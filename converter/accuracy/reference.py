@@ -69,6 +69,10 @@ class PaddlePredictor:
                 hint="check that the program and the parameter file belong together",
             ) from error
 
+    def release(self) -> None:
+        """Free the model; it cannot run afterwards."""
+        self._predictor = None
+
     def run(self, inputs: Arrays, output_names: list[str]) -> Arrays:
         """Run once; raises ``StageError`` when Paddle refuses the inputs."""
         try:
@@ -117,6 +121,12 @@ class PaddleReference:
         while len(self._done) < len(self._planned):
             self._done.append(self._compute(self._planned[len(self._done)]))
             yield self._done[-1]
+
+    def finish(self) -> None:
+        """Compute every case now and let Paddle's copy of the weights go."""
+        for _ in self.cases():
+            pass
+        self._predictor.release()
 
     def first(self, count: int) -> list[ReferenceCase]:
         """One case for each of the first ``count`` input shapes, of different kinds if possible."""

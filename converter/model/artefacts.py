@@ -128,8 +128,6 @@ def check_replaceable(directory: Path, names: Iterable[str]) -> None:
             )
 
 
-def describe_artefact(path: Path, root: Path) -> Artefact:
+def describe_artefact(path: Path, root: Path, digest: str) -> Artefact:
     """Name (relative to ``root``), size and digest of a file."""
-    return Artefact(
-        path=os.path.relpath(path, root), bytes=path.stat().st_size, sha256=sha256_of(path)
-    )
+    return Artefact(path=os.path.relpath(path, root), bytes=path.stat().st_size, sha256=digest)

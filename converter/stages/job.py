@@ -66,6 +66,15 @@ class Job:
                 return result.facts.random_outputs
         return ()
 
+    @property
+    def is_large(self) -> bool:
+        """Whether the weights lie in a file of external data: then hold them once at a time."""
+        return f"{self.task.onnx_name}.data" in self.files
+
+    def close_sessions(self) -> None:
+        """Let the weights that ONNX Runtime holds go."""
+        self._sessions.clear()
+
     def add_file(self, name: str, path: Path, stage: str) -> None:
         """Register a file for publishing under ``name``; the newest file of a name counts."""
         self.files[name] = (path, stage)

@@ -50,19 +50,22 @@ def publish(job: Job) -> tuple[Published, ...]:
         return ()
     target = destination if passed else destination / REJECTED
     target.mkdir(parents=True, exist_ok=True)
+    digests = {name: sha256_of(path) for name, (path, _) in files.items()}
     if job.task.keep_manifest:
         if not job.task.force:
             check_replaceable(target, files)
         # First, so that a run that is killed in between leaves nothing that a later one refuses.
         manifest = read_manifest(target)
-        for name, (path, _) in files.items():
-            manifest[name] = [*manifest.get(name, ()), sha256_of(path)]
+        for name, digest in digests.items():
+            manifest[name] = [*manifest.get(name, ()), digest]
         write_manifest(target, manifest)
     published = []
     root = Path(job.task.report_root)
     for name, (path, stage) in files.items():
         move_into_place(path, target / name)
-        published.append(Published(stage=stage, artefact=describe_artefact(target / name, root)))
+        published.append(
+            Published(stage=stage, artefact=describe_artefact(target / name, root, digests[name]))
+        )
     if job.task.keep_manifest:
         remove_ours(target, keep=files)
         if passed and (destination / REJECTED / MANIFEST).is_file():
@@ -72,7 +75,7 @@ def publish(job: Job) -> tuple[Published, ...]:
         facts = compiled.facts if compiled else None
         write_manifest(
             target,
-            {name: [sha256_of(target / name)] for name in files},
+            {name: [digest] for name, digest in digests.items()},
             om_input_shape=facts.input_shape if isinstance(facts, CompileFacts) else None,
         )
     return tuple(published)

@@ -31,7 +31,7 @@ class SimplifyStage(Stage):
             note = Message(level="info", text="switched off with --no-simplify")
             return Outcome(status=Status.SKIPPED, messages=(note,))
         assert job.onnx is not None
-        if f"{job.task.onnx_name}.data" in job.files:
+        if job.is_large:
             note = Message(
                 level="info",
                 text="onnxsim does not take models with external data",

@@ -33,6 +33,9 @@ class ValidateStage(Stage):
     def run(self, job: Job) -> Outcome:
         """Run both on the same inputs and measure; the verdict is the post-condition's."""
         assert job.onnx is not None
+        if job.is_large:
+            job.close_sessions()
+            job.reference.finish()
         cases = tuple(
             compare_case(
                 reference.case.label,
