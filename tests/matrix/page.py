@@ -31,8 +31,8 @@ def render(results: Results) -> str:
 
 _MEANING = {
     "right": "Every output has Paddle's shape, dtype, NaN and infinity pattern; integers are "
-    "equal, floats within 1e-4 of the largest reference value (float16: 1e-2). Of random outputs only "
-    "shape, dtype and range are compared.",
+    "equal, floats within 1e-4 of the largest reference value (float16: 1e-2). Of random outputs "
+    "only shape, dtype and range are compared.",
     "raised": "Right, but at another opset than the one asked for.",
     "wrong": "A file that computes something else. paddle2om's own gate stops it, but for those "
     "that are counted as accepted below.",
