@@ -14,7 +14,7 @@ import time
 import warnings
 from pathlib import Path
 
-from tests.matrix import page, running, table
+from tests.matrix import causes, page, running, table
 from tests.matrix.case import OPSETS, SAMPLED_OPSETS
 from tests.matrix.catalogue import cases
 
@@ -41,6 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     add("--docs", action="store_true", help="write docs/reference/operators.md, of a whole run")
     add("--from-results", type=Path, help="run nothing; show, and --docs from, these results")
     add("--keep", action="store_true", help="keep the ONNX files, and the logs of paddle2om")
+    add("--causes", type=Path, help="write what is not right, grouped by cause, as Markdown")
     add("--list", action="store_true", help="list the cases and end")
     add("-v", "--verbose", action="store_true", help="a line for every cell, not only the bad ones")
     options = parser.parse_args(argv)
@@ -88,6 +89,8 @@ def main(argv: list[str] | None = None) -> int:
 def _report(results: running.Results, options: argparse.Namespace) -> int:
     print(table.cells(results, verbose=options.verbose))
     print(table.summary(results))
+    if options.causes:
+        options.causes.write_text(causes.render(results), encoding="utf-8")
     if options.docs:
         PAGE.write_text(page.render(results), encoding="utf-8")
         print(f"wrote {PAGE.relative_to(ROOT)}", file=sys.stderr)

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from converter.model.result import ErrorInfo, ModelReport, StageResult, Status
-from tests.matrix import page, table
+from tests.matrix import causes, page, table
 from tests.matrix.case import OPSETS, SAMPLED_OPSETS, Case, Family, f32
 from tests.matrix.comparing import compare, is_weak
 from tests.matrix.running import Results
@@ -240,6 +240,24 @@ def test_the_page_names_every_case_that_is_not_right_and_no_path() -> None:
     )
     assert "| `a.b` | 11 | refused | cannot read a file \\| \\* |" in told
     assert "| `relu` | 1 | 1 | 0 | 0 | 0 |" in told
+
+
+def test_failures_are_grouped_by_operator_and_by_message() -> None:
+    refusals = "no right form at opset 11 for: celu (neither has it); triu (paddle2onnx writes it)"
+    cells = [
+        Cell("a.b", "ours", 11, "refused", reason=f"export: {refusals}"),
+        Cell("a.c", "ours", 11, "wrong", reason="differs by 0.5 of 2.0"),
+        Cell("a.d", "ours", 11, "wrong", reason="differs by 7 of 1e-3"),
+        Cell("a.e", "ours", 11, "right"),
+    ]
+    found = {key: [cell.case for cell in group] for key, group in causes.grouped(cells)}
+    assert found == {
+        ("wrong", "differs by N of N"): ["a.c", "a.d"],
+        ("refused", "celu (neither has it)"): ["a.b"],
+        ("refused", "triu (paddle2onnx writes it)"): ["a.b"],
+    }
+    told = causes.render(results(*cells))
+    assert "- refused, 1: celu (neither has it): `a.b`" in told
 
 
 #: What must be right at opset 11 and 17: one or two cases of each family, cheap ones.
