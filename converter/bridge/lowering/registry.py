@@ -19,7 +19,16 @@ Lowered: TypeAlias = (
 LowerFunction: TypeAlias = Callable[[Operation, Graph], Lowered]
 
 #: Modules below ``converter.bridge.lowering.rules``; importing one registers its lowerings.
-FAMILIES = ("activations", "complex_numbers", "control_flow", "hyperbolic", "scale")
+FAMILIES = (
+    "activations",
+    "boxes",
+    "complex_numbers",
+    "control_flow",
+    "hyperbolic",
+    "region_pooling",
+    "scale",
+    "suppression",
+)
 
 
 @dataclass(frozen=True)
