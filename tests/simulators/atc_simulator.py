@@ -15,6 +15,10 @@ inner                  fails with a wrapper code alone
 quiet-fail             says that it failed and ends with 0, as behind a pipe
 segfault, killed       dies of a signal
 hang                   does not end within the hour
+workers                as hang, with compile workers, one of them in a session of its own; their
+                       process ids are written to the file ATC_SIMULATOR_PIDS
+stray                  as ok, and a worker does not end
+large:BYTES            as ok, with an OM file of that size
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ import json
 import os
 import platform
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -33,7 +38,9 @@ from tests.simulators import atc_checks, atc_onnx, atc_screen, atc_syntax
 from tests.simulators.atc_screen import TABLES, AtcFailure
 
 _SINCE = {"7.0": (7, 0), "8.x": (8, 0), "9.x": (9, 0), "9.2": (9, 2)}
-_UNREAD = ("ok", "dynamic", "warn", "no-file", "not-om", "truncated", "quiet-fail")
+_UNREAD = (
+    "ok", "dynamic", "warn", "no-file", "not-om", "truncated", "quiet-fail", "stray", "large",
+)  # fmt: skip
 
 
 def flags_known(cann: str) -> dict[str, str]:
@@ -63,7 +70,9 @@ def main(words: list[str]) -> int:
         atc_checks.check_ranges(values)
     except AtcFailure as failure:
         return fail(failure, cann, dots=False)
-    if mode in ("hang", "segfault", "killed"):
+    if mode in ("workers", "stray"):
+        start_workers()
+    if mode in ("hang", "workers", "segfault", "killed"):
         die(mode)
     try:
         dynamic = simulate(values, cann, mode)
@@ -104,7 +113,7 @@ def simulate(values: dict[str, str], cann: str, mode: str) -> bool:
             parameter="--soc_version",
             reason="no platform configuration file for it",
         )
-    if mode in _UNREAD:
+    if mode.partition(":")[0] in _UNREAD:
         return mode == "dynamic"
     dynamic = atc_onnx.check_model(values, cann)
     atc_checks.check_profiles(values, cann)
@@ -121,9 +130,22 @@ def fail(failure: AtcFailure, cann: str, *, dots: bool = True) -> int:
 
 def die(mode: str) -> None:
     """End without a last line, or not at all."""
-    if mode == "hang":
+    if mode in ("hang", "workers"):
         time.sleep(3600)
     os.kill(os.getpid(), signal.SIGSEGV if mode == "segfault" else signal.SIGKILL)
+
+
+def start_workers() -> None:
+    """Start two compile workers that do not end, as a child and as a daemon; note who they are."""
+    code = "import os, time; print(os.getpid(), flush=True); time.sleep(3600)"
+    with Path(os.environ["ATC_SIMULATOR_PIDS"]).open("a", encoding="utf-8") as pids:
+        print(os.getpid(), file=pids, flush=True)
+        for daemon in (False, True):
+            worker = subprocess.Popen(
+                [sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=daemon
+            )
+            assert worker.stdout is not None
+            print(int(worker.stdout.readline()), file=pids, flush=True)
 
 
 def write(values: dict[str, str], mode: str, dynamic: bool) -> None:
@@ -148,6 +170,8 @@ def write(values: dict[str, str], mode: str, dynamic: bool) -> None:
         header = b"version https://git-lfs.github.com/spec/v1\n"
     if mode == "truncated":
         header = header[:128]
+    if mode.startswith("large:"):
+        header = header.ljust(int(mode.partition(":")[2]), b"\0")
     names = [f"{values['output']}{host}{suffix}"]
     if values.get("save_original_model") == "true":
         names.append(f"{values['output']}_original.om")
