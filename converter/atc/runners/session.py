@@ -138,6 +138,7 @@ class _Session:
             self._kill()
             self._process.wait()
         self._guard.cancel()
+        self._guard.join()
         self._from.close()
         self._errors.close()
 
