@@ -7,7 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from converter.atc.environment import atc_environment, compile_processes
 from converter.atc.errors import AtcError, explain, main_error, parse_errors
@@ -32,15 +34,25 @@ def find_atc() -> Path | None:
     return Path(found) if found else None
 
 
-def run_atc(argv: tuple[str, ...], onnx: Path, directory: Path, *, timeout: float) -> Path:
+def run_atc(
+    argv: tuple[str, ...],
+    onnx: Path,
+    directory: Path,
+    *,
+    timeout: float,
+    files: Mapping[str, Path] = MappingProxyType({}),
+) -> Path:
     """Compile ``onnx`` in ``directory`` (created, used by this run alone); return the OM file.
 
-    ``argv`` refers to the model as ``inference.onnx`` and to the output as ``inference``. atc's
-    words go to the log. Raises ``StageError`` when atc fails, exceeds ``timeout`` seconds, or ends
-    well without an OM file, and ``InputError`` when it cannot be started.
+    ``argv`` refers to the model as ``inference.onnx``, to the output as ``inference``, and to
+    ``files`` (name -> file), which are copied too. atc's words go to the log. Raises ``StageError``
+    when atc fails, exceeds ``timeout`` seconds, or ends well without an OM file, and ``InputError``
+    when it cannot be started.
     """
     directory.mkdir()
     shutil.copyfile(onnx, directory / "inference.onnx")
+    for name, needed in files.items():
+        shutil.copyfile(needed, directory / name)
     try:
         ended = subprocess.run(
             argv,
