@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from converter.cli.compile import compile_command
 from converter.cli.convert import convert_command
 from converter.cli.demo import demo_command
 from converter.cli.inspect import inspect_command
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 
 app.command("convert")(convert_command)
+app.command("compile")(compile_command)
 app.command("render")(render_command)
 app.command("inspect")(inspect_command)
 app.command("demo")(demo_command)

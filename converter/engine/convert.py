@@ -137,7 +137,7 @@ def make_options(**values: Any) -> ConvertOptions:
         return ConvertOptions(**values)
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(map(str, first["loc"]))
+        name = ".".join(map(str, first["loc"])).removeprefix("compile.")
         raise InputError(
             f"{name} {first['input']!r}: {first['msg']}", hint="see help(converter.convert)"
         ) from error
@@ -212,7 +212,7 @@ def export_onnx(
             destination=str(out.parent),
             report_root=str(out.parent),
             onnx_name=out.name,
-            keep_manifest=False,
+            only=out.name,
             force=True,
             options=options,
         )

@@ -31,6 +31,23 @@ class OnnxFacts(Record):
     outputs: tuple[TensorSpec, ...]
 
 
+def find_onnx(path: Path) -> Path:
+    """The ONNX file that a user named: the file itself, or the one in a directory.
+
+    ``inference.onnx`` has precedence. Raises ``InputError`` when there is none, or no telling.
+    """
+    if not path.is_dir():
+        if not path.is_file():
+            raise InputError(f"{path} is not a file or a directory", hint="name an ONNX model")
+        return path
+    usual = path / "inference.onnx"
+    found = [usual] if usual.is_file() else sorted(path.glob("*.onnx"))
+    if len(found) != 1:
+        told = f"{len(found)} ONNX files" if found else "no ONNX file"
+        raise InputError(f"{path} has {told}", hint="name the ONNX file itself")
+    return found[0]
+
+
 def describe(model: onnx.ModelProto) -> OnnxFacts:
     """Read the facts off a loaded model."""
     initializers = {initializer.name for initializer in model.graph.initializer}

@@ -94,6 +94,21 @@ class InspectFacts(Record):
     value_range: tuple[float, float] | None = None
 
 
+class ReadFacts(Record):
+    """An ONNX file that is compiled, and what lies beside it."""
+
+    kind: Literal["read"] = "read"
+    file: str
+    opset: int
+    ir_version: int
+    nodes: int
+    initializer_bytes: int
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    yml_file: str | None = None
+    model_name: str | None = None
+
+
 class RepairApplied(Record):
     """One repair that changed the program or the graph: how often, and why it was needed."""
 
@@ -204,7 +219,7 @@ class CompileFacts(Record):
 
 
 StageFacts = Annotated[
-    InspectFacts | ExportFacts | SimplifyFacts | ValidateFacts | CompileFacts,
+    InspectFacts | ReadFacts | ExportFacts | SimplifyFacts | ValidateFacts | CompileFacts,
     Field(discriminator="kind"),
 ]
 

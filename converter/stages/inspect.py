@@ -26,6 +26,7 @@ class InspectStage(Stage):
         """Find and describe the model; ``InputError`` for anything missing or damaged."""
         job.model = find_model(Path(job.task.source))
         facts = describe(job.model)
+        job.yml = job.model.yml
         if job.model.yml is not None:
             # PaddleX needs it next to the ONNX or OM file; the user's own stays where it is.
             copy = job.work_dir / YML_NAME

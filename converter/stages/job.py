@@ -23,6 +23,7 @@ Facts = TypeVar("Facts", bound=Record)
 YML_NAME = "inference.yml"
 OM_NAME = "inference.om"
 SCRIPT_NAME = "atc.sh"
+PREPARED_NAME = "atc.onnx"
 
 
 @dataclass
@@ -38,6 +39,7 @@ class Job:
     files: dict[str, tuple[Path, str]] = field(default_factory=dict)
     model: PaddleModel | None = None
     onnx: Path | None = None
+    yml: Path | None = None
     _sessions: dict[Path, onnxruntime.InferenceSession] = field(default_factory=dict)
     _outputs: dict[tuple[Path, str], Arrays] = field(default_factory=dict)
 

@@ -10,17 +10,22 @@ from converter.stages.stage import Stage
 #: Every per-model stage, in the order they run.
 STAGES = ("inspect", "export", "simplify", "validate", "compile")
 
+#: The way of an ONNX file that only has to be compiled.
+COMPILE_STAGES = ("read", "compile")
+
 
 def stages_named(names: Iterable[str]) -> list[Stage]:
     """The stage objects for ``names``, in pipeline order."""
     from converter.stages.compile import CompileStage
     from converter.stages.export import ExportStage
     from converter.stages.inspect import InspectStage
+    from converter.stages.read import ReadStage
     from converter.stages.simplify import SimplifyStage
     from converter.stages.validate import ValidateStage
 
     available: list[type[Stage]] = [
         InspectStage,
+        ReadStage,
         ExportStage,
         SimplifyStage,
         ValidateStage,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 from converter.model.artefacts import (
@@ -11,6 +12,7 @@ from converter.model.artefacts import (
     describe_artefact,
     move_into_place,
     read_manifest,
+    read_om_input_shape,
     remove_ours,
     sha256_of,
     write_manifest,
@@ -42,40 +44,48 @@ def publish(job: Job) -> tuple[Published, ...]:
     passed = failed in (None, "compile")
     destination = Path(job.task.destination)
     files = dict(job.files)
-    if not job.task.keep_manifest:
-        files = {name: made for name, made in files.items() if name == job.task.onnx_name}
+    if job.task.only is not None:
+        files = {name: made for name, made in files.items() if name == job.task.only}
         if failed:
             return ()
     if not files:
         return ()
     target = destination if passed else destination / REJECTED
     target.mkdir(parents=True, exist_ok=True)
-    if job.task.keep_manifest:
+    earlier = read_manifest(target)
+    with_manifest = job.task.only is None
+    if with_manifest:
         if not job.task.force:
             check_replaceable(target, files)
         # First, so that a run that is killed in between leaves nothing that a later one refuses.
-        manifest = read_manifest(target)
+        both = dict(earlier)
         for name, (path, _) in files.items():
-            manifest[name] = [*manifest.get(name, ()), sha256_of(path)]
-        write_manifest(target, manifest)
+            both[name] = [*both.get(name, ()), sha256_of(path)]
+        write_manifest(target, both, om_input_shape=read_om_input_shape(target))
     published = []
     root = Path(job.task.report_root)
     for name, (path, stage) in files.items():
         move_into_place(path, target / name)
         published.append(Published(stage=stage, artefact=describe_artefact(target / name, root)))
-    if job.task.keep_manifest:
-        remove_ours(target, keep=files)
+    if with_manifest:
+        if not job.task.beside:
+            remove_ours(target, keep=files)
+            earlier = {}
         if passed and (destination / REJECTED / MANIFEST).is_file():
             remove_ours(destination / REJECTED)
             _remove_if_empty(destination / REJECTED)
-        compiled = job.results.get("compile")
-        facts = compiled.facts if compiled else None
-        write_manifest(
-            target,
-            {name: [sha256_of(target / name)] for name in files},
-            om_input_shape=facts.input_shape if isinstance(facts, CompileFacts) else None,
-        )
+        ours = earlier | {name: [sha256_of(target / name)] for name in files}
+        write_manifest(target, ours, om_input_shape=_om_input_shape(job, target, files))
     return tuple(published)
+
+
+def _om_input_shape(job: Job, target: Path, files: Collection[str]) -> str | None:
+    """The shape of the OM file that is in ``target``, or of the one that its script makes."""
+    if job.task.om_name not in files and (target / job.task.om_name).is_file():
+        return read_om_input_shape(target)
+    compiled = job.results.get("compile")
+    facts = compiled.facts if compiled else None
+    return facts.input_shape if isinstance(facts, CompileFacts) else None
 
 
 def _remove_if_empty(directory: Path) -> None:

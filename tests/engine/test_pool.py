@@ -27,7 +27,7 @@ def plant(monkeypatch: pytest.MonkeyPatch):
     """Returns a function that plants a fault in the export of the tiny model."""
 
     def plant(kind: str) -> None:
-        monkeypatch.setenv("PYTHONPATH", str(FAULTS))
+        monkeypatch.setenv("PYTHONPATH", str(FAULTS), prepend=os.pathsep)
         monkeypatch.setenv("FAULT", kind)
         monkeypatch.setenv("FAULT_OPERATOR", TINY_ONLY)
 

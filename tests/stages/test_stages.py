@@ -12,6 +12,7 @@ import onnxsim
 import pytest
 from onnx import numpy_helper
 
+from converter.model.compile_options import CompileOptions
 from converter.model.result import CompileFacts, ExportFacts, Status, ValidateFacts
 from converter.model.task import ConvertOptions, Task
 from converter.stages import export as export_module
@@ -32,7 +33,7 @@ def job_for(tmp_path):
     At opset 13, which is the lowest that paddle2onnx gives the tiny model.
     """
 
-    def make(model: Path, *, opset: int = 13, **options) -> Job:
+    def make(model: Path, *, opset: int = 13, soc=None, shapes=(), **options) -> Job:
         work, out = tmp_path / "work", tmp_path / "out"
         work.mkdir()
         return Job(
@@ -43,7 +44,9 @@ def job_for(tmp_path):
                 work_dir=str(work),
                 destination=str(out / "model"),
                 report_root=str(out),
-                options=ConvertOptions(opset=opset, **options),
+                options=ConvertOptions(
+                    opset=opset, compile=CompileOptions(soc=soc, shapes=dict(shapes)), **options
+                ),
             )
         )
 

@@ -1,0 +1,115 @@
+"""From what the user asked for to an atc command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from converter.atc.command import AtcCommand
+from converter.atc.profiles import ShapeFlags, fixed, from_profiles
+from converter.atc.shapes import static_shapes
+from converter.errors import InputError
+from converter.model.compile_options import CONFIG_FILES, PRECISION_V2, CompileOptions
+from converter.model.tensor import ShapeHint, TensorSpec
+
+#: Names in the directory that atc runs in; atc refuses most characters in paths.
+MODEL_NAME, OUTPUT_NAME = "inference.onnx", "inference"
+
+#: Flags that are decided here and may not be given in ``CompileOptions.flags``.
+_OURS = frozenset(
+    {
+        *("model", "output", "framework", "mode", "om", "json", "singleop", "soc_version"),
+        *("input_shape", "dynamic_batch_size", "dynamic_image_size", "dynamic_dims"),
+        *("precision_mode", "precision_mode_v2", "insert_op_conf", *CONFIG_FILES),
+    }
+)
+
+
+def config_files(options: CompileOptions) -> dict[str, Path]:
+    """Flag -> the user's file; raises ``InputError`` for one that is not there."""
+    files = {}
+    for name in CONFIG_FILES:
+        given = getattr(options, name)
+        if given is None:
+            continue
+        if not Path(given).is_file():
+            raise InputError(
+                f"--{name.replace('_', '-')}: {given} is not a file", hint="check the path"
+            )
+        files[name] = Path(given)
+    return files
+
+
+def staged_name(flag: str, file: Path) -> str:
+    """The name that a file gets beside the model: its own may have characters atc refuses."""
+    return f"{flag}{file.suffix if file.suffix in ('.json', '.ini', '.cfg', '.txt') else '.cfg'}"
+
+
+def shape_flags(
+    inputs: tuple[TensorSpec, ...], options: CompileOptions, hints: dict[str, ShapeHint]
+) -> ShapeFlags:
+    """The flags for the shapes asked for; raises ``InputError`` where they do not fit the model."""
+    if not options.profiles:
+        return fixed(static_shapes(inputs, options.shapes, hints))
+    profiles = [
+        static_shapes(inputs, {**options.shapes, **profile}, hints) for profile in options.profiles
+    ]
+    return from_profiles(
+        profiles,
+        signature=inputs,
+        aipp=options.aipp is not None,
+        wanted=options.profile_flag,
+    )
+
+
+def make_command(
+    options: CompileOptions, soc: str, shapes: ShapeFlags, files: Mapping[str, str]
+) -> AtcCommand:
+    """The command; ``files`` maps flags to names in the directory that atc runs in.
+
+    Raises ``InputError`` for further flags that are decided by other options.
+    """
+    for name in options.flags:
+        if name in _OURS:
+            raise InputError(
+                f"--atc-flag {name}=... is decided by paddle2om",
+                hint="give the option of paddle2om that it belongs to: --soc, --shape, --profile, "
+                "--precision, --aipp and the like",
+            )
+    newer = options.precision in PRECISION_V2
+    return AtcCommand(
+        model=MODEL_NAME,
+        output=OUTPUT_NAME,
+        soc_version=soc,
+        shapes=_with_layout(shapes, options.flags),
+        precision_mode_v2=options.precision if newer else None,
+        precision_mode=None if newer else options.precision,
+        more=tuple((n, v) for n, v in options.flags.items() if n != "input_format"),
+        cann=options.cann,
+        **files,  # type: ignore[arg-type]
+    )
+
+
+def _with_layout(shapes: ShapeFlags, flags: Mapping[str, str]) -> ShapeFlags:
+    """The layout asked for takes the place of the one that the profiles would bring."""
+    if "input_format" not in flags:
+        return shapes
+    return ShapeFlags(
+        shapes.input_shape, flags["input_format"], shapes.profile_flag, shapes.profiles
+    )
+
+
+def parse_flags(texts: Sequence[str]) -> dict[str, str]:
+    """``["output_type=FP16"]`` -> ``{"output_type": "FP16"}``; raises ``InputError``."""
+    flags: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.lstrip("-").partition("=")
+        name = name.replace("-", "_")
+        if not equals or not name:
+            raise InputError(
+                f"--atc-flag {text!r} is not NAME=VALUE", hint="for example output_type=FP16"
+            )
+        if name in flags:
+            raise InputError(f"--atc-flag {name} is given twice", hint="keep one of them")
+        flags[name] = value
+    return flags
