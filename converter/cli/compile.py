@@ -35,6 +35,7 @@ def compile_command(
     atc_flag: flags.AtcFlag = None,
     cann: flags.Cann = None,
     target: flags.TargetOption = flags.Target.PADDLEX,
+    on: flags.On = "local",
     yml: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="The model's inference.yml, if not beside it."),
@@ -49,7 +50,7 @@ def compile_command(
         bool, typer.Option("--json", help="Print the report as JSON on standard output.")
     ] = False,
 ) -> None:
-    """Compile an ONNX model to an OM file with atc, and print the OM file's path.
+    """Compile an ONNX model to an OM file with atc, and print the path of the OM file or bundle.
 
     Shapes that are not given come from the inference.yml beside the model.
     """
@@ -66,6 +67,7 @@ def compile_command(
         atc_flag=atc_flag,
         cann=cann,
         target=target,
+        on=on,
         timeout=timeout,
     )
     from converter.cli.show import print_failures, print_report
@@ -90,6 +92,8 @@ def compile_command(
         typer.echo(report.model_dump_json(indent=2))
     elif om := om_file(report):
         typer.echo(om)
+    elif report.exit_code == 0:  # a bundle, for atc elsewhere
+        typer.echo(options.on.removeprefix("bundle:"))
     if quiet:
         print_failures(report)
     else:

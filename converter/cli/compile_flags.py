@@ -70,6 +70,13 @@ AtcFlag = Annotated[
 Cann = Annotated[
     str | None, typer.Option(metavar="VERSION", help="CANN version that runs atc, e.g. 8.1.")
 ]
+On = Annotated[
+    str,
+    typer.Option(
+        metavar="PLACE",
+        help="Where atc runs: local, ssh:HOST, container:IMAGE; or bundle:DIR for later.",
+    ),
+]
 TargetOption = Annotated[
     Target, typer.Option(help="What runs the OM file; PaddleX takes one shape and batch 1.")
 ]
@@ -125,11 +132,13 @@ def compile_options(
     atc_flag: list[str] | None,
     cann: str | None,
     target: Target,
+    on: str = "local",
     timeout: float | None = None,
 ) -> CompileOptions:
     """The options that the flags say; raises ``InputError``."""
     shapes, profiles = parse_shapes(shape or []), parse_profiles(profile or [])
     from converter.atc.from_options import parse_flags
+    from converter.atc.runners.place import absolute_place
     from converter.model.compile_options import CompileOptions
 
     def absolute(path: Path | None) -> str | None:
@@ -148,5 +157,6 @@ def compile_options(
         flags=parse_flags(atc_flag or []),
         cann=cann,
         target=target.value,
+        on=absolute_place(on),
         timeout=timeout,
     )

@@ -42,6 +42,7 @@ def convert_command(
     atc_flag: flags.AtcFlag = None,
     cann: flags.Cann = None,
     target: flags.TargetOption = flags.Target.PADDLEX,
+    on: flags.On = "local",
     simplify: Annotated[bool, typer.Option(help="Simplify the ONNX model with onnxsim.")] = True,
     atol: Annotated[float | None, typer.Option(help="Absolute tolerance of the gate.")] = None,
     rtol: Annotated[
@@ -92,6 +93,7 @@ def convert_command(
             atc_flag=atc_flag,
             cann=cann,
             target=target,
+            on=on,
         )
     except Paddle2omError:
         host.close(at_once=True)

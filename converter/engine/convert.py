@@ -58,6 +58,9 @@ class Silent:
     def stage_started(self, name: str, stage: str) -> None:
         """Nothing."""
 
+    def stage_detail(self, name: str, stage: str, text: str) -> None:
+        """Nothing."""
+
     def stage_finished(self, name: str, result: StageResult) -> None:
         """Nothing."""
 

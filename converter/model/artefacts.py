@@ -111,6 +111,9 @@ def remove_ours(directory: Path, *, keep: Collection[str] = ()) -> None:
         path = directory / name
         if name not in keep and path.is_file() and sha256_of(path) in digests:
             path.unlink()
+            with contextlib.suppress(OSError):  # a directory of ours, unless something is in it
+                if path.parent != directory:
+                    path.parent.rmdir()
 
 
 def check_replaceable(directory: Path, names: Iterable[str]) -> None:

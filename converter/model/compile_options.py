@@ -47,8 +47,9 @@ class CompileOptions(Record):
     ``precision`` is a value of ``PRECISION_V2`` or ``PRECISION_V1``. The fields of
     ``CONFIG_FILES`` are paths. ``flags`` are further atc flags. ``cann`` is the version of the
     toolkit that will run the command, where it is known. ``target`` is what will run the OM file:
-    PaddleX takes one static shape, batch 1, and inputs in alphabetical order. ``timeout`` is the
-    seconds that atc may take; None leaves it to the model's own limit.
+    PaddleX takes one static shape, batch 1, and inputs in alphabetical order. ``on`` is where atc
+    runs, as ``converter.atc.runners.place`` reads it. ``timeout`` is the seconds that atc may take;
+    None leaves it to the model's own limit.
     """
 
     soc: str | None = None
@@ -64,6 +65,7 @@ class CompileOptions(Record):
     flags: dict[str, str] = Field(default_factory=dict)
     cann: str | None = None
     target: Literal["paddlex", "any"] = "paddlex"
+    on: str = "local"
     timeout: float | None = None
 
     @property

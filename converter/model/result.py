@@ -216,6 +216,7 @@ class CompileFacts(Record):
     input_shape: str
     script: str | None = None
     om_bytes: int | None = None
+    on: str = "local"
 
 
 StageFacts = Annotated[

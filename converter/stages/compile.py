@@ -7,14 +7,23 @@ import tempfile
 from pathlib import Path
 
 from converter.atc.command import AtcCommand, is_atc_path, render_script
-from converter.atc.from_options import config_files, make_command, shape_flags, staged_name
+from converter.atc.from_options import (
+    MODEL_NAME,
+    config_files,
+    make_command,
+    shape_flags,
+    staged_name,
+)
 from converter.atc.model_facts import read_model_facts
 from converter.atc.run import find_atc, run_atc
+from converter.atc.runners.local import LocalRunner
+from converter.atc.runners.place import BundlePlace, parse_place
 from converter.atc.soc import soc_warning
 from converter.errors import InputError
 from converter.model import onnx_file
 from converter.model.inference_yml import InferenceYml, read_inference_yml
 from converter.model.result import CompileFacts, Message, Status
+from converter.stages.atc_files import kept_side_files, log_of, pack
 from converter.stages.job import SCRIPT_NAME, Job
 from converter.stages.stage import Outcome, Stage
 
@@ -57,24 +66,39 @@ class CompileStage(Stage):
             argv=argv,
             input_shape=command.shapes.input_shape,
             script=SCRIPT_NAME,
+            on=job.options.compile.on,
         )
-        if find_atc() is None:
+        place = parse_place(job.options.compile.on)
+        if isinstance(place, BundlePlace):
+            packed = pack(job, place, job.onnx, facts, files)
+            return Outcome(facts=facts, status=Status.SKIPPED, messages=(packed, *notes))
+        if isinstance(place, LocalRunner) and find_atc() is None:
             note = Message(level="info", text="atc not found", hint=_NO_ATC)
             return Outcome(facts=facts, status=Status.SKIPPED, messages=(note, *notes))
         base = job.work_dir if is_atc_path(job.work_dir) else None
         with tempfile.TemporaryDirectory(prefix="paddle2om-atc-", dir=base) as directory:
             limit = job.options.compile.timeout or job.options.timeout
             run_directory = Path(directory) / "run"
-            om = run_atc(argv, job.onnx, run_directory, timeout=limit, files=files)
-            kept = job.work_dir / job.task.om_name
-            shutil.copyfile(om, kept)
+            with kept_side_files(job, run_directory, (MODEL_NAME, *files), self.name):
+                om = run_atc(
+                    argv,
+                    job.onnx,
+                    run_directory,
+                    timeout=limit,
+                    runner=place,
+                    files=files,
+                    log=log_of(job),
+                )
+                kept = job.work_dir / job.task.om_name
+                shutil.copyfile(om, kept)
         job.add_file(job.task.om_name, kept, self.name)
         compiled = facts.model_copy(update={"om_bytes": kept.stat().st_size})
         return Outcome(facts=compiled, messages=notes)
 
     def ensures(self, job: Job, outcome: Outcome) -> None:
         """Where an OM file was asked for by name, a script is not enough."""
-        if job.task.must_compile and outcome.status is Status.SKIPPED:
+        packed = isinstance(parse_place(job.options.compile.on), BundlePlace)
+        if job.task.must_compile and outcome.status is Status.SKIPPED and not packed:
             where = Path(job.task.destination) / SCRIPT_NAME
             raise InputError(
                 "atc not found",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -31,7 +32,8 @@ class Job:
     """The task, its work directory, the results so far and the files to publish.
 
     ``files`` maps the name a file will have in the destination directory to where it lies in the
-    work directory, and the stage that made it.
+    work directory, and the stage that made it. ``tell`` takes lines about what is going on, for
+    who watches; most of them may be dropped.
     """
 
     task: Task
@@ -40,6 +42,7 @@ class Job:
     model: PaddleModel | None = None
     onnx: Path | None = None
     yml: Path | None = None
+    tell: Callable[[str], None] = lambda _: None
     _sessions: dict[Path, onnxruntime.InferenceSession] = field(default_factory=dict)
     _outputs: dict[tuple[Path, str], Arrays] = field(default_factory=dict)
 

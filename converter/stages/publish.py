@@ -65,6 +65,7 @@ def publish(job: Job) -> tuple[Published, ...]:
     published = []
     root = Path(job.task.report_root)
     for name, (path, stage) in files.items():
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
         move_into_place(path, target / name)
         published.append(Published(stage=stage, artefact=describe_artefact(target / name, root)))
     if with_manifest:

@@ -39,3 +39,9 @@ def parse_place(text: str) -> Runner | BundlePlace:
         if kind == "bundle":
             return BundlePlace(Path(rest))
     raise InputError(f"atc cannot run on {text!r}", hint=f"give {_FORMS}")
+
+
+def absolute_place(text: str) -> str:
+    """``text`` with the directory of a bundle made absolute. Raises ``InputError``."""
+    place = parse_place(text)
+    return f"bundle:{place.directory.absolute()}" if isinstance(place, BundlePlace) else text
