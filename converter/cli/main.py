@@ -14,6 +14,7 @@ import typer
 from converter.cli.compile import compile_command
 from converter.cli.convert import convert_command
 from converter.cli.demo import demo_command
+from converter.cli.device import device_command
 from converter.cli.inspect import inspect_command
 from converter.cli.render import render_command
 from converter.errors import InternalError, Interrupted, Paddle2omError
@@ -34,6 +35,7 @@ app.command("convert")(convert_command)
 app.command("compile")(compile_command)
 app.command("render")(render_command)
 app.command("inspect")(inspect_command)
+app.command("device")(device_command)
 app.command("demo")(demo_command)
 
 

@@ -13,6 +13,9 @@ STAGES = ("inspect", "export", "simplify", "validate", "compile")
 #: The way of an ONNX file that only has to be compiled.
 COMPILE_STAGES = ("read", "compile")
 
+#: What a device kit is made by.
+RECORD_STAGES = ("inspect", "record")
+
 
 def stages_named(names: Iterable[str]) -> list[Stage]:
     """The stage objects for ``names``, in pipeline order."""
@@ -20,6 +23,7 @@ def stages_named(names: Iterable[str]) -> list[Stage]:
     from converter.stages.export import ExportStage
     from converter.stages.inspect import InspectStage
     from converter.stages.read import ReadStage
+    from converter.stages.record import RecordStage
     from converter.stages.simplify import SimplifyStage
     from converter.stages.validate import ValidateStage
 
@@ -30,6 +34,7 @@ def stages_named(names: Iterable[str]) -> list[Stage]:
         SimplifyStage,
         ValidateStage,
         CompileStage,
+        RecordStage,
     ]
     wanted = set(names)
     return [stage() for stage in available if stage.name in wanted]
