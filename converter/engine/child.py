@@ -11,6 +11,7 @@ from converter.model.result import ErrorInfo, StageResult
 from converter.model.task import Task
 from converter.stages.job import Job
 from converter.stages.pipeline import not_run, stages_named
+from converter.stages.placing import place_model
 from converter.stages.publish import publish
 from converter.stages.stage import describe_os_error
 
@@ -56,9 +57,11 @@ def run_task(task_id: str, data: dict[str, Any], pipe: TextIO) -> None:
         job.results[stage.name] = result
         emit_result(result)
     try:
+        job.placement = place_model(job)
         published = publish(job)
     except (OSError, Paddle2omError) as error:
         told = error if isinstance(error, Paddle2omError) else describe_os_error(error)
         emit("done", artefacts=[], error=ErrorInfo.of(told).model_dump())
         return
-    emit("done", artefacts=[entry.model_dump() for entry in published])
+    placement = job.placement.model_dump() if job.placement else None
+    emit("done", artefacts=[entry.model_dump() for entry in published], placement=placement)

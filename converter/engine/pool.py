@@ -31,6 +31,7 @@ from converter.model.result import (
     Artefact,
     ErrorInfo,
     ModelReport,
+    Placement,
     StageResult,
     Status,
 )
@@ -265,6 +266,8 @@ class Pool:
         elif kind == "done":
             state.done = True
             state.results = _with_artefacts(state.results, event["artefacts"])
+            if event.get("placement"):
+                state.placement = Placement.model_validate(event["placement"])
             if event.get("error"):
                 failed = StageResult(
                     stage="publish",

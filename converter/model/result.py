@@ -243,13 +243,32 @@ def _without(data: Any, name: str) -> Any:
     return {k: v for k, v in data.items() if k != name} if isinstance(data, dict) else data
 
 
+#: What the user wants a model to be run from.
+Wish = Literal["auto", "om", "onnx"]
+
+
+class Placement(Record):
+    """From which of its files PaddleX should run a model, and why.
+
+    ``granted`` is False when ``wish`` could not be; ``cautions`` are what to know about a choice
+    that is made all the same.
+    """
+
+    backend: Literal["om", "onnx"]
+    reason: str
+    wish: Wish = "auto"
+    granted: bool = True
+    cautions: tuple[str, ...] = ()
+
+
 class ModelReport(Record):
-    """One model's way through the stages, in order."""
+    """One model's way through the stages, in order, and what PaddleX should run of it."""
 
     name: str
     source: str
     stages: tuple[StageResult, ...]
     log: str | None = None
+    placement: Placement | None = None
 
     @property
     def failure(self) -> StageResult | None:

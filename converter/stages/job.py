@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from converter.model import onnx_file
 from converter.model.paddle_dir import PaddleModel
-from converter.model.result import InspectFacts, Record, StageResult
+from converter.model.result import InspectFacts, Placement, Record, StageResult
 from converter.model.task import ConvertOptions, Task
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Job:
     model: PaddleModel | None = None
     onnx: Path | None = None
     yml: Path | None = None
+    placement: Placement | None = None
     tell: Callable[[str], None] = lambda _: None
     _sessions: dict[Path, onnxruntime.InferenceSession] = field(default_factory=dict)
     _outputs: dict[tuple[Path, str], Arrays] = field(default_factory=dict)

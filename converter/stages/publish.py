@@ -76,7 +76,12 @@ def publish(job: Job) -> tuple[Published, ...]:
             remove_ours(destination / REJECTED)
             _remove_if_empty(destination / REJECTED)
         ours = earlier | {name: [sha256_of(target / name)] for name in files}
-        write_manifest(target, ours, om_input_shape=_om_input_shape(job, target, files))
+        write_manifest(
+            target,
+            ours,
+            om_input_shape=_om_input_shape(job, target, files),
+            placement=job.placement if passed else None,
+        )
     return tuple(published)
 
 

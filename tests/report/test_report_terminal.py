@@ -15,7 +15,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from converter.model.result import RunReport
+from converter.model.result import Placement, RunReport
 from converter.report.terminal import render_table
 from tests.report.report_builders import all_ok, mixed, model, run, skipped, validated, validation
 
@@ -100,3 +100,15 @@ def test_a_model_that_never_ran_is_not_ok() -> None:
     text = show(run([model("m", skipped("export", "interrupted"))], interrupted=True))
     assert "✗ Interrupted, 1 model not run" in text
     assert "exit code 130" in text
+
+
+def test_where_paddlex_runs_what_is_told_when_there_is_a_choice() -> None:
+    onnx = Placement(backend="onnx", reason="PaddleX feeds it the page in its own size")
+    om = Placement(
+        backend="om", reason="atc made an OM file", cautions=("long lines are squeezed",)
+    )
+    plain = model("ori").model_copy(update={"placement": onnx})
+    assert "on onnx" not in show(run(plain))
+    text = show(run(plain, model("rec").model_copy(update={"placement": om})), width=140)
+    assert "· ori on onnx: PaddleX feeds it the page in its own size\n" in text
+    assert "· rec on om: atc made an OM file; long lines are squeezed\n" in text
