@@ -17,7 +17,9 @@ def compile_command(
     model: Annotated[
         Path, typer.Argument(metavar="MODEL", help="An ONNX file, or a directory with one.")
     ],
-    soc: Annotated[str, typer.Option(metavar="SOC", help="Chip to compile for, e.g. Ascend310P3.")],
+    soc: Annotated[
+        str, typer.Option(metavar="SOC", help="Chip, e.g. Ascend310P3; a card's name; or auto.")
+    ],
     out: Annotated[
         Path,
         typer.Option(
@@ -32,6 +34,7 @@ def compile_command(
     customize_dtypes: flags.CustomizeDtypes = None,
     modify_mixlist: flags.ModifyMixlist = None,
     op_precision_mode: flags.OpPrecisionMode = None,
+    aipp: flags.Aipp = None,
     atc_flag: flags.AtcFlag = None,
     cann: flags.Cann = None,
     target: flags.TargetOption = flags.Target.PADDLEX,
@@ -39,6 +42,9 @@ def compile_command(
         Path | None,
         typer.Option(metavar="FILE", help="The model's inference.yml, if not beside it."),
     ] = None,
+    preflight_only: Annotated[
+        bool, typer.Option("--preflight-only", help="Say what atc would stumble over, and end.")
+    ] = False,
     timeout: Annotated[float, typer.Option(help="Seconds atc may take.")] = 900.0,
     force: Annotated[
         bool, typer.Option("--force", help="Replace files that are not ours.")
@@ -63,6 +69,7 @@ def compile_command(
         customize_dtypes=customize_dtypes,
         modify_mixlist=modify_mixlist,
         op_precision_mode=op_precision_mode,
+        aipp=aipp,
         atc_flag=atc_flag,
         cann=cann,
         target=target,
@@ -71,6 +78,7 @@ def compile_command(
     from converter.cli.show import print_failures, print_report
     from converter.engine.compile import om_file, run_compile
     from converter.errors import InputError
+    from converter.report.findings import findings_text
     from converter.report.progress import Progress
 
     if not timeout > 0:
@@ -81,6 +89,7 @@ def compile_command(
             out,
             options,
             yml=yml,
+            preflight_only=preflight_only,
             force=force,
             strict=strict,
             command=shlex.join(["paddle2om", *sys.argv[1:]]),
@@ -88,6 +97,8 @@ def compile_command(
         )
     if json_output:
         typer.echo(report.model_dump_json(indent=2))
+    elif preflight_only:
+        typer.echo(findings_text(report))
     elif om := om_file(report):
         typer.echo(om)
     if quiet:

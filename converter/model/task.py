@@ -43,7 +43,7 @@ class Task(Record):
     that are not ours. ``only`` names the one file that is published, without a manifest, and only
     if nothing failed. ``beside`` leaves what earlier runs published where it is. ``must_compile``
     makes it a failure when there is no atc. ``yml`` is the ``inference.yml`` of an ONNX file, None
-    for the one beside it.
+    for the one beside it. With ``preflight_only`` the compile stage ends before atc starts.
     """
 
     name: str
@@ -59,4 +59,5 @@ class Task(Record):
     beside: bool = False
     must_compile: bool = False
     yml: str | None = None
+    preflight_only: bool = False
     options: ConvertOptions = ConvertOptions()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Collection
 from pathlib import Path
@@ -65,11 +66,15 @@ def publish(job: Job) -> tuple[Published, ...]:
     published = []
     root = Path(job.task.report_root)
     for name, (path, stage) in files.items():
+        (target / name).parent.mkdir(exist_ok=True)
         move_into_place(path, target / name)
         published.append(Published(stage=stage, artefact=describe_artefact(target / name, root)))
     if with_manifest:
         if not job.task.beside:
             remove_ours(target, keep=files)
+            if any(Path(name).parent.name == REJECTED for name in earlier):
+                with contextlib.suppress(OSError):  # not empty
+                    (target / REJECTED).rmdir()
             earlier = {}
         if passed and (destination / REJECTED / MANIFEST).is_file():
             remove_ours(destination / REJECTED)
