@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from converter.atc.command import AtcCommand
+from converter.atc.flags import all_flags, is_known
 from converter.atc.profiles import ShapeFlags, fixed, from_profiles
 from converter.atc.shapes import Hints, Shape, ShapeSource, static_shapes
 from converter.errors import InputError
@@ -18,6 +19,9 @@ MODEL_NAME, OUTPUT_NAME = "inference.onnx", "inference"
 
 #: The file that --aipp becomes.
 AIPP_NAME = "aipp.cfg"
+
+#: Values of ``--precision_mode_v2`` that a CANN without it has under another name.
+_OLDER_NAME = {"fp16": "force_fp16", "origin": "must_keep_origin_dtype"}
 
 #: Flags that are decided here and may not be given in ``CompileOptions.flags``.
 _OURS = frozenset(
@@ -102,14 +106,19 @@ def make_command(
                 hint="give the option of paddle2om that it belongs to: --soc, --shape, --profile, "
                 "--precision, --aipp and the like",
             )
-    newer = options.precision in PRECISION_V2
+    precision = options.precision
+    if options.cann is not None and not is_known(
+        all_flags()["precision_mode_v2"].since, options.cann
+    ):
+        precision = _OLDER_NAME.get(precision or "", precision)
+    newer = precision in PRECISION_V2
     return AtcCommand(
         model=MODEL_NAME,
         output=OUTPUT_NAME,
         soc_version=soc,
         shapes=_with_layout(shapes, options.flags),
-        precision_mode_v2=options.precision if newer else None,
-        precision_mode=None if newer else options.precision,
+        precision_mode_v2=precision if newer else None,
+        precision_mode=None if newer else precision,
         more=tuple((n, v) for n, v in options.flags.items() if n != "input_format"),
         cann=options.cann,
         **files,  # type: ignore[arg-type]

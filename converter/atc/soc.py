@@ -92,7 +92,10 @@ def _suggestion(name: str, known: Iterable[str]) -> str:
         for match in difflib.get_close_matches(spelt, by_lower, 3, _ALIKE)
     ]
     names = ", ".join(dict.fromkeys(by_lower[match] for match in found))
-    return f"did you mean {names}?" if names else _FIND_OUT
+    if names:
+        return f"did you mean {names}?"
+    here = ", ".join(sorted(installed()))
+    return f"the CANN toolkit here has {here}" if here else _FIND_OUT
 
 
 def chip_of_card(name: str) -> str | None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from converter.accuracy.gate import compare_case, default_tolerance
-from converter.accuracy.inputs import make_inputs, plan_cases
+from converter.accuracy.inputs import InputCase, make_inputs, plan_cases
 from converter.atc import rewrites
-from converter.errors import Paddle2omError, StageError
+from converter.errors import InputError, StageError
 from converter.model import onnx_file
 from converter.model.result import Message
 from converter.model.wording import first_line
@@ -43,6 +43,14 @@ class Prepared:
     max_abs: float | None = None
 
 
+class _Case(NamedTuple):
+    """One set of inputs and what the model as it is computes from it."""
+
+    case: InputCase
+    inputs: dict[str, Any]
+    outputs: dict[str, Any]
+
+
 def prepare(
     job: Job,
     shapes: Mapping[str, tuple[int, ...]] | None,
@@ -51,7 +59,8 @@ def prepare(
 ) -> Prepared:
     """Prepare ``job.onnx`` for atc; ``shapes`` are the static ones, None with profiles.
 
-    Raises ``StageError`` when inputs that PaddleX feeds by position cannot be put in order.
+    Raises ``InputError`` when the model does not run on ``shapes``, and ``StageError`` when a
+    change that does not concern shapes changes a number.
     """
     import onnx
 
@@ -64,16 +73,21 @@ def prepare(
     refused: tuple[Message, ...] = ()
     if shapes is not None and dynamic:
         try:
-            told = ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items())
+            job.session(source)
+        except StageError as error:  # nothing to compare with
+            return Prepared(source, degraded=(_kept(error.message),))
+        reference = _reference(job, source, shapes, value_range)
+        told = ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items())
+        try:
             pinned = _pin(model, shapes)
             changes = (f"made static: {told}", *_rewrite(job, pinned))
-            return _accepted(job, source, pinned, changes, shapes, value_range)
-        except Paddle2omError as error:
+            return _accepted(job, pinned, changes, reference)
+        except StageError as error:
             refused = (_kept(error.message),)
     changes = _rewrite(job, model)
     if not changes:
         return Prepared(source, degraded=refused)
-    done = _accepted(job, source, model, changes, shapes, value_range)
+    done = _accepted(job, model, changes, _reference(job, source, shapes, value_range))
     return Prepared(done.onnx, done.changes, refused, done.max_abs)
 
 
@@ -138,32 +152,46 @@ def _pin(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> onnx.
     return pinned
 
 
-def _accepted(
+def _reference(
     job: Job,
     source: Path,
-    model: onnx.ModelProto,
-    changes: tuple[str, ...],
     shapes: Mapping[str, tuple[int, ...]] | None,
     value_range: tuple[float, float] | None,
+) -> list[_Case]:
+    """What the model as it is computes; ``InputError`` when it cannot on the shapes asked for."""
+    specs = onnx_file.describe_file(source).inputs
+    wanted = [{spec.name: shapes[spec.name] for spec in specs}] if shapes else None
+    cases = plan_cases(specs, {}, value_range, seed=job.options.seed, shapes=wanted)
+    done = []
+    for case in cases[:_CASES]:
+        inputs = make_inputs(case, specs, value_range)
+        try:
+            outputs = onnx_file.run(job.session(source), inputs)
+        except StageError as error:
+            raise InputError(
+                error.message, hint="give a shape that the model takes: --shape NAME=DIMS"
+            ) from error
+        done.append(_Case(case, inputs, outputs))
+    return done
+
+
+def _accepted(
+    job: Job, model: onnx.ModelProto, changes: tuple[str, ...], reference: list[_Case]
 ) -> Prepared:
     """Write the changed model and compare it; ``StageError`` when it does not compute the same."""
     import onnx
 
     target = job.work_dir / PREPARED_NAME
     onnx.save_model(model, str(target))
-    specs = onnx_file.describe_file(source).inputs
-    wanted = [{spec.name: shapes[spec.name] for spec in specs}] if shapes else None
-    cases = plan_cases(specs, {}, value_range, seed=job.options.seed, shapes=wanted)
     changed = onnx_file.open_session(target, threads=job.options.threads)
     max_abs = 0.0
-    for case in cases[:_CASES]:
-        inputs = make_inputs(case, specs, value_range)
+    for given in reference:
         compared = compare_case(
-            case.label,
-            case.shapes,
-            case.seed,
-            onnx_file.run(job.session(source), inputs),
-            onnx_file.run(changed, inputs),
+            given.case.label,
+            given.case.shapes,
+            given.case.seed,
+            given.outputs,
+            onnx_file.run(changed, given.inputs),
             default_tolerance("float32"),
         )
         if not compared.passed:

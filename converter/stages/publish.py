@@ -90,7 +90,11 @@ def _om_input_shape(job: Job, target: Path, files: Collection[str]) -> str | Non
         return read_om_input_shape(target)
     compiled = job.results.get("compile")
     facts = compiled.facts if compiled else None
-    return facts.input_shape if isinstance(facts, CompileFacts) else None
+    if not isinstance(facts, CompileFacts):
+        return None
+    # What PaddleX feeds does not fit it, whatever its shape: no config may be written for it.
+    aipp = any(word.startswith("--insert_op_conf=") for word in facts.argv)
+    return f"{facts.input_shape} behind AIPP" if aipp else facts.input_shape
 
 
 def _remove_if_empty(directory: Path) -> None:

@@ -238,6 +238,19 @@ def test_a_static_model_that_is_another_is_not_used(
     assert "inference.om" in job.files
 
 
+def test_a_shape_that_the_model_cannot_run_on_is_told_before_atc(compiled, simulated_atc):
+    calls = simulated_atc("faithful")
+    model = text_model()
+    model.graph.initializer[2].CopyFrom(
+        onnx.numpy_helper.from_array(np.array([1000], np.int64), "rest")
+    )
+    _, result = compiled(model, shapes=SHAPE)
+    assert result.error.exit_code == 2
+    assert "cannot run the model on x[1, 3, 48, 320]" in result.error.message
+    assert "--shape" in result.error.hint
+    assert not calls.exists()
+
+
 YML = """
 Global: {{model_name: my_model}}
 PreProcess:

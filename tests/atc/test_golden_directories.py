@@ -117,3 +117,15 @@ def test_mindocr(published, profiles, argv_for):
         target="any",
     )
     assert flags_of(shlex.join(argv)) == flags_of(published)
+
+
+@pytest.mark.parametrize(
+    ("cann", "flag"),
+    [
+        (None, "--precision_mode_v2=origin"),
+        ("8.0", "--precision_mode_v2=origin"),
+        ("6.3.RC2", "--precision_mode=must_keep_origin_dtype"),
+    ],
+)
+def test_an_older_cann_has_another_name_for_the_same_precision(cann, flag, argv_for):
+    assert argv_for(text_model(), REC, "Ascend910B2", precision="origin", cann=cann)[-1] == flag

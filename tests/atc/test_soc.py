@@ -81,6 +81,9 @@ def test_an_installed_toolkit_is_asked_first(toolkit):
     assert soc_warning("Ascend999X") is None
     assert "no Ascend310P3" in soc_warning("Ascend310P3")
     assert "Ascend999X" in soc_warning("Ascend310P3")
+    with pytest.raises(InputError) as refused:
+        check_soc_version("quantum")
+    assert refused.value.hint == "the CANN toolkit here has Ascend999X"
 
 
 @pytest.mark.parametrize(
