@@ -21,10 +21,12 @@ from pydantic import Field, ValidationError
 from converter.atc.command import render_script
 from converter.atc.errors import explain, parse_errors
 from converter.atc.model_facts import read_model_facts
+from converter.atc.om_check import Asked
 from converter.errors import InputError, StageError
 from converter.model.artefacts import sha256_of, write_atomically
 from converter.model.files import read_all
 from converter.model.result import Record
+from converter.model.tensor import TensorSpec
 from converter.model.wording import first_line, last_line
 from converter.resources import template_dir
 from converter.version import __version__
@@ -49,19 +51,30 @@ _LOG_BYTES = 4 << 20
 class BundledModel(Record):
     """The manifest of one model.
 
-    ``source_sha256`` is the digest of the ONNX file that the bundle's was made from;
-    ``files`` maps names to digests.
+    ``source_sha256`` is the digest of the ONNX file that the bundle's was made from; ``files`` maps
+    names to digests. What the OM file has to be is told here, not read from a model that has been
+    elsewhere: ``inputs`` and ``outputs`` are the ONNX model's, ``flags`` atc's, and ``aipp_input``
+    and ``opaque`` are those of ``Asked``.
     """
 
     schema_version: Literal[1] = 1
     tool: Literal["paddle2om"] = "paddle2om"
     version: str
     name: str
-    soc_version: str
     argv: tuple[str, ...]
     input_shape: str
     source_sha256: str
     files: dict[str, str] = Field(min_length=1)
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    flags: dict[str, str]
+    aipp_input: str | None = None
+    opaque: tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> Asked:
+        """What the OM file has to be."""
+        return Asked(self.inputs, self.outputs, self.flags, self.aipp_input, frozenset(self.opaque))
 
 
 @dataclass(frozen=True)
@@ -77,20 +90,20 @@ def add_model(
     *,
     name: str,
     argv: tuple[str, ...],
-    soc_version: str,
     input_shape: str,
     onnx: Path,
     source: Path,
     files: Mapping[str, Path],
     beside: Mapping[str, Path],
+    asked: Asked,
 ) -> BundleEntry:
     """Put one model into ``bundle``, which is made if need be; whole or not at all.
 
     ``files`` are those that ``argv`` names, by the names that it has for them, ``beside`` others
     to travel with the model (``inference.yml``). ``onnx`` is what atc is given, ``source`` the file
-    it was made from. A model of that name that paddle2om put there is replaced, with its results:
-    they are of another model. The same model for the same command is left as it is. Raises
-    ``InputError`` when something else is in the way.
+    it was made from, ``asked`` what the OM file has to be. A model of that name that paddle2om put
+    there is replaced, with its results: they are of another model. The same model for the same
+    command is left as it is. Raises ``InputError`` when something else is in the way.
     """
     target = bundle / name
     script = render_script(name, argv, ONNX, OM, files=tuple(files))
@@ -110,17 +123,21 @@ def add_model(
         manifest = BundledModel(
             version=__version__,
             name=name,
-            soc_version=soc_version,
             argv=argv,
             input_shape=input_shape,
             source_sha256=sha256_of(source),
             files={file: sha256_of(work / file) for file in sorted((*sources, SCRIPT))},
+            inputs=asked.inputs,
+            outputs=asked.outputs,
+            flags=dict(asked.flags),
+            aipp_input=asked.aipp_input,
+            opaque=tuple(sorted(asked.opaque)),
         )
         if target.exists():
             if _read(target) == manifest:
                 return BundleEntry(target, manifest)
             _remove(target)
-        text = json.dumps(manifest.model_dump(), indent=2) + "\n"
+        text = json.dumps(manifest.model_dump(mode="json"), indent=2) + "\n"
         (work / BUNDLE_MANIFEST).write_text(text, encoding="utf-8")
         work.replace(target)
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -15,9 +15,12 @@ from converter.cli.convert import directory
 
 def compile_command(
     model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="An ONNX file, or a directory with one.")
-    ],
-    soc: Annotated[str, typer.Option(metavar="SOC", help="Chip to compile for, e.g. Ascend310P3.")],
+        Path | None, typer.Argument(metavar="MODEL", help="An ONNX file, or a directory with one.")
+    ] = None,
+    soc: Annotated[
+        str | None,
+        typer.Option(metavar="SOC", help="Chip, e.g. Ascend310P3; a card's name; or auto."),
+    ] = None,
     out: Annotated[
         Path,
         typer.Option(
@@ -32,14 +35,24 @@ def compile_command(
     customize_dtypes: flags.CustomizeDtypes = None,
     modify_mixlist: flags.ModifyMixlist = None,
     op_precision_mode: flags.OpPrecisionMode = None,
+    aipp: flags.Aipp = None,
     atc_flag: flags.AtcFlag = None,
     cann: flags.Cann = None,
     target: flags.TargetOption = flags.Target.PADDLEX,
     on: flags.On = "local",
+    bundle: Annotated[
+        Path | None,
+        typer.Option(
+            "--import", metavar="DIR", help="Take the OM files of a bundle that came back."
+        ),
+    ] = None,
     yml: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="The model's inference.yml, if not beside it."),
     ] = None,
+    preflight_only: Annotated[
+        bool, typer.Option("--preflight-only", help="Say what atc would stumble over, and end.")
+    ] = False,
     timeout: Annotated[float, typer.Option(help="Seconds atc may take.")] = 900.0,
     force: Annotated[
         bool, typer.Option("--force", help="Replace files that are not ours.")
@@ -52,8 +65,19 @@ def compile_command(
 ) -> None:
     """Compile an ONNX model to an OM file with atc, and print the path of the OM file or bundle.
 
-    Shapes that are not given come from the inference.yml beside the model.
+    Shapes that are not given come from the inference.yml beside the model. With --import, no model
+    and no --soc are needed: both are in the bundle.
     """
+    if bundle is not None:
+        _import(bundle, model, soc, out, force, strict, quiet, json_output)
+    if model is None or soc is None:
+        from converter.errors import InputError
+
+        missing = "no model" if model is None else "no --soc"
+        raise InputError(
+            f"{missing}: compile needs both",
+            hint="paddle2om compile inference.onnx --soc Ascend310P3; or --import a bundle",
+        )
     options = flags.compile_options(
         soc=soc,
         shape=shape,
@@ -64,6 +88,7 @@ def compile_command(
         customize_dtypes=customize_dtypes,
         modify_mixlist=modify_mixlist,
         op_precision_mode=op_precision_mode,
+        aipp=aipp,
         atc_flag=atc_flag,
         cann=cann,
         target=target,
@@ -73,6 +98,7 @@ def compile_command(
     from converter.cli.show import print_failures, print_report
     from converter.engine.compile import om_file, run_compile
     from converter.errors import InputError
+    from converter.report.findings import findings_text
     from converter.report.progress import Progress
 
     if not timeout > 0:
@@ -83,6 +109,7 @@ def compile_command(
             out,
             options,
             yml=yml,
+            preflight_only=preflight_only,
             force=force,
             strict=strict,
             command=shlex.join(["paddle2om", *sys.argv[1:]]),
@@ -90,10 +117,54 @@ def compile_command(
         )
     if json_output:
         typer.echo(report.model_dump_json(indent=2))
+    elif preflight_only:
+        typer.echo(findings_text(report))
     elif om := om_file(report):
         typer.echo(om)
     elif report.exit_code == 0:  # a bundle, for atc elsewhere
         typer.echo(options.on.removeprefix("bundle:"))
+    if quiet:
+        print_failures(report)
+    else:
+        print_report(report)
+    raise typer.Exit(report.exit_code)
+
+
+def _import(
+    bundle: Path,
+    model: Path | None,
+    soc: str | None,
+    out: Path,
+    force: bool,
+    strict: bool,
+    quiet: bool,
+    json_output: bool,
+) -> NoReturn:
+    """Import a bundle and print where the OM files are now."""
+    from converter.cli.show import print_failures, print_report
+    from converter.engine.bundles import imported_files, run_import
+    from converter.errors import InputError
+    from converter.report.progress import Progress
+
+    if model is not None or soc is not None or out.suffix == ".om":
+        raise InputError(
+            "--import takes a bundle alone",
+            hint="its models and chips are in it; -o is a directory, as of paddle2om convert",
+        )
+    with Progress(total=1, quiet=quiet) as progress:
+        report = run_import(
+            bundle,
+            out,
+            force=force,
+            strict=strict,
+            command=shlex.join(["paddle2om", *sys.argv[1:]]),
+            observer=progress,
+        )
+    if json_output:
+        typer.echo(report.model_dump_json(indent=2))
+    else:
+        for path in imported_files(report):
+            typer.echo(path)
     if quiet:
         print_failures(report)
     else:

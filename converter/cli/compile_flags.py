@@ -63,6 +63,13 @@ OpPrecisionMode = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help=".ini: operators to compute in high precision."),
 ]
+Aipp = Annotated[
+    str | None,
+    typer.Option(
+        metavar="rgb|bgr|FILE",
+        help="Normalise on the chip: feed uint8 images of this channel order; or an AIPP file.",
+    ),
+]
 AtcFlag = Annotated[
     list[str] | None,
     typer.Option("--atc-flag", metavar="NAME=VALUE", help="Any other atc flag; repeatable."),
@@ -129,6 +136,7 @@ def compile_options(
     customize_dtypes: Path | None,
     modify_mixlist: Path | None,
     op_precision_mode: Path | None,
+    aipp: str | None,
     atc_flag: list[str] | None,
     cann: str | None,
     target: Target,
@@ -154,6 +162,7 @@ def compile_options(
         customize_dtypes=absolute(customize_dtypes),
         modify_mixlist=absolute(modify_mixlist),
         op_precision_mode=absolute(op_precision_mode),
+        aipp=aipp if aipp in ("rgb", "bgr") else absolute(Path(aipp) if aipp else None),
         flags=parse_flags(atc_flag or []),
         cann=cann,
         target=target.value,

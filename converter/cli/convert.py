@@ -29,7 +29,8 @@ def convert_command(
     ] = Path("paddle2om-out"),
     opset: Annotated[int, typer.Option(help="ONNX opset; 11 works with every atc.")] = 11,
     soc: Annotated[
-        str | None, typer.Option(metavar="SOC", help="Chip to compile for, e.g. Ascend310P3.")
+        str | None,
+        typer.Option(metavar="SOC", help="Chip, e.g. Ascend310P3; a card's name; or auto."),
     ] = None,
     shape: flags.Shape = None,
     profile: flags.Profile = None,
@@ -39,6 +40,7 @@ def convert_command(
     customize_dtypes: flags.CustomizeDtypes = None,
     modify_mixlist: flags.ModifyMixlist = None,
     op_precision_mode: flags.OpPrecisionMode = None,
+    aipp: flags.Aipp = None,
     atc_flag: flags.AtcFlag = None,
     cann: flags.Cann = None,
     target: flags.TargetOption = flags.Target.PADDLEX,
@@ -90,6 +92,7 @@ def convert_command(
             customize_dtypes=customize_dtypes,
             modify_mixlist=modify_mixlist,
             op_precision_mode=op_precision_mode,
+            aipp=aipp,
             atc_flag=atc_flag,
             cann=cann,
             target=target,

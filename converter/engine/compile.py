@@ -13,8 +13,8 @@ from converter.engine.launch import Host
 from converter.engine.plan import (
     available_cpus,
     begin_log,
-    check_compile_options,
     check_logs,
+    resolve_compile_options,
     tool_versions,
     work_directory,
 )
@@ -38,6 +38,7 @@ def run_compile(
     *,
     yml: Path | None = None,
     seed: int = 0,
+    preflight_only: bool = False,
     force: bool = False,
     strict: bool = False,
     command: str = "",
@@ -47,15 +48,15 @@ def run_compile(
     """Compile an ONNX file to ``out``: a directory, or the OM file when it ends with ``.om``.
 
     ``source`` may be a directory with one ONNX file; ``yml`` is its ``inference.yml``, None for the
-    one beside it. The report has one model with the stages ``read`` and ``compile``. Raises
-    ``InputError`` for what is wrong before the model is looked at, and ``WorkerError`` when no
-    worker can be started.
+    one beside it. ``preflight_only`` ends before atc would start. The report has one model with the
+    stages ``read`` and ``compile``. Raises ``InputError`` for what is wrong before the model is
+    looked at, and ``WorkerError`` when no worker can be started.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     with Pool(host) as pool:
         if options.soc is None:
             raise InputError("no soc_version", hint="give --soc Ascend310P3 (see npu-smi info)")
-        check_compile_options(options)
+        options = resolve_compile_options(options)
         onnx = find_onnx(source)
         single = out.suffix == ".om"
         directory = out.parent if single else out
@@ -80,7 +81,8 @@ def run_compile(
                 om_name=om_name,
                 only=om_name if single else None,
                 beside=True,
-                must_compile=True,
+                must_compile=not preflight_only,
+                preflight_only=preflight_only,
                 yml=str(yml.absolute()) if yml else None,
                 force=force,
                 options=ConvertOptions(

@@ -94,7 +94,7 @@ def run_conversion(
                 f"{jobs!r} is not a number of jobs",
                 hint="give at least 1, or leave it out for one per CPU",
             )
-        check_options(options)
+        options = check_options(options)
         names = unique_names(sources)
         check_out_dir(out_dir, sources, names)
         logs = {name: f"{LOG_DIRECTORY}/{name}.log" for name in names}

@@ -74,14 +74,17 @@ def unique_names(sources: Sequence[Path]) -> list[str]:
     return names
 
 
-def check_options(options: ConvertOptions) -> None:
-    """Refuse what no model could be converted with; raises ``InputError``."""
+def check_options(options: ConvertOptions) -> ConvertOptions:
+    """The options with their chip resolved.
+
+    Raises ``InputError`` for what no model could be converted with.
+    """
     if options.opset not in OPSET_RANGE:
         raise InputError(
             f"opset {options.opset} is not supported",
             hint=f"choose {OPSET_RANGE[0]} to {OPSET_RANGE[-1]}; 11 works everywhere with atc",
         )
-    check_compile_options(options.compile)
+    compiled = resolve_compile_options(options.compile)
     for name, value in (("--atol", options.atol), ("--rtol", options.rtol)):
         if value is not None and not 0 <= value < math.inf:
             raise InputError(f"{name} {value} is not a tolerance", hint="give a number >= 0")
@@ -89,20 +92,25 @@ def check_options(options: ConvertOptions) -> None:
         raise InputError(f"--seed {options.seed} is negative", hint="give a number >= 0")
     if not options.timeout > 0:
         raise InputError("--timeout must be positive", hint="give seconds, for example 900")
+    return options.model_copy(update={"compile": compiled})
 
 
-def check_compile_options(options: CompileOptions) -> None:
-    """Refuse what no model could be compiled with; raises ``InputError``."""
+def resolve_compile_options(options: CompileOptions) -> CompileOptions:
+    """The options with the chip that ``auto`` or a card's name means.
+
+    Raises ``InputError`` for what no model could be compiled with.
+    """
     if options.soc is not None:
-        from converter.atc.soc import check_soc_version
+        from converter.atc.soc_detect import resolve_soc
 
-        check_soc_version(options.soc)
-    elif options.asked:
+        return options.model_copy(update={"soc": resolve_soc(options.soc)})
+    if options.asked:
         flag = _FLAG_OF.get(options.asked[0], options.asked[0].replace("_", "-"))
         raise InputError(
             f"--{flag} without --soc: it says how an OM file is compiled",
             hint=f"add --soc Ascend310P3 (see npu-smi info), or leave --{flag} out",
         )
+    return options
 
 
 def check_out_dir(out_dir: Path, sources: Sequence[Path], names: Sequence[str]) -> None:

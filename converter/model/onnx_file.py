@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,7 @@ def describe(model: onnx.ModelProto) -> OnnxFacts:
     return OnnxFacts(
         opset=next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0),
         ir_version=model.ir_version,
-        nodes=_count_nodes(model.graph),
+        nodes=sum(node.op_type != "Constant" for node in _nodes_of(model.graph)),
         initializer_bytes=sum(len(data) for data in tensor_bytes(model).values()),
         inputs=tuple(_spec(v) for v in model.graph.input if v.name not in initializers),
         outputs=tuple(_spec(value) for value in model.graph.output),
@@ -81,10 +82,19 @@ def describe_file(path: Path) -> OnnxFacts:
         ) from error
 
 
-def _count_nodes(graph: onnx.GraphProto) -> int:
-    bodies = (a.g for node in graph.node for a in node.attribute if a.HasField("g"))
-    own: int = sum(node.op_type != "Constant" for node in graph.node)
-    return own + sum(_count_nodes(body) for body in bodies)
+def all_nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
+    """Every node of the graph, its subgraphs and the model's own functions."""
+    for function in model.functions:
+        yield from function.node
+    yield from _nodes_of(model.graph)
+
+
+def _nodes_of(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for body in (*((attribute.g,) if attribute.HasField("g") else ()), *attribute.graphs):
+                yield from _nodes_of(body)
 
 
 def _spec(value: onnx.ValueInfoProto) -> TensorSpec:

@@ -207,16 +207,46 @@ class ValidateFacts(Record):
         return max(values, default=float("nan"))
 
 
+class Finding(Record):
+    """Something about a model that atc will stumble over, or that its user should know.
+
+    ``subject`` is an operator type or what else it is about, ``nodes`` are the names of the first
+    few nodes, ``count`` is of how many. ``atc`` says what atc would do, ``help`` what helps.
+    """
+
+    severity: Literal["error", "warning", "info"]
+    subject: str
+    atc: str
+    help: str
+    nodes: tuple[str, ...] = ()
+    count: int = 0
+
+    def __str__(self) -> str:
+        where = ", ".join(self.nodes) + (", ..." if self.count > len(self.nodes) else "")
+        return f"{self.subject}{f' ({where})' if where else ''}: atc {self.atc}"
+
+
 class CompileFacts(Record):
-    """The atc command for this model, and the OM file when atc ran."""
+    """The atc command for this model, and the OM file when atc ran.
+
+    ``shapes_from`` says for each input what its static shape was taken from. ``changes`` are those
+    made to the ONNX model that atc gets, and ``changes_max_abs`` the largest difference of their
+    result to the model as it was. ``om_inputs`` and ``om_outputs`` are what the OM file says.
+    """
 
     kind: Literal["compile"] = "compile"
     soc_version: str
     argv: tuple[str, ...]
     input_shape: str
+    shapes_from: dict[str, str] = {}
+    changes: tuple[str, ...] = ()
+    changes_max_abs: float | None = None
+    findings: tuple[Finding, ...] = ()
     script: str | None = None
     om_bytes: int | None = None
     on: str = "local"
+    om_inputs: tuple[str, ...] = ()
+    om_outputs: tuple[str, ...] = ()
 
 
 StageFacts = Annotated[

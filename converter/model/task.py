@@ -43,7 +43,9 @@ class Task(Record):
     that are not ours. ``only`` names the one file that is published, without a manifest, and only
     if nothing failed. ``beside`` leaves what earlier runs published where it is. ``must_compile``
     makes it a failure when there is no atc. ``yml`` is the ``inference.yml`` of an ONNX file, None
-    for the one beside it; ``om`` an OM file that a device kit is made for.
+    for the one beside it; ``om`` an OM file that a device kit is made for. ``bundle`` is a model's
+    directory in a bundle that came back. With ``preflight_only`` the compile stage ends before atc
+    starts.
     """
 
     name: str
@@ -60,4 +62,6 @@ class Task(Record):
     must_compile: bool = False
     yml: str | None = None
     om: str | None = None
+    bundle: str | None = None
+    preflight_only: bool = False
     options: ConvertOptions = ConvertOptions()

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from converter.atc.bundle import add_model
 from converter.atc.runners.contract import OM_SUFFIXES
 from converter.atc.runners.place import BundlePlace
-from converter.model.result import CompileFacts, Message
+from converter.model.result import Message
+from converter.stages.compile_plan import CompilePlan
 from converter.stages.job import YML_NAME, Job
 
 #: Directory, beside the model, of what atc left: ``fusion_result.json``, ``kernel_meta``, its logs.
@@ -61,20 +62,19 @@ def _keep(job: Job, directory: Path, inputs: Collection[str], stage: str) -> Non
         job.add_file(str(kept), target, stage)
 
 
-def pack(
-    job: Job, place: BundlePlace, onnx: Path, facts: CompileFacts, files: Mapping[str, Path]
-) -> Message:
+def pack(job: Job, place: BundlePlace, plan: CompilePlan) -> Message:
     """Put the model into a bundle; what to tell the user. Raises as ``add_model``."""
+    assert job.onnx is not None
     add_model(
         place.directory,
         name=job.task.name,
-        argv=facts.argv,
-        soc_version=facts.soc_version,
-        input_shape=facts.input_shape,
-        onnx=onnx,
-        source=onnx,
-        files=files,
+        argv=plan.facts.argv,
+        input_shape=plan.facts.input_shape,
+        onnx=plan.prepared.onnx,
+        source=job.onnx,
+        files=plan.files,
         beside={YML_NAME: job.yml} if job.yml else {},
+        asked=plan.asked,
     )
     return Message(
         level="info",

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
-from converter.atc.command import AtcCommand, is_atc_path, render_script
-from converter.atc.from_options import (
-    MODEL_NAME,
-    config_files,
-    make_command,
-    shape_flags,
-    staged_name,
-)
-from converter.atc.model_facts import read_model_facts
+from converter.atc.command import is_atc_path, render_script
+from converter.atc.from_options import MODEL_NAME, config_files
+from converter.atc.om_check import check_om
 from converter.atc.run import find_atc, run_atc
+from converter.atc.runners.contract import Runner
 from converter.atc.runners.local import LocalRunner
 from converter.atc.runners.place import BundlePlace, parse_place
-from converter.atc.soc import soc_warning
-from converter.errors import InputError
-from converter.model import onnx_file
-from converter.model.inference_yml import InferenceYml, read_inference_yml
+from converter.errors import InputError, StageError
+from converter.model.om_file import OmFile, read_om
 from converter.model.result import CompileFacts, Message, Status
 from converter.stages.atc_files import kept_side_files, log_of, pack
-from converter.stages.job import SCRIPT_NAME, Job
+from converter.stages.compile_plan import CompilePlan, plan_compilation
+from converter.stages.job import PREPARED_NAME, SCRIPT_NAME, Job
+from converter.stages.publish import REJECTED
 from converter.stages.stage import Outcome, Stage
 
 #: What to do where there is no atc.
@@ -38,6 +34,10 @@ class CompileStage(Stage):
 
     name = "compile"
 
+    def __init__(self) -> None:
+        self._plan: CompilePlan | None = None
+        self._om: OmFile | None = None
+
     def requires(self, job: Job) -> None:
         """There must be an ONNX model, and the files that flags name."""
         assert job.onnx is not None
@@ -45,58 +45,50 @@ class CompileStage(Stage):
             config_files(job.options.compile)
 
     def run(self, job: Job) -> Outcome:
-        """Write the script; run atc when it is here."""
-        if job.options.compile.soc is None:
+        """Plan, write the script, and run atc when it is here."""
+        soc = job.options.compile.soc
+        if soc is None:
             note = Message(
                 level="info",
                 text="no soc_version asked for",
                 hint="add --soc Ascend310P3 (see npu-smi info) for an OM file or its atc script",
             )
             return Outcome(status=Status.SKIPPED, messages=(note,))
-        assert job.onnx is not None
-        command, files = _command(job, job.onnx)
-        argv = command.argv(
-            model=read_model_facts(job.onnx), directory=_stage(files, job.work_dir / "atc")
-        )
-        self._add_script(job, argv, files)
-        notes = _notes(command)
-        assert command.shapes is not None
-        facts = CompileFacts(
-            soc_version=command.soc_version,
-            argv=argv,
-            input_shape=command.shapes.input_shape,
-            script=SCRIPT_NAME,
-            on=job.options.compile.on,
-        )
-        place = parse_place(job.options.compile.on)
+        self._plan = plan = plan_compilation(job, soc)
+        for message in plan.messages:  # in the log before atc's own words
+            sys.stderr.write(f"{message.level}: {message.text}\n")
+        status = Status.DEGRADED if plan.prepared.degraded else Status.OK
+        if job.task.preflight_only:
+            return Outcome(facts=plan.facts, status=status, messages=plan.messages)
+        on = job.options.compile.on
+        facts = plan.facts.model_copy(update={"script": SCRIPT_NAME, "on": on})
+        self._add_script(job, plan)
+        place = parse_place(on)
         if isinstance(place, BundlePlace):
-            packed = pack(job, place, job.onnx, facts, files)
-            return Outcome(facts=facts, status=Status.SKIPPED, messages=(packed, *notes))
+            packed = pack(job, place, plan)
+            return Outcome(facts=facts, status=Status.SKIPPED, messages=(packed, *plan.messages))
         if isinstance(place, LocalRunner) and find_atc() is None:
             note = Message(level="info", text="atc not found", hint=_NO_ATC)
-            return Outcome(facts=facts, status=Status.SKIPPED, messages=(note, *notes))
-        base = job.work_dir if is_atc_path(job.work_dir) else None
-        with tempfile.TemporaryDirectory(prefix="paddle2om-atc-", dir=base) as directory:
-            limit = job.options.compile.timeout or job.options.timeout
-            run_directory = Path(directory) / "run"
-            with kept_side_files(job, run_directory, (MODEL_NAME, *files), self.name):
-                om = run_atc(
-                    argv,
-                    job.onnx,
-                    run_directory,
-                    timeout=limit,
-                    runner=place,
-                    files=files,
-                    log=log_of(job),
-                )
-                kept = job.work_dir / job.task.om_name
-                shutil.copyfile(om, kept)
-        job.add_file(job.task.om_name, kept, self.name)
-        compiled = facts.model_copy(update={"om_bytes": kept.stat().st_size})
-        return Outcome(facts=compiled, messages=notes)
+            return Outcome(facts=facts, status=Status.SKIPPED, messages=(note, *plan.messages))
+        self._om = om = _read(self._run_atc(job, plan, place))
+        compiled = facts.model_copy(
+            update={
+                "om_bytes": om.file_bytes,
+                "om_inputs": tuple(map(str, om.inputs)),
+                "om_outputs": tuple(map(str, om.outputs)),
+            }
+        )
+        return Outcome(
+            facts=compiled, status=status, messages=(*plan.messages, *_dynamic(om, plan))
+        )
 
     def ensures(self, job: Job, outcome: Outcome) -> None:
-        """Where an OM file was asked for by name, a script is not enough."""
+        """The OM file is the one asked for; where one has to be, a script is not enough."""
+        facts = outcome.facts
+        if job.task.preflight_only and isinstance(facts, CompileFacts):
+            errors = [finding for finding in facts.findings if finding.severity == "error"]
+            if errors:
+                raise StageError(f"pre-flight: {errors[0]}", hint=errors[0].help)
         packed = isinstance(parse_place(job.options.compile.on), BundlePlace)
         if job.task.must_compile and outcome.status is Status.SKIPPED and not packed:
             where = Path(job.task.destination) / SCRIPT_NAME
@@ -105,43 +97,66 @@ class CompileStage(Stage):
                 hint="source the set_env.sh of the CANN toolkit"
                 + (f", or run {where} where it is" if job.task.only is None else ""),
             )
+        if self._om is not None and self._plan is not None:
+            check_om(self._om, self._plan.asked)
+            kept, _ = job.files.pop(f"{REJECTED}/{job.task.om_name}")
+            job.add_file(job.task.om_name, kept, self.name)
 
-    def _add_script(self, job: Job, argv: tuple[str, ...], files: dict[str, Path]) -> None:
+    def _run_atc(self, job: Job, plan: CompilePlan, runner: Runner) -> Path:
+        """The OM file that atc made; it counts as rejected until it has been checked."""
+        base = job.work_dir if is_atc_path(job.work_dir) else None
+        limit = job.options.compile.timeout or job.options.timeout
+        kept = job.work_dir / job.task.om_name
+        with tempfile.TemporaryDirectory(prefix="paddle2om-atc-", dir=base) as directory:
+            run_directory = Path(directory) / "run"
+            with kept_side_files(job, run_directory, (MODEL_NAME, *plan.files), self.name):
+                om = run_atc(
+                    plan.facts.argv,
+                    plan.prepared.onnx,
+                    run_directory,
+                    timeout=limit,
+                    runner=runner,
+                    files=plan.files,
+                    log=log_of(job),
+                )
+                shutil.copyfile(om, kept)
+        job.add_file(f"{REJECTED}/{job.task.om_name}", kept, self.name)
+        return kept
+
+    def _add_script(self, job: Job, plan: CompilePlan) -> None:
+        """The script, and beside it what it compiles and what its command names."""
+        onnx = job.task.onnx_name
+        if plan.prepared.changes:
+            onnx = PREPARED_NAME
+            job.add_file(onnx, plan.prepared.onnx, self.name)
         script = job.work_dir / SCRIPT_NAME
         text = render_script(
-            job.task.name, argv, job.task.onnx_name, job.task.om_name, files=tuple(files)
+            job.task.name, plan.facts.argv, onnx, job.task.om_name, files=tuple(plan.files)
         )
         script.write_text(text, encoding="utf-8")
         script.chmod(0o755)
         job.add_file(SCRIPT_NAME, script, self.name)
-        for name, file in files.items():
+        for name, file in plan.files.items():
             copy = job.work_dir / name
-            shutil.copyfile(file, copy)
+            if copy != file:
+                shutil.copyfile(file, copy)
             job.add_file(name, copy, self.name)
 
 
-def _command(job: Job, onnx: Path) -> tuple[AtcCommand, dict[str, Path]]:
-    """The command, and the files it names by the names that they get beside the model."""
-    options = job.options.compile
-    assert options.soc is not None
-    yml = read_inference_yml(job.yml) if job.yml else InferenceYml()
-    inputs = onnx_file.describe_file(onnx).inputs
-    shapes = shape_flags(inputs, options, dict(yml.shape_hints))
-    given = config_files(options)
-    names = {flag: staged_name(flag, file) for flag, file in given.items()}
-    command = make_command(options, options.soc, shapes, names)
-    return command, {names[flag]: file for flag, file in given.items()}
+def _read(path: Path) -> OmFile:
+    try:
+        return read_om(path)
+    except InputError as error:
+        raise StageError(f"atc's OM file is unusable: {error.message}", hint=error.hint) from error
 
 
-def _stage(files: dict[str, Path], directory: Path) -> Path:
-    """A directory with ``files`` as atc will see them."""
-    directory.mkdir(exist_ok=True)
-    for name, file in files.items():
-        shutil.copyfile(file, directory / name)
-    return directory
-
-
-def _notes(command: AtcCommand) -> tuple[Message, ...]:
-    warning = soc_warning(command.soc_version)
-    texts = (*((warning,) if warning else ()), *command.advice())
-    return tuple(Message(level="warning", text=text) for text in texts)
+def _dynamic(om: OmFile, plan: CompilePlan) -> tuple[Message, ...]:
+    """An OM file with shapes that follow from the data is no error to atc, and none to us."""
+    open_outputs = [tensor.name for tensor in om.outputs if -1 in tensor.shape]
+    if om.profiles is not None or not (open_outputs or om.header.need_check_os_cpu_info):
+        return ()
+    text = "the OM file has dynamic shapes"
+    if open_outputs:
+        text += f": output {', '.join(open_outputs)}"
+    hint = "PaddleX cannot run it, and it loads only on the kind of host that it was made for"
+    return (Message(level="warning", text=text, hint=hint),)

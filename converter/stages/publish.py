@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Collection
 from pathlib import Path
@@ -43,6 +44,8 @@ def publish(job: Job) -> tuple[Published, ...]:
     failed = next((r.stage for r in job.results.values() if r.status.is_failure), None)
     passed = failed in (None, "compile")
     destination = Path(job.task.destination)
+    if failed == "import":  # the bundle has it all, for another try
+        return ()
     files = dict(job.files)
     if job.task.only is not None:
         files = {name: made for name, made in files.items() if name == job.task.only}
@@ -71,6 +74,9 @@ def publish(job: Job) -> tuple[Published, ...]:
     if with_manifest:
         if not job.task.beside:
             remove_ours(target, keep=files)
+            if any(Path(name).parent.name == REJECTED for name in earlier):
+                with contextlib.suppress(OSError):  # not empty
+                    (target / REJECTED).rmdir()
             earlier = {}
         if passed and (destination / REJECTED / MANIFEST).is_file():
             remove_ours(destination / REJECTED)
@@ -89,9 +95,13 @@ def _om_input_shape(job: Job, target: Path, files: Collection[str]) -> str | Non
     """The shape of the OM file that is in ``target``, or of the one that its script makes."""
     if job.task.om_name not in files and (target / job.task.om_name).is_file():
         return read_om_input_shape(target)
-    compiled = job.results.get("compile")
+    compiled = job.results.get("compile") or job.results.get("import")
     facts = compiled.facts if compiled else None
-    return facts.input_shape if isinstance(facts, CompileFacts) else None
+    if not isinstance(facts, CompileFacts):
+        return None
+    # What PaddleX feeds does not fit it, whatever its shape: no config may be written for it.
+    aipp = any(word.startswith("--insert_op_conf=") for word in facts.argv)
+    return f"{facts.input_shape} behind AIPP" if aipp else facts.input_shape
 
 
 def _remove_if_empty(directory: Path) -> None:

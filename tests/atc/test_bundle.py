@@ -10,11 +10,19 @@ import pytest
 
 from converter.atc.bundle import BUNDLE_MANIFEST, add_model, read_bundle, returned_om
 from converter.atc.command import build_argv
+from converter.atc.om_check import Asked
 from converter.errors import InputError, StageError
 from converter.model.om_header import OM_MAGIC
+from converter.model.tensor import TensorSpec
 
 SHAPE = "x:1,3,48,320"
 ARGV = (*build_argv("inference.onnx", "inference", "Ascend310P3", SHAPE), "--keep_dtype=keep.cfg")
+ASKED = Asked(
+    (TensorSpec(name="x", dtype="float32", shape=(1, 3, 48, 320)),),
+    (TensorSpec(name="y", dtype="float32", shape=(1, "t")),),
+    {"soc_version": "Ascend310P3", "input_shape": SHAPE},
+    opaque=frozenset("x"),
+)
 
 
 @pytest.fixture
@@ -30,7 +38,7 @@ def pack(tmp_path):
             bundle,
             name=name,
             argv=ARGV,
-            soc_version="Ascend310P3",
+            asked=ASKED,
             input_shape=SHAPE,
             onnx=tmp_path / "m.onnx",
             source=tmp_path / "m.onnx",
@@ -65,6 +73,7 @@ def test_there_and_back(pack, simulated_atc, tmp_path):
         assert om.read_bytes().startswith(OM_MAGIC)
         assert "ATC run success" in (entry.directory / "atc.log").read_text()
         assert entry.manifest.argv == ARGV
+        assert entry.manifest.asked == ASKED
     assert not list(tmp_path.rglob("pwned"))
     assert "first: done before" in run(away)
     # One model's directory is a bundle, too.

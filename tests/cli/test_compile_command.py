@@ -133,6 +133,32 @@ def test_precision_profiles_and_further_flags(run, model, tmp_path):
     assert (tmp_path / "out" / "keep_dtype.txt").read_text() == "relu\n"
 
 
+def test_an_om_file_behind_aipp_is_none_for_paddlex(run, model, tmp_path):
+    yml = tmp_path / "other.yml"
+    yml.write_text("PreProcess: {transform_ops: [RecResizeImg: {image_shape: [3, 48, 320]}]}\n")
+    out = tmp_path / "out"
+    ended = run(model, *SOC, "--aipp", "bgr", "--yml", yml, "-o", out)
+    assert ended.returncode == 0, ended.stderr
+    assert "uint8 in NHWC" in " ".join(ended.stderr.split())
+    assert (out / "inference.yml").read_text() == yml.read_text()
+    assert read_om_input_shape(out) == "x:1,3,48,320 behind AIPP"
+
+
+def test_a_preflight_prints_what_it_found_and_compiles_nothing(run, model, tmp_path):
+    ended = run(model, *SOC, *SHAPE, "--preflight-only", "-q", "-o", tmp_path / "out")
+    assert ended.returncode == 0, ended.stderr
+    assert "shapes: x:1,3,32,32 (x: asked)\ncommand: atc --model=" in ended.stdout
+    assert not (tmp_path / "calls").exists()
+    assert not (tmp_path / "out" / "atc.sh").exists()
+
+    broken = onnx.load(model / "inference.onnx")
+    broken.graph.node[0].op_type = "QuantizeLinear"
+    onnx.save(broken, model / "inference.onnx")
+    ended = run(model, *SOC, *SHAPE, "--preflight-only", "-q", "-o", tmp_path / "out")
+    assert ended.returncode == 1
+    assert "error: QuantizeLinear (relu): atc has no parser for it at opset 11" in ended.stdout
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -144,6 +170,7 @@ def test_precision_profiles_and_further_flags(run, model, tmp_path):
         ([*SOC, *SHAPE, "--keep-dtype", "missing.cfg"], "missing.cfg is not a file"),
         ([*SOC, *SHAPE, "--atc-flag", "model=x"], "decided by paddle2om"),
         ([*SOC, *SHAPE, "--atc-flag", "frob=1"], "no flag --frob"),
+        ([*SOC, *SHAPE, "--aipp", "grb"], "neither rgb, nor bgr, nor a file"),
         ([*SOC, *SHAPE, "--timeout", "0"], "--timeout must be positive"),
         ([*SOC, *SHAPE, "--yml", "missing.yml"], "missing.yml is not a file"),
     ],

@@ -99,3 +99,67 @@ def test_what_is_no_place(place, compile_model, model, tmp_path):
     assert ended.stderr.count("error: ") == 1
     assert "hint: " in ended.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def returned(compile_model, model, tmp_path):
+    """Packs the model into a bundle and runs that where the simulator is atc, in a given mode."""
+
+    def there_and_back(mode):
+        bundle = tmp_path / "a bundle"
+        packed = compile_model(
+            *(model, *SOC, "-o", tmp_path / "script", "--on", f"bundle:{bundle}")
+        )
+        assert (packed.returncode, packed.stdout) == (0, f"{bundle}\n"), packed.stderr
+        directory = tmp_path / "cann"
+        directory.mkdir()
+        atc = directory / "atc"
+        atc.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{SIMULATORS}/atc_simulator.py" "$@"\n')
+        atc.chmod(0o755)
+        away = os.environ | {"PATH": f"{directory}:/usr/bin:/bin", "ATC_SIMULATOR_MODE": mode}
+        subprocess.run([bundle / "run.sh"], cwd="/", env=away, capture_output=True, check=False)
+        return bundle
+
+    return there_and_back
+
+
+def test_a_bundle_comes_back(returned, compile_model, model, tmp_path):
+    bundle = returned("faithful")
+    out = tmp_path / "out"
+    (out / model.name).mkdir(parents=True)
+    onnx_file = out / model.name / "inference.onnx"
+    onnx_file.write_bytes((model / "inference.onnx").read_bytes())
+
+    ended = compile_model("--import", bundle, "-o", out)
+
+    om = out / model.name / "inference.om"
+    assert (ended.returncode, ended.stdout) == (0, f"{om}\n"), ended.stderr
+    manifest = json.loads((om.parent / MANIFEST).read_text())
+    assert {"inference.om", "inference.yml", "atc-files/atc.log"} <= set(manifest["files"])
+    assert manifest["om_input_shape"] == "x:1,3,32,32"
+    assert manifest["placement"]["backend"] == "om"
+
+    (om.parent / "before").write_bytes(om.read_bytes())
+    onnx_file.write_bytes(b"another model")
+    refused = compile_model("--import", bundle, "-o", out, "-q")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "is not the model that a model of the bundle was made from" in refused.stderr
+    assert om.read_bytes() == (om.parent / "before").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--import", "missing"), "missing is not a bundle"),
+        (("--import", "b", "m.onnx"), "--import takes a bundle alone"),
+        (("--import", "b", *SOC), "--import takes a bundle alone"),
+        (("m.onnx",), "no --soc: compile needs both"),
+        (SOC, "no model: compile needs both"),
+    ],
+)
+def test_mistakes(words, told, compile_model, tmp_path):
+    ended = compile_model(*words, "-o", tmp_path / "out")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert told in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not (tmp_path / "out").exists()

@@ -5,8 +5,9 @@ It takes the syntax of atc's command line, checks flags and the ONNX file in atc
 what atc prints, of CANN ATC_SIMULATOR_CANN (8.1 or 9.2; 8.1 when unset). Its first line on stderr
 says what it is. Each call is noted in the file ATC_SIMULATOR_CALLS. ATC_SIMULATOR_MODE chooses:
 
-faithful (when unset)  checks everything; an OM file is the first bytes of one
-ok, dynamic            the model file is not read; dynamic: the file name has the host's in it
+faithful (when unset)  checks everything; the OM file says what was asked for, and runs nowhere
+ok, dynamic            the model is not checked; dynamic: the file name has the host's in it
+wrong:WHAT             as faithful, with an OM file that is another; WHAT is one of atc_om.SPOILS
 warn                   as ok, with warnings behind the last line
 no-file, not-om        ends with 0 and without an OM file, or with a text file in its place
 truncated              ends with 0 and half an OM header
@@ -34,7 +35,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.simulators import atc_checks, atc_onnx, atc_screen, atc_syntax
+from tests.simulators import atc_checks, atc_om, atc_onnx, atc_screen, atc_syntax
 from tests.simulators.atc_screen import TABLES, AtcFailure
 
 _SINCE = {"7.0": (7, 0), "8.x": (8, 0), "9.x": (9, 0), "9.2": (9, 2)}
@@ -88,7 +89,7 @@ def main(words: list[str]) -> int:
     if mode == "quiet-fail":
         print(atc_screen.FAILURE)
         return 0
-    write(values, mode, dynamic)
+    write(values, cann, mode, dynamic)
     print(atc_screen.SUCCESS)
     if mode == "warn":
         print("W11001: Op [Slice_29] does not hit the high-priority operator library (simulated)")
@@ -148,7 +149,7 @@ def start_workers() -> None:
             print(int(worker.stdout.readline()), file=pids, flush=True)
 
 
-def write(values: dict[str, str], mode: str, dynamic: bool) -> None:
+def write(values: dict[str, str], cann: str, mode: str, dynamic: bool) -> None:
     """The OM file, under the name that atc gives it, and the side files in this directory."""
     if values.get("export_compile_stat", "1") != "0":
         Path("fusion_result.json").write_text('[{"simulated": true}]\n', encoding="utf-8")
@@ -165,7 +166,9 @@ def write(values: dict[str, str], mode: str, dynamic: bool) -> None:
     if dynamic:
         system, cpu = values.get("host_env_os", "linux"), values.get("host_env_cpu")
         host = f"_{system}_{cpu or platform.machine()}"
-    header = b"IMOD" + bytes(252) + Path(values["model"]).read_bytes()[:64]
+    spoil = mode.removeprefix("wrong:") if mode.startswith("wrong:") else ""
+    # Where the model is no ONNX file at all, a header has to do.
+    header = atc_om.om_bytes(values, cann, dynamic, spoil) or b"IMOD" + bytes(252)
     if mode == "not-om":
         header = b"version https://git-lfs.github.com/spec/v1\n"
     if mode == "truncated":
