@@ -112,9 +112,13 @@ class CompileStage(Stage):
     def _add_script(self, job: Job, plan: CompilePlan) -> None:
         """The script, and beside it what it compiles and what its command names."""
         onnx = job.task.onnx_name
-        if plan.prepared.changes:
+        published = Path(job.task.destination) / onnx
+        if plan.prepared.changes or (job.task.beside and published.resolve() != _source(job)):
             onnx = PREPARED_NAME
-            job.add_file(onnx, plan.prepared.onnx, self.name)
+            prepared = job.work_dir / onnx
+            if prepared != plan.prepared.onnx:  # the user's own, which stays where it is
+                shutil.copyfile(plan.prepared.onnx, prepared)
+            job.add_file(onnx, prepared, self.name)
         script = job.work_dir / SCRIPT_NAME
         text = render_script(
             job.task.name, plan.facts.argv, onnx, job.task.om_name, files=tuple(plan.files)
@@ -127,6 +131,10 @@ class CompileStage(Stage):
             if copy != file:
                 shutil.copyfile(file, copy)
             job.add_file(name, copy, self.name)
+
+
+def _source(job: Job) -> Path:
+    return Path(job.task.source).resolve()
 
 
 def _read(path: Path) -> OmFile:
