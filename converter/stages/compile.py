@@ -11,7 +11,7 @@ from converter.atc.command import is_atc_path, render_script
 from converter.atc.from_options import config_files
 from converter.atc.om_check import check_om
 from converter.atc.run import find_atc, run_atc
-from converter.errors import InputError, StageError
+from converter.errors import InputError, Paddle2omError, StageError
 from converter.model.om_file import OmFile, read_om
 from converter.model.result import CompileFacts, Message, Status
 from converter.stages.compile_plan import CompilePlan, plan_compilation
@@ -33,6 +33,7 @@ class CompileStage(Stage):
     def __init__(self) -> None:
         self._plan: CompilePlan | None = None
         self._om: OmFile | None = None
+        self._failed: Paddle2omError | None = None
 
     def requires(self, job: Job) -> None:
         """There must be an ONNX model, and the files that flags name."""
@@ -61,7 +62,12 @@ class CompileStage(Stage):
         if find_atc() is None:
             note = Message(level="info", text="atc not found", hint=_NO_ATC)
             return Outcome(facts=facts, status=Status.SKIPPED, messages=(note, *plan.messages))
-        self._om = om = _read(self._run_atc(job, plan))
+        try:
+            self._om = om = _read(self._run_atc(job, plan))
+        except Paddle2omError as error:
+            # Raised by ensures: what the pre-flight had found is what one wants to read now.
+            self._failed = error
+            return Outcome(facts=facts, messages=plan.messages)
         compiled = facts.model_copy(
             update={
                 "om_bytes": om.file_bytes,
@@ -75,6 +81,8 @@ class CompileStage(Stage):
 
     def ensures(self, job: Job, outcome: Outcome) -> None:
         """The OM file is the one asked for; where one has to be, a script is not enough."""
+        if self._failed is not None:
+            raise self._failed
         facts = outcome.facts
         if job.task.preflight_only and isinstance(facts, CompileFacts):
             errors = [finding for finding in facts.findings if finding.severity == "error"]

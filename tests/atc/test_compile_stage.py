@@ -363,6 +363,20 @@ def test_a_dynamic_om_file_is_warned_of(compiled, simulated_atc):
     assert finding.subject == "NonZero"
 
 
+def test_what_the_preflight_found_is_kept_when_atc_fails(compiled, simulated_atc):
+    simulated_atc("faithful")
+    model = build(
+        [helper.make_node("DFT", ["x"], ["y"], "dft")], {"x": [1, 8, 2]}, {"y": [1, 8, 2]}
+    )
+    job, result = compiled(model)
+    assert result.status is Status.FAILED
+    assert "E16002" in result.error.message
+    (finding,) = result.facts.findings
+    assert (finding.severity, finding.subject) == ("error", "DFT")
+    assert "pre-flight: DFT" in texts(result)
+    assert "atc.sh" in job.files
+
+
 def test_a_preflight_alone_starts_no_atc(compiled, simulated_atc):
     calls = simulated_atc("faithful")
     model = build(
