@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from converter.atc.flags import DATA, version_key
 from converter.atc.preflight_nodes import node_findings
 from converter.atc.soc import family_of
-from converter.model.onnx_file import all_nodes, describe
+from converter.model.onnx_file import all_nodes, inputs_of, opset_of
 from converter.model.result import Finding
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Plan:
     @cached_property
     def opset(self) -> int:
         """The version of ONNX's own domain; 0 when there is none."""
-        return describe(self.model).opset
+        return opset_of(self.model)
 
 
 @cache
@@ -151,7 +151,7 @@ def _notes(plan: Plan) -> Iterator[Finding]:
 
 
 def _inputs(plan: Plan) -> Iterator[Finding]:
-    for spec in describe(plan.model).inputs:
+    for spec in inputs_of(plan.model):
         if spec.rank == 0:
             yield Finding(
                 severity="warning" if plan.profiles else "info",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import platform
+import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,17 +54,19 @@ def run_compile(
     looked at, and ``WorkerError`` when no worker can be started.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
-    with Pool(host) as pool:
+    with Pool(host) as pool, contextlib.ExitStack() as stack:
         if options.soc is None:
             raise InputError("no soc_version", hint="give --soc Ascend310P3 (see npu-smi info)")
         options = resolve_compile_options(options)
         onnx = find_onnx(source)
         single = out.suffix == ".om"
         directory = out.parent if single else out
+        if preflight_only:  # it leaves nothing behind
+            directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="paddle2om-")))
         om_name = out.name if single else f"{onnx.stem}.om"
         if yml is not None and not yml.is_file():
             raise InputError(f"--yml: {yml} is not a file", hint="check the path")
-        if single and out.exists() and not (force and out.is_file()):
+        if single and not preflight_only and out.exists() and not (force and out.is_file()):
             raise InputError(f"{out} exists", hint="choose another name with -o, or use --force")
         log = directory / f"{Path(om_name).stem}.log"
         if not force:
@@ -94,7 +97,9 @@ def run_compile(
             )
             begin_log(log, task.name)
             (report,) = pool.run([task], {task.name: log}, observer or Silent(), jobs=1)
-        if single and report.failure is None:
+        if preflight_only:
+            report = report.model_copy(update={"log": None})
+        elif single and report.failure is None:
             with contextlib.suppress(OSError):
                 log.unlink()
     return RunReport(
@@ -104,7 +109,7 @@ def run_compile(
         seconds=time.perf_counter() - clock,
         platform=platform.platform(),
         versions=tool_versions(),
-        out_dir=str(directory.absolute()),
+        out_dir=str((out.parent if single else out).absolute()),
         strict=strict,
         interrupted=pool.interrupted,
         models=(report,),

@@ -51,15 +51,25 @@ def find_onnx(path: Path) -> Path:
 
 def describe(model: onnx.ModelProto) -> OnnxFacts:
     """Read the facts off a loaded model."""
-    initializers = {initializer.name for initializer in model.graph.initializer}
     return OnnxFacts(
-        opset=next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0),
+        opset=opset_of(model),
         ir_version=model.ir_version,
         nodes=sum(node.op_type != "Constant" for node in _nodes_of(model.graph)),
         initializer_bytes=sum(len(data) for data in tensor_bytes(model).values()),
-        inputs=tuple(_spec(v) for v in model.graph.input if v.name not in initializers),
+        inputs=inputs_of(model),
         outputs=tuple(_spec(value) for value in model.graph.output),
     )
+
+
+def opset_of(model: onnx.ModelProto) -> int:
+    """The version of ONNX's own domain; 0 when there is none."""
+    return next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0)
+
+
+def inputs_of(model: onnx.ModelProto) -> tuple[TensorSpec, ...]:
+    """The inputs that are no weights; these need not be loaded."""
+    initializers = {initializer.name for initializer in model.graph.initializer}
+    return tuple(_spec(v) for v in model.graph.input if v.name not in initializers)
 
 
 def describe_file(path: Path) -> OnnxFacts:

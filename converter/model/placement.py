@@ -98,6 +98,8 @@ def _unfit(made: StageResult | None) -> str | None:
     several = any(word.startswith(_PROFILES) for word in facts.argv)
     if several or any("~" in text or "-1" in text for text in shapes.values()):
         return "its OM file takes several shapes, of which PaddleX's runtime knows nothing"
+    if any(word.startswith("--insert_op_conf=") for word in facts.argv):
+        return "its OM file takes images (AIPP), and PaddleX feeds what it has normalised itself"
     if list(shapes) != sorted(shapes):
         return (
             f"its OM file takes {', '.join(shapes)} in this order, and PaddleX's runtime feeds "

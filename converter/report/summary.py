@@ -208,15 +208,15 @@ class SkipReason:
 
 
 def skip_reasons(report: RunReport) -> dict[SkipReason, int]:
-    """Count the models for every reason a stage was skipped for.
+    """Count the models for every reason a stage was skipped for: the first of its messages.
 
     Stages that an earlier failure kept from running are left out: the failure is told already.
     """
     return Counter(
         SkipReason(
             stage.stage,
-            " ".join(m.text for m in stage.messages) or "no reason was recorded",
-            " ".join(m.hint for m in stage.messages if m.hint),
+            stage.messages[0].text if stage.messages else "no reason was recorded",
+            stage.messages[0].hint if stage.messages else "",
         )
         for model in report.models
         if model.failure is None

@@ -14,7 +14,7 @@ from converter.atc.run import find_atc, run_atc
 from converter.atc.runners.contract import Runner
 from converter.atc.runners.local import LocalRunner
 from converter.atc.runners.place import BundlePlace, parse_place
-from converter.errors import InputError, StageError
+from converter.errors import InputError, Paddle2omError, StageError
 from converter.model.om_file import OmFile, read_om
 from converter.model.result import CompileFacts, Message, Status
 from converter.stages.atc_files import kept_side_files, log_of, pack
@@ -37,6 +37,7 @@ class CompileStage(Stage):
     def __init__(self) -> None:
         self._plan: CompilePlan | None = None
         self._om: OmFile | None = None
+        self._failed: Paddle2omError | None = None
 
     def requires(self, job: Job) -> None:
         """There must be an ONNX model, and the files that flags name."""
@@ -70,7 +71,12 @@ class CompileStage(Stage):
         if isinstance(place, LocalRunner) and find_atc() is None:
             note = Message(level="info", text="atc not found", hint=_NO_ATC)
             return Outcome(facts=facts, status=Status.SKIPPED, messages=(note, *plan.messages))
-        self._om = om = _read(self._run_atc(job, plan, place))
+        try:
+            self._om = om = _read(self._run_atc(job, plan, place))
+        except Paddle2omError as error:
+            # Raised by ensures: what the pre-flight had found is what one wants to read now.
+            self._failed = error
+            return Outcome(facts=facts, messages=plan.messages)
         compiled = facts.model_copy(
             update={
                 "om_bytes": om.file_bytes,
@@ -84,6 +90,8 @@ class CompileStage(Stage):
 
     def ensures(self, job: Job, outcome: Outcome) -> None:
         """The OM file is the one asked for; where one has to be, a script is not enough."""
+        if self._failed is not None:
+            raise self._failed
         facts = outcome.facts
         if job.task.preflight_only and isinstance(facts, CompileFacts):
             errors = [finding for finding in facts.findings if finding.severity == "error"]
@@ -126,9 +134,13 @@ class CompileStage(Stage):
     def _add_script(self, job: Job, plan: CompilePlan) -> None:
         """The script, and beside it what it compiles and what its command names."""
         onnx = job.task.onnx_name
-        if plan.prepared.changes:
+        published = Path(job.task.destination) / onnx
+        if plan.prepared.changes or (job.task.beside and published.resolve() != _source(job)):
             onnx = PREPARED_NAME
-            job.add_file(onnx, plan.prepared.onnx, self.name)
+            prepared = job.work_dir / onnx
+            if prepared != plan.prepared.onnx:  # the user's own, which stays where it is
+                shutil.copyfile(plan.prepared.onnx, prepared)
+            job.add_file(onnx, prepared, self.name)
         script = job.work_dir / SCRIPT_NAME
         text = render_script(
             job.task.name, plan.facts.argv, onnx, job.task.om_name, files=tuple(plan.files)
@@ -141,6 +153,10 @@ class CompileStage(Stage):
             if copy != file:
                 shutil.copyfile(file, copy)
             job.add_file(name, copy, self.name)
+
+
+def _source(job: Job) -> Path:
+    return Path(job.task.source).resolve()
 
 
 def _read(path: Path) -> OmFile:

@@ -22,7 +22,7 @@ from converter.atc.om_check import Asked
 from converter.atc.preflight import Plan, preflight
 from converter.atc.shapes import Hints, Shape
 from converter.atc.soc import soc_warning
-from converter.errors import InputError
+from converter.errors import InputError, StageError
 from converter.model import onnx_file
 from converter.model.compile_options import CompileOptions
 from converter.model.inference_yml import InferenceYml, read_inference_yml
@@ -57,6 +57,7 @@ def plan_compilation(job: Job, soc: str) -> CompilePlan:
     chosen = choose_shapes(before.inputs, options, hints)
     prepared = prepare(job, chosen.static, value_range=yml.value_range)
     signature = onnx_file.describe_file(prepared.onnx)
+    _check_order(signature.inputs, options)
     flags = chosen.flags(signature.inputs, options)
     given = config_files(options)
     model = read_model_facts(prepared.onnx)
@@ -65,7 +66,7 @@ def plan_compilation(job: Job, soc: str) -> CompilePlan:
         messages += _check_file(flag, file, job.onnx, model.operators)
     aipp_input, note = _add_aipp(job, given, yml, signature.inputs, chosen.static)
     names = {flag: staged_name(flag, file) for flag, file in given.items()}
-    files = {names[flag]: file for flag, file in given.items()}
+    files = {names[flag]: file for flag, file in given.items()} | dict(prepared.weights)
     command = make_command(options, soc, flags, names)
     argv = command.argv(model=model, directory=_stage(files, job.work_dir / "atc"))
     findings = _findings(prepared.onnx, options, soc)
@@ -100,6 +101,17 @@ def plan_compilation(job: Job, soc: str) -> CompilePlan:
         frozenset() if aipp_input else opaque,
     )
     return CompilePlan(facts, prepared, files, asked, tuple(messages))
+
+
+def _check_order(inputs: tuple[TensorSpec, ...], options: CompileOptions) -> None:
+    """PaddleX would feed such a model's inputs to each other's places, and say nothing."""
+    names = [spec.name for spec in inputs]
+    if options.target == "paddlex" and names != sorted(names):
+        raise StageError(
+            f"PaddleX feeds inputs in alphabetical order, and the model has {', '.join(names)}",
+            hint="export it with its inputs in that order, or say --target any if something else "
+            "runs it",
+        )
 
 
 def _check_file(flag: str, file: Path, source: Path, operators: Mapping[str, str]) -> list[Message]:

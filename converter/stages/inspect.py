@@ -7,7 +7,7 @@ from pathlib import Path
 from converter.model.artefacts import check_replaceable
 from converter.model.describe import describe
 from converter.model.paddle_dir import find_model
-from converter.stages.job import OM_NAME, SCRIPT_NAME, YML_NAME, Job
+from converter.stages.job import OM_NAME, PREPARED_NAME, SCRIPT_NAME, YML_NAME, Job
 from converter.stages.stage import Outcome, Stage
 
 
@@ -19,7 +19,7 @@ class InspectStage(Stage):
     def requires(self, job: Job) -> None:
         """What we are going to write must not replace someone else's file."""
         if not job.task.force:
-            names = (job.task.onnx_name, YML_NAME, SCRIPT_NAME, OM_NAME)
+            names = (job.task.onnx_name, YML_NAME, SCRIPT_NAME, PREPARED_NAME, OM_NAME)
             check_replaceable(Path(job.task.destination), names)
 
     def run(self, job: Job) -> Outcome:

@@ -7,7 +7,7 @@ cannot be made, or that changes a number, is left out and said: the stage is the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,10 +34,12 @@ _CASES = 2
 class Prepared:
     """The file that atc gets, what was changed in it, and what could not be.
 
+    ``weights`` are files that have to lie beside it (name -> file), where it is too large for one.
     ``max_abs`` is the largest difference to the model as it was; None when nothing was changed.
     """
 
     onnx: Path
+    weights: Mapping[str, Path] = field(default_factory=dict)
     changes: tuple[str, ...] = ()
     degraded: tuple[Message, ...] = ()
     max_abs: float | None = None
@@ -66,8 +68,10 @@ def prepare(
 
     source = job.onnx
     assert source is not None
-    if _bytes_with_weights(source) > _LARGEST:
-        return Prepared(source, degraded=(_kept("it is larger than 2 GB"),) if shapes else ())
+    weights = _weights(source)
+    if sum(file.stat().st_size for file in (source, *weights.values())) > _LARGEST:
+        kept = (_kept("it is larger than 2 GB"),) if shapes else ()
+        return Prepared(source, weights, degraded=kept)
     model = onnx.load_model(str(source))
     dynamic = any(spec.is_dynamic for spec in onnx_file.describe(model).inputs)
     refused: tuple[Message, ...] = ()
@@ -75,7 +79,7 @@ def prepare(
         try:
             job.session(source)
         except StageError as error:  # nothing to compare with
-            return Prepared(source, degraded=(_kept(error.message),))
+            return Prepared(source, weights, degraded=(_kept(error.message),))
         reference = _reference(job, source, shapes, value_range)
         told = ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items())
         try:
@@ -86,9 +90,9 @@ def prepare(
             refused = (_kept(error.message),)
     changes = _rewrite(job, model)
     if not changes:
-        return Prepared(source, degraded=refused)
+        return Prepared(source, weights, degraded=refused)
     done = _accepted(job, model, changes, _reference(job, source, shapes, value_range))
-    return Prepared(done.onnx, done.changes, refused, done.max_abs)
+    return Prepared(done.onnx, changes=done.changes, degraded=refused, max_abs=done.max_abs)
 
 
 def _rewrite(job: Job, model: onnx.ModelProto) -> tuple[str, ...]:
@@ -110,8 +114,11 @@ def _kept(reason: str) -> Message:
     )
 
 
-def _bytes_with_weights(path: Path) -> int:
-    """The file's bytes, with those of the files that hold its weights, if it has any."""
+def _weights(path: Path) -> dict[str, Path]:
+    """The files beside a model that hold its weights, by name.
+
+    Raises ``InputError`` when one is missing, or lies elsewhere than beside the model.
+    """
     import onnx
 
     model = onnx.load_model(str(path), load_external_data=False)
@@ -121,8 +128,13 @@ def _bytes_with_weights(path: Path) -> int:
         for entry in tensor.external_data
         if entry.key == "location"
     }
-    files = [path, *(path.parent / name for name in names)]
-    return sum(file.stat().st_size for file in files if file.is_file())
+    for name in names:
+        if Path(name).name != name or not (path.parent / name).is_file():
+            raise InputError(
+                f"{path.name} has weights in {name}, which is not a file beside it",
+                hint="put the file with the weights beside the model",
+            )
+    return {name: path.parent / name for name in sorted(names)}
 
 
 def _pin(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> onnx.ModelProto:
@@ -198,4 +210,4 @@ def _accepted(
             reason = next(output.reason for output in compared.outputs if not output.passed)
             raise StageError(f"a change for atc changed the result: {reason}", hint="report this")
         max_abs = max([max_abs, *(output.max_abs for output in compared.outputs)])
-    return Prepared(target, changes, max_abs=max_abs)
+    return Prepared(target, changes=changes, max_abs=max_abs)

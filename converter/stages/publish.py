@@ -51,7 +51,7 @@ def publish(job: Job) -> tuple[Published, ...]:
         files = {name: made for name, made in files.items() if name == job.task.only}
         if failed:
             return ()
-    if not files:
+    if not files or job.task.preflight_only:
         return ()
     target = destination if passed else destination / REJECTED
     target.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from converter.model.result import Status
 from converter.model.task import ConvertOptions, Task
 from converter.stages.compile import CompileStage
 from converter.stages.job import Job
+from converter.stages.publish import publish
 from converter.stages.read import ReadStage
 from tests.atc.conftest import read_calls
 from tests.atc.onnx_models import build, detector, save, text_model
@@ -45,6 +47,7 @@ def compiled(tmp_path):
                 work_dir=str(work),
                 destination=str(tmp_path / "out"),
                 report_root=str(tmp_path / "out"),
+                beside=True,
                 preflight_only=only_plan,
                 options=ConvertOptions(compile=CompileOptions(soc=SOC, timeout=60, **options)),
             )
@@ -182,6 +185,22 @@ def test_inputs_get_the_order_in_which_paddlex_feeds_them(compiled, simulated_at
     assert call["input_shape"] == "im_shape:1,2;image:1,3,640,640;scale_factor:1,2"
 
 
+def test_inputs_that_cannot_be_put_in_order_are_a_failure(compiled, simulated_atc, monkeypatch):
+    calls = simulated_atc("faithful")
+    monkeypatch.setattr("converter.stages.prepare._LARGEST", 10)
+    _, result = compiled(detector(("image", "scale_factor", "im_shape")))
+    assert "PaddleX feeds inputs in alphabetical order" in result.error.message
+    assert not calls.exists()
+
+
+def test_a_model_that_is_too_large_for_changes(compiled, simulated_atc, monkeypatch):
+    simulated_atc("faithful")
+    monkeypatch.setattr("converter.stages.prepare._LARGEST", 10)
+    _, result = compiled(detector())
+    assert result.status is Status.DEGRADED
+    assert "larger than 2 GB" in texts(result)
+
+
 def test_another_target_keeps_the_order(compiled, simulated_atc):
     simulated_atc("faithful")
     order = ("image", "scale_factor", "im_shape")
@@ -234,7 +253,7 @@ def test_a_static_model_that_is_another_is_not_used(
     assert result.status is Status.DEGRADED
     assert words in texts(result)
     assert result.facts.changes == ()
-    assert "atc.onnx" not in job.files
+    assert job.files["atc.onnx"][0].read_bytes() == Path(job.task.source).read_bytes()
     assert "inference.om" in job.files
 
 
@@ -297,6 +316,29 @@ def test_aipp_mistakes(options, words, compiled):
     assert words in result.error.message
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"shapes": {"y": (1,)}}, "'y', which is not an input"),
+        ({"precision": "mixed_bfloat16"}, "is not for --soc_version=Ascend310P3"),
+        ({"keep_dtype": "/no/such.cfg"}, "--keep-dtype: /no/such.cfg is not a file"),
+        ({"flags": {"model": "x"}}, "--atc-flag model=... is decided by paddle2om"),
+        ({"flags": {"frob": "1"}}, "no flag --frob"),
+        ({"flags": {"allow_hf32": "maybe"}}, "--allow_hf32 cannot be 'maybe'"),
+        ({"modify_mixlist": __file__}, "is not JSON"),
+        ({"cann": "eight"}, "'eight' is not a CANN version"),
+    ],
+)
+def test_mistakes_end_before_atc(options, words, compiled, simulated_atc):
+    calls = simulated_atc("faithful")
+    _, result = compiled(text_model(), **{"shapes": SHAPE, **options})
+    assert result.status is Status.FAILED
+    assert result.error.exit_code == 2
+    assert words in result.error.message
+    assert result.error.hint
+    assert not calls.exists()
+
+
 def test_an_operator_that_went_into_a_constant_is_told(compiled, simulated_atc, tmp_path):
     simulated_atc("faithful")
     keep = tmp_path / "keep"
@@ -321,6 +363,20 @@ def test_a_dynamic_om_file_is_warned_of(compiled, simulated_atc):
     assert finding.subject == "NonZero"
 
 
+def test_what_the_preflight_found_is_kept_when_atc_fails(compiled, simulated_atc):
+    simulated_atc("faithful")
+    model = build(
+        [helper.make_node("DFT", ["x"], ["y"], "dft")], {"x": [1, 8, 2]}, {"y": [1, 8, 2]}
+    )
+    job, result = compiled(model)
+    assert result.status is Status.FAILED
+    assert "E16002" in result.error.message
+    (finding,) = result.facts.findings
+    assert (finding.severity, finding.subject) == ("error", "DFT")
+    assert "pre-flight: DFT" in texts(result)
+    assert "atc.sh" in job.files
+
+
 def test_a_preflight_alone_starts_no_atc(compiled, simulated_atc):
     calls = simulated_atc("faithful")
     model = build(
@@ -336,6 +392,55 @@ def test_a_preflight_alone_starts_no_atc(compiled, simulated_atc):
     assert result.error.hint == "export at opset 17 or lower, where it is made of other operators"
     assert not calls.exists()
     assert set(job.files) == set()
+
+
+def static_model() -> onnx.ModelProto:
+    weights = {"w": np.full((1, 3, 8, 8), 0.5, np.float32)}
+    node = helper.make_node("Mul", ["x", "w"], ["y"], "scale")
+    return build([node], {"x": [1, 3, 8, 8]}, {"y": [1, 3, 8, 8]}, weights=weights)
+
+
+@pytest.mark.parametrize("model", [static_model(), text_model()], ids=["as it is", "changed"])
+def test_the_script_has_all_it_needs(model, compiled, simulated_atc, tmp_path):
+    """The OM file that the script makes is the one that the stage made."""
+    simulated_atc("faithful")
+    keep = tmp_path / "keep"
+    keep.write_text("scale\n")
+    shape = {"x": (1, 3, 8, 8)}
+    job, result = compiled(model, shapes=shape, keep_dtype=str(keep))
+    assert result.status is Status.OK, result.error
+    publish(job)
+    out = tmp_path / "out"
+    made = (out / "inference.om").read_bytes()
+    (out / "inference.om").unlink()
+
+    ended = subprocess.run(["bash", str(out / "atc.sh")], capture_output=True, text=True)
+
+    assert ended.returncode == 0, ended.stderr
+    assert (out / "inference.om").read_bytes() == made
+
+
+def test_weights_in_another_file(compiled, simulated_atc, tmp_path):
+    """A model that is changed gets them; one that is not has them beside it."""
+    simulated_atc("faithful")
+    directory = tmp_path / "model"
+    directory.mkdir()
+    onnx.save_model(
+        static_model(),
+        str(directory / "inference.onnx"),
+        save_as_external_data=True,
+        location="weights.bin",
+        size_threshold=0,
+    )
+    model = onnx.load(directory / "inference.onnx", load_external_data=False)
+    job, result = compiled(model)
+    assert result.status is Status.OK, result.error
+    assert result.facts.changes == ()
+    assert "weights.bin" in job.files
+
+    (directory / "weights.bin").unlink()
+    read = ReadStage()(job)
+    assert read.error.exit_code == 2
 
 
 def test_options_travel_as_json():

@@ -149,7 +149,7 @@ def test_a_preflight_prints_what_it_found_and_compiles_nothing(run, model, tmp_p
     assert ended.returncode == 0, ended.stderr
     assert "shapes: x:1,3,32,32 (x: asked)\ncommand: atc --model=" in ended.stdout
     assert not (tmp_path / "calls").exists()
-    assert not (tmp_path / "out" / "atc.sh").exists()
+    assert not (tmp_path / "out").exists()
 
     broken = onnx.load(model / "inference.onnx")
     broken.graph.node[0].op_type = "QuantizeLinear"
@@ -163,13 +163,8 @@ def test_a_preflight_prints_what_it_found_and_compiles_nothing(run, model, tmp_p
     ("words", "told"),
     [
         (["--soc", "Ascend310P"], "a family of chips"),
-        ([*SOC, "--shape", "y=1"], "'y', which is not an input"),
         ([*SOC, *SHAPE, "--profile", "x"], "--profile 'x'"),
         ([*SOC, *SHAPE, "--precision", "fp17"], "--precision cannot be 'fp17'"),
-        ([*SOC, *SHAPE, "--precision", "mixed_bfloat16"], "not for --soc_version=Ascend310P3"),
-        ([*SOC, *SHAPE, "--keep-dtype", "missing.cfg"], "missing.cfg is not a file"),
-        ([*SOC, *SHAPE, "--atc-flag", "model=x"], "decided by paddle2om"),
-        ([*SOC, *SHAPE, "--atc-flag", "frob=1"], "no flag --frob"),
         ([*SOC, *SHAPE, "--aipp", "grb"], "neither rgb, nor bgr, nor a file"),
         ([*SOC, *SHAPE, "--timeout", "0"], "--timeout must be positive"),
         ([*SOC, *SHAPE, "--yml", "missing.yml"], "missing.yml is not a file"),
@@ -185,14 +180,11 @@ def test_mistakes(words, told, run, model, tmp_path):
     assert not (tmp_path / "calls").exists()
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"not a model", b"version https://git-lfs.github.com/spec/v1\n"]
-)
-def test_what_is_no_model(content, run, tmp_path):
-    (tmp_path / "m.onnx").write_bytes(content)
+def test_what_is_no_model(run, tmp_path):
+    (tmp_path / "m.onnx").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
     ended = run(tmp_path / "m.onnx", *SOC, "-q", "-o", tmp_path / "out")
     assert ended.returncode == 2
-    assert "error: " in ended.stderr
+    assert "LFS" in ended.stderr
 
 
 def test_a_failing_atc(run, model, tmp_path):

@@ -66,6 +66,7 @@ def test_other_om_files_that_fit(model):
         ([VALIDATED, WITHOUT_ATC], {}, "there is no OM file yet: atc not found"),
         ([VALIDATED, compiled("img:1,3,512,512")], {"role": "doc_unwarping"}, "in its own size"),
         ([compiled(argv=("--dynamic_dims=48,320;48,640",))], {}, "takes several shapes"),
+        ([compiled(argv=("--insert_op_conf=aipp.cfg",))], {}, "takes images (AIPP)"),
         ([compiled("x:-1,3,48,320")], {}, "takes several shapes"),
         ([compiled("x:1,3,32~64,320")], {}, "takes several shapes"),
         ([compiled("x:8,3,48,320")], {}, "fewer than a whole batch"),

@@ -15,7 +15,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from converter.model.result import Placement, RunReport
+from converter.model.result import Message, Placement, RunReport, StageResult
 from converter.report.terminal import render_table
 from tests.report.report_builders import all_ok, mixed, model, run, skipped, validated, validation
 
@@ -89,6 +89,17 @@ def test_every_model_skipping_alike_is_one_line() -> None:
     )
     assert text.count("no --soc") == 1
     assert "compile skipped in 9 models: no --soc" in text
+
+
+def test_what_else_a_skipped_stage_says_is_no_reason() -> None:
+    def stage(index: int) -> StageResult:
+        more = Message(level="info", text=f"made static: x [1, 3, 48, {index}]")
+        known = skipped("compile", "atc not found")
+        return known.model_copy(update={"messages": (*known.messages, more)})
+
+    text = show(run([model(f"m{i}", validation(), stage(i)) for i in range(3)]))
+    assert "compile skipped in 3 models: atc not found" in text
+    assert "made static" not in text
 
 
 def test_nothing_compared_is_not_a_number() -> None:
