@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import onnx
@@ -13,6 +15,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from converter.model.artefacts import MANIFEST
+from tests.atc.conftest import gone
 from tests.atc.sshd import NoSshd, running_sshd, ssh_command
 
 SIMULATORS = Path(__file__).parent.parent / "simulators"
@@ -83,6 +86,44 @@ def test_in_a_container(compile_model, model, tmp_path):
     assert compiled["facts"]["on"] == "container:cann:8.1"
     assert (out / "inference.om").is_file()
     assert "cann:8.1" in (tmp_path / "calls").read_text()
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+def test_whatever_ends_the_command_ends_atc(end, model, tmp_path):
+    """Through the engine: command, fork server, worker, watcher, atc, its workers."""
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    atc = directory / "atc"
+    atc.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{SIMULATORS}/atc_simulator.py" "$@"\n')
+    atc.chmod(0o755)
+    out, pids = tmp_path / "out", tmp_path / "pids"
+    command = [sys.executable, "-m", "converter.cli.main", "compile", str(model), *SOC, "-q"]
+    running = subprocess.Popen(
+        [*command, "-o", str(out)],
+        env=os.environ
+        | {
+            "PATH": f"{directory}:{os.environ['PATH']}",
+            "ATC_SIMULATOR_MODE": "workers",
+            "ATC_SIMULATOR_PIDS": str(pids),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and (not pids.exists() or len(pids.read_text().split()) < 3):
+        time.sleep(0.1)
+    numbers = [int(line) for line in pids.read_text().split()]
+    assert len(numbers) == 3
+
+    running.send_signal(end)
+    running.communicate(timeout=60)
+
+    assert gone(numbers)
+    assert not list(out.rglob("*.om"))
+    assert not list(out.rglob(".paddle2om-atc*"))
+    if end is signal.SIGINT:
+        assert running.returncode == 130
+        assert not list(out.glob(".paddle2om-work-*"))
 
 
 def test_a_host_that_is_not_there(compile_model, model, tmp_path):
