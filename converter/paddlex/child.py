@@ -81,6 +81,10 @@ def child_environment(parent: Mapping[str, str]) -> dict[str, str]:
             "PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK": "True",
             "HF_HUB_OFFLINE": "1",
             "HF_HUB_DISABLE_TELEMETRY": "1",
+            # PaddleX 3.0 downloads two fonts when it is imported, unless this names a file. No
+            # child of ours draws text, so that any file does.
+            "PADDLE_PDX_LOCAL_FONT_FILE_PATH": parent.get("PADDLE_PDX_LOCAL_FONT_FILE_PATH")
+            or __file__,
         }
     )
 

@@ -1,4 +1,4 @@
-"""Config files we made: marked in their first line, so that nobody's own file is overwritten."""
+"""Configs and scripts we made: marked at the top, so that nobody's own file is overwritten."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MARKER = "# Made by paddle2om; sha256 of the lines below: "
 
 
 def write_config(path: Path, text: str, *, force: bool = False) -> None:
-    """Write ``text`` below our marker.
+    """Write ``text`` below our marker; a script's ``#!`` line stays first, and it can be run.
 
     An existing file is replaced if paddle2om made it and nobody edited it since, or with
     ``force``; otherwise ``InputError``.
@@ -24,11 +24,15 @@ def write_config(path: Path, text: str, *, force: bool = False) -> None:
         raise InputError(f"{path} is not a regular file", hint="choose another file with -o")
     if path.exists() and not force:
         check_ours(path)
-    body = text.encode()
-    marker = f"{_MARKER}{hashlib.sha256(body).hexdigest()}\n".encode()
+    interpreter, body = _split(text.encode("utf-8", "surrogateescape"))
+    marker = f"{_MARKER}{hashlib.sha256(interpreter + body).hexdigest()}\n".encode()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, marker + body)
+        write_atomically(path, interpreter + marker + body)
+        if interpreter:
+            mode = path.stat().st_mode
+            # Whoever may read it may run it.
+            path.chmod(mode | (mode & 0o444) >> 2)
     except OSError as error:
         raise InputError(
             f"cannot write {path}: {error.strerror}", hint="choose another file with -o"
@@ -38,20 +42,29 @@ def write_config(path: Path, text: str, *, force: bool = False) -> None:
 def check_ours(path: Path) -> None:
     """Raise ``InputError`` unless ``path`` is exactly as paddle2om wrote it."""
     try:
-        first, _, body = path.read_bytes().partition(b"\n")
+        interpreter, rest = _split(path.read_bytes())
     except OSError as error:
         raise InputError(
             f"{path} exists and cannot be read: {error.strerror}",
             hint="choose another file with -o",
         ) from error
+    first, _, body = rest.partition(b"\n")
     match = re.fullmatch(re.escape(_MARKER.encode()) + rb"([0-9a-f]{64})", first)
     if match is None:
         raise InputError(
             f"{path} exists and was not made by paddle2om",
             hint="choose another file with -o, or replace it with --force",
         )
-    if match[1].decode() != hashlib.sha256(body).hexdigest():
+    if match[1].decode() != hashlib.sha256(interpreter + body).hexdigest():
         raise InputError(
             f"{path} has been edited since paddle2om made it",
             hint="choose another file with -o, or replace it with --force",
         )
+
+
+def _split(data: bytes) -> tuple[bytes, bytes]:
+    """The line that names a script's interpreter, if there is one, and what follows it."""
+    if not data.startswith(b"#!"):
+        return b"", data
+    first, newline, rest = data.partition(b"\n")
+    return first + newline, rest

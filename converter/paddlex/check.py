@@ -1,0 +1,219 @@
+"""What a config resolves to in an installed PaddleX: per module the engine, the device, the files.
+
+PaddleX itself builds the pipeline, in a child process; see ``_check_runner.py``. What it opened is
+compared with what the config says, and known mistakes get a name and a remedy (``check_rules``,
+``check_failures``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from converter.errors import InputError, StageError, WorkerError
+from converter.model.result import Record
+from converter.model.wording import shorten
+from converter.paddlex.check_failures import explain_failure
+from converter.paddlex.check_rules import problems_of
+from converter.paddlex.check_seen import ModuleSeen, Opened, Problem
+from converter.paddlex.child import ask
+from converter.paddlex.module_settings import ModuleSettings, read_config, walk
+from converter.paddlex.wrappers import WRAPPERS
+
+_RUNNER = Path(__file__).with_name("_check_runner.py")
+
+#: Seconds for building the pipeline and reading the images.
+DEFAULT_TIMEOUT = 300.0
+
+#: ``loaded``: the file was opened. ``resolved``: up to the file and the device all is decided, but
+#: ultra_infer, which would open it, is not installed here. ``off``: PaddleX creates it not at
+#: all, or when it is first used. ``failed``: see the module's problems.
+State = Literal["loaded", "resolved", "off", "failed"]
+
+
+class ModuleCheck(Record):
+    """One module: ``path`` in the config, what it runs on, the files opened for it."""
+
+    path: str
+    model_name: str
+    state: State
+    engine: str | None = None
+    device: str | None = None
+    files: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+class CheckedPage(Record):
+    """What the pipeline made of one image: its text lines, or the kinds of its results."""
+
+    image: str
+    seconds: float
+    texts: tuple[str, ...] | None = None
+    scores: tuple[float, ...] | None = None
+    values: dict[str, Any] | None = None
+    problem: str | None = None
+
+
+class CheckReport(Record):
+    """A config as one PaddleX sees it. ``warnings`` are PaddleX's own, as it logs them.
+
+    ``ultra_infer`` is ``installed`` or ``missing``; without it OM files cannot be opened.
+    """
+
+    config: str
+    paddlex: str
+    wrapper: str | None
+    ultra_infer: Literal["installed", "missing"]
+    modules: tuple[ModuleCheck, ...]
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
+    pages: tuple[CheckedPage, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """All problems with which the config would not run, or not as it says."""
+        found = [*self.problems, *(p for module in self.modules for p in module.problems)]
+        return tuple(problem for problem in found if problem.severity == "error")
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything is wrong: a mistake, or an image that could not be read."""
+        return bool(self.errors) or any(page.problem for page in self.pages)
+
+
+def check_config(
+    config: Path,
+    *,
+    images: Sequence[Path] = (),
+    wrapper: str | None = None,
+    arguments: Mapping[str, object] | None = None,
+    python: str | None = None,
+    timeout: float = DEFAULT_TIMEOUT,
+) -> CheckReport:
+    """Let PaddleX build the pipeline of ``config`` and say what each module resolves to.
+
+    ``wrapper`` is a class of PaddleOCR to build it through, ``arguments`` what the pipeline is
+    created with (``device`` and so on), ``python`` the interpreter that has PaddleX. ``images``
+    are run through the pipeline if all its modules could be loaded. Raises ``InputError`` for a
+    config that is none and when PaddleX is missing, ``WorkerError`` when PaddleX dies.
+    """
+    if not config.is_file():
+        raise InputError(f"there is no file {config}", hint="check the path")
+    missing = next((image for image in images if not image.is_file()), None)
+    if missing is not None:
+        raise InputError(f"there is no file {missing}", hint="check the path")
+    if wrapper is not None and wrapper not in WRAPPERS.values():
+        raise InputError(
+            f"PaddleOCR has no pipeline class {wrapper}",
+            hint=f"its pipelines are {', '.join(sorted(set(WRAPPERS.values())))}",
+        )
+    content = read_config(config)
+    request = {
+        "config": str(config.absolute()),
+        "wrapper": wrapper,
+        "arguments": dict(arguments or {}),
+        "images": [str(image.absolute()) for image in images],
+    }
+    answer = ask(_RUNNER, request, python=python, timeout=timeout)
+    if answer.get("problem") == "missing":
+        raise _missing(answer, wrapper)
+    try:
+        return _report(config, wrapper, content, answer)
+    except (ValidationError, KeyError, TypeError) as error:
+        raise WorkerError(
+            f"the PaddleX process answered with something else: "
+            f"{shorten(' '.join(str(error).split()))}",
+            hint="PaddleX 3.0 to 3.7 are known to work",
+        ) from error
+
+
+def require_sound(report: CheckReport) -> None:
+    """Raise ``StageError`` with the first mistake unless ``report`` has none."""
+    if report.errors:
+        first = report.errors[0]
+        more = f" (and {len(report.errors) - 1} more)" if len(report.errors) > 1 else ""
+        raise StageError(first.message + more, hint=first.hint)
+    for page in report.pages:
+        if page.problem:
+            raise StageError(
+                f"PaddleX {report.paddlex} could not read {page.image}: {page.problem}",
+                hint="all modules were loaded; try another image, and validate the models",
+            )
+
+
+def _report(
+    config: Path, wrapper: str | None, content: Mapping[str, Any], answer: Mapping[str, Any]
+) -> CheckReport:
+    seen = {path: ModuleSeen.model_validate(facts) for path, facts in answer["modules"].items()}
+    version = str(answer["version"])
+    modules = []
+    for settings in walk(content):
+        module = seen.pop(settings.path, None)
+        modules.append(_module(settings, module, version))
+    # A pipeline that makes up a module's config has no path in ours.
+    modules += [
+        ModuleCheck(
+            path=path, model_name=str(module.model_name), state=_state(module), **_opened(module)
+        )
+        for path, module in seen.items()
+    ]
+    problems = []
+    if answer["problem"]:
+        problems.append(explain_failure(answer["detail"], None, version))
+    return CheckReport(
+        config=str(config),
+        paddlex=version,
+        wrapper=f"{wrapper} {answer['wrapper_version'] or ''}".strip() if wrapper else None,
+        ultra_infer="missing" if answer["ultra_infer"] == "recorded" else "installed",
+        modules=tuple(modules),
+        problems=tuple(problems),
+        warnings=tuple(answer["warnings"]),
+        pages=tuple(CheckedPage.model_validate(page) for page in answer.get("pages", ())),
+    )
+
+
+def _module(settings: ModuleSettings, seen: ModuleSeen | None, version: str) -> ModuleCheck:
+    if seen is None:
+        return ModuleCheck(path=settings.path, model_name=settings.model_name, state="off")
+    return ModuleCheck(
+        path=settings.path,
+        model_name=settings.model_name,
+        state=_state(seen),
+        problems=problems_of(settings, seen, version),
+        **_opened(seen),
+    )
+
+
+def _state(seen: ModuleSeen) -> State:
+    if seen.problem is not None:
+        return "failed"
+    return "loaded" if seen.loaded else "resolved"
+
+
+def _opened(seen: ModuleSeen) -> dict[str, Any]:
+    opened: Opened | None = seen.opened[-1] if seen.opened else None
+    if opened is None:
+        return {"engine": seen.asked.get("engine")}
+    return {"engine": opened.engine, "device": opened.runs_on, "files": opened.files}
+
+
+def _missing(answer: Mapping[str, Any], wrapper: str | None) -> InputError:
+    module = answer["module"]
+    if module == "paddlex":
+        return InputError(
+            "PaddleX is not installed",
+            hint="pip install 'paddle2om[paddlex]', or name an interpreter that has it with "
+            "--paddlex-python",
+        )
+    if module == "paddleocr" and wrapper:
+        return InputError(
+            "PaddleOCR is not installed",
+            hint="name an interpreter that has it with --paddlex-python",
+        )
+    return InputError(
+        f"PaddleX cannot be imported: {answer['detail']}",
+        hint="repair that installation, or name another interpreter with --paddlex-python",
+    )
