@@ -177,7 +177,12 @@ class Watcher:
 
         class Runtime(module.Runtime):  # type: ignore[misc]
             def __init__(self, option: Any, *args: Any, **kwargs: Any) -> None:
-                super().__init__(option, *args, **kwargs)
+                # What it opens for itself is its own business.
+                outer, watcher._current = watcher._current, None
+                try:
+                    super().__init__(option, *args, **kwargs)
+                finally:
+                    watcher._current = outer
                 watcher._opened(
                     library="ultra_infer", loaded=not watcher.recording, **option.paddle2om
                 )
