@@ -55,3 +55,9 @@ def check_ours(path: Path) -> None:
             f"{path} has been edited since paddle2om made it",
             hint="choose another file with -o, or replace it with --force",
         )
+
+
+def without_marker(data: bytes) -> bytes:
+    """A config without the first line that ``write_config`` gave it, if it did."""
+    first, _, body = data.partition(b"\n")
+    return body if first.startswith(_MARKER.encode()) else data
