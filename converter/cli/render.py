@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from converter.paddlex.modules import ConvertedModel
+    from converter.paddlex.placement import Route
+    from converter.paddlex.render import Rendered, Served
 
 
 class BackendChoice(StrEnum):
@@ -19,6 +18,16 @@ class BackendChoice(StrEnum):
 
     ONNX = "onnx"
     OM = "om"
+    CANN = "cann"
+    PADDLE = "paddle"
+    AUTO = "auto"
+
+
+class WrapperChoice(StrEnum):
+    """The library that loads the config."""
+
+    PADDLEX = "paddlex"
+    PADDLEOCR = "paddleocr"
 
 
 def parse_choices(texts: list[str], option: str, example: str) -> dict[str, str]:
@@ -40,6 +49,21 @@ def parse_choices(texts: list[str], option: str, example: str) -> dict[str, str]
     return choices
 
 
+def parse_routes(texts: list[str]) -> dict[str, Route]:
+    """``["UVDoc=onnx"]`` -> ``{"UVDoc": "onnx"}``; raises ``InputError``."""
+    from converter.errors import InputError
+
+    routes: dict[str, Route] = {}
+    for name, route in parse_choices(texts, "--place", "UVDoc=onnx").items():
+        if route not in ("onnx", "om", "cann", "paddle"):
+            raise InputError(
+                f"--place {name}={route}: there is no backend {route}",
+                hint="a model runs as onnx, om, cann or paddle",
+            )
+        routes[name] = route  # type: ignore[assignment]
+    return routes
+
+
 def parse_sizes(texts: list[str]) -> dict[str, tuple[int, int, int]]:
     """``["TextDetection=3,640,480"]`` -> sizes per module; raises ``InputError``."""
     from converter.errors import InputError
@@ -59,7 +83,12 @@ def parse_sizes(texts: list[str]) -> dict[str, tuple[int, int, int]]:
 
 
 def render_command(
-    pipeline: Annotated[str, typer.Argument(metavar="PIPELINE", help="OCR is the one there is.")],
+    pipeline: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME_OR_FILE", help="A PaddleX pipeline, like OCR, or a config file."
+        ),
+    ],
     models: Annotated[
         Path,
         typer.Option("--models", metavar="DIR", help="Output directory of paddle2om convert."),
@@ -68,14 +97,40 @@ def render_command(
         Path, typer.Option("-o", "--out", metavar="FILE", help="The config to write.")
     ] = Path("pipeline.yaml"),
     backend: Annotated[
-        BackendChoice, typer.Option(help="ONNX Runtime on the CPU, or OM files on an Ascend NPU.")
+        BackendChoice,
+        typer.Option(
+            help="ONNX Runtime, OM files on an Ascend NPU, ONNX Runtime with CANN (experimental), "
+            "native Paddle, or the best there are files for."
+        ),
     ] = BackendChoice.ONNX,
-    device: Annotated[str, typer.Option(help="The NPU that runs OM files.")] = "npu:0",
+    device: Annotated[
+        str | None, typer.Option(help="cpu, gpu:N, npu:N or xpu:N; what the backend needs if not.")
+    ] = None,
+    paddlex: Annotated[
+        str | None,
+        typer.Option(metavar="VERSION", help="The PaddleX that reads the config, 3.0 to 3.7."),
+    ] = None,
+    wrapper: Annotated[
+        WrapperChoice, typer.Option(help="The library that loads the config.")
+    ] = WrapperChoice.PADDLEX,
+    base_dir: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Where NAME's config is: a directory, or a PaddleX wheel."
+        ),
+    ] = None,
     use: Annotated[
         list[str] | None,
         typer.Option(
             metavar="MODULE=NAME",
             help="Which model serves a module (or none); repeatable.",
+        ),
+    ] = None,
+    place: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODEL=BACKEND",
+            help="Another backend for one model, or one module; repeatable.",
         ),
     ] = None,
     shape: Annotated[
@@ -94,36 +149,54 @@ def render_command(
 ) -> None:
     """Write a PaddleX config that runs converted models.
 
-    Prints the path of the config. Models are assigned to modules by their inference.yml; optional
-    modules without a model are switched off.
+    Edits the pipeline's own config in place and prints the path of the result. Needs neither
+    PaddleX nor Paddle to be importable.
     """
-    from converter.model.result import PipelineReport
+    from converter.paddlex.base import find_base
     from converter.paddlex.config_file import write_config
-    from converter.paddlex.modules import assign, scan_models
-    from converter.paddlex.ocr import OCR_MODULES, OcrOptions, check_pipeline, render_ocr
+    from converter.paddlex.modules import scan_models
+    from converter.paddlex.render import RenderOptions, render_pipeline
+    from converter.paddlex.targets import NEWEST, Target, parse_device, parse_version
 
-    check_pipeline(pipeline)
-    chosen = parse_choices(use or [], "--use", "TextDetection=PP-OCRv5_mobile_det")
-    options = OcrOptions(backend=backend.value, device=device, shapes=parse_sizes(shape or []))
-    found = scan_models(models)
-    assignment = assign(OCR_MODULES, found, chosen, backend=backend.value)
-    write_config(out, render_ocr(assignment, options), force=force)
-    _tell(assignment, [module.name for module in OCR_MODULES])
+    base = find_base(pipeline, base_dir)
+    version = paddlex or base.version
+    options = RenderOptions(
+        backend=backend.value,
+        target=Target(parse_version(version) if version else NEWEST, wrapper.value),
+        device=parse_device(device) if device else None,
+        use=parse_choices(use or [], "--use", "TextDetection=PP-OCRv5_mobile_det"),
+        place=parse_routes(place or []),
+        shapes=parse_sizes(shape or []),
+    )
+    rendered = render_pipeline(base, scan_models(models), options)
+    write_config(out, rendered.text, force=force)
+    _tell(rendered)
     if not json_output:
         typer.echo(str(out))
         return
-    report = PipelineReport(
-        name=pipeline,
-        config=str(out),
-        backend=backend.value,
-        modules={module: model.name for module, model in assignment.items()},
-    )
-    typer.echo(report.model_dump_json(indent=2))
+    from converter.paddlex.report import report_of
+
+    typer.echo(report_of(rendered, options, out).model_dump_json(indent=2))
 
 
-def _tell(assignment: Mapping[str, ConvertedModel], modules: list[str]) -> None:
-    """Say on standard error which model serves which module."""
-    width = max(map(len, modules))
-    for module in modules:
-        model = assignment.get(module)
-        typer.echo(f"{module:<{width}}  {model.name if model else 'off: no model'}", err=True)
+def _tell(rendered: Rendered) -> None:
+    """Say on standard error what serves each module."""
+    names = [item.match.module.name for item in rendered.served]
+    width = max(map(len, names))
+    for name, item in zip(names, rendered.served, strict=True):
+        typer.echo(f"{name:<{width}}  {_fate(item)}", err=True)
+
+
+def _fate(item: Served) -> str:
+    match = item.match
+    if match.model and match.placement:
+        placement = match.placement
+        how = f"{match.model.name}  {placement.route} on {placement.device}"
+        if placement.reason:
+            how += f": {placement.reason}"
+        return how if item.enabled else f"{how} (off)"
+    if match.how == "skipped":
+        return f"left: {match.reason}"
+    if not item.enabled:
+        return "off: no model" if match.how == "none" else "off"
+    return f"left to PaddleX: {match.reason}"

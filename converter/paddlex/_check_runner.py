@@ -68,7 +68,7 @@ def _check(request: dict[str, Any], watch: Any) -> dict[str, Any]:
         from paddlex.inference import load_pipeline_config
 
         watcher.watch_pipelines()
-        config = watch.marked(load_pipeline_config(request["config"]))
+        config = watch.marked(load_pipeline_config(request["config"]), request["directory"])
         arguments = request["arguments"]
         if wrapper:
             pipeline = getattr(paddleocr, wrapper)(paddlex_config=config, **arguments)

@@ -12,6 +12,7 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import os
 import subprocess
 import sys
 import types
@@ -202,8 +203,8 @@ class Watcher:
         module.create_predictor = create_predictor
 
 
-def marked(config: Any) -> Any:
-    """``config`` with each module's path written into it."""
+def marked(config: Any, directory: str) -> Any:
+    """``config`` with each module's path in it, and relative ``model_dir`` below ``directory``."""
 
     def visit(node: Any, path: tuple[str, ...]) -> None:
         for key in ("SubModules", "SubPipelines"):
@@ -213,6 +214,8 @@ def marked(config: Any) -> Any:
                 here = (*path, key, str(name))
                 if key == "SubModules":
                     child[_MARK] = ".".join(here)
+                    if isinstance(child.get("model_dir"), str):
+                        child["model_dir"] = os.path.join(directory, child["model_dir"])  # noqa: PTH118
                 visit(child, here)
 
     visit(config, ())

@@ -20,7 +20,8 @@ from converter.paddlex.check_failures import explain_failure
 from converter.paddlex.check_rules import problems_of
 from converter.paddlex.check_seen import ModuleSeen, Opened, Problem
 from converter.paddlex.child import ask
-from converter.paddlex.module_settings import ModuleSettings, read_config, walk
+from converter.paddlex.intent import read_config
+from converter.paddlex.pipeline import Module, Pipeline
 from converter.paddlex.wrappers import WRAPPERS
 
 _RUNNER = Path(__file__).with_name("_check_runner.py")
@@ -29,15 +30,16 @@ _RUNNER = Path(__file__).with_name("_check_runner.py")
 DEFAULT_TIMEOUT = 300.0
 
 #: ``loaded``: the file was opened. ``resolved``: up to the file and the device all is decided, but
-#: ultra_infer, which would open it, is not installed here. ``off``: PaddleX creates it not at
-#: all, or when it is first used. ``failed``: see the module's problems.
-State = Literal["loaded", "resolved", "off", "failed"]
+#: ultra_infer, which would open it, is not installed here. ``off``: a switch of the config says
+#: so. ``unused``: switched on, but not created together with the pipeline. ``skipped``: no model.
+#: ``failed``: see the module's problems.
+State = Literal["loaded", "resolved", "off", "unused", "skipped", "failed"]
 
 
 class ModuleCheck(Record):
-    """One module: ``path`` in the config, what it runs on, the files opened for it."""
+    """One module: its name in the config, what it runs on, the files opened for it."""
 
-    path: str
+    module: str
     model_name: str
     state: State
     engine: str | None = None
@@ -110,9 +112,10 @@ def check_config(
             f"PaddleOCR has no pipeline class {wrapper}",
             hint=f"its pipelines are {', '.join(sorted(set(WRAPPERS.values())))}",
         )
-    content = read_config(config)
+    pipeline = read_config(config)
     request = {
         "config": str(config.absolute()),
+        "directory": str(Path.cwd()),
         "wrapper": wrapper,
         "arguments": dict(arguments or {}),
         "images": [str(image.absolute()) for image in images],
@@ -121,7 +124,7 @@ def check_config(
     if answer.get("problem") == "missing":
         raise _missing(answer, wrapper)
     try:
-        return _report(config, wrapper, content, answer)
+        return _report(config, wrapper, pipeline, answer)
     except (ValidationError, KeyError, TypeError) as error:
         raise WorkerError(
             f"the PaddleX process answered with something else: "
@@ -145,20 +148,19 @@ def require_sound(report: CheckReport) -> None:
 
 
 def _report(
-    config: Path, wrapper: str | None, content: Mapping[str, Any], answer: Mapping[str, Any]
+    config: Path, wrapper: str | None, pipeline: Pipeline, answer: Mapping[str, Any]
 ) -> CheckReport:
     seen = {path: ModuleSeen.model_validate(facts) for path, facts in answer["modules"].items()}
     version = str(answer["version"])
     modules = []
-    for settings in walk(content):
-        module = seen.pop(settings.path, None)
-        modules.append(_module(settings, module, version))
+    for module in pipeline.modules:
+        modules.append(_module(module, seen.pop(".".join(module.path), None), version))
     # A pipeline that makes up a module's config has no path in ours.
     modules += [
         ModuleCheck(
-            path=path, model_name=str(module.model_name), state=_state(module), **_opened(module)
+            module=name, model_name=str(found.model_name), state=_state(found), **_opened(found)
         )
-        for path, module in seen.items()
+        for name, found in seen.items()
     ]
     problems = []
     if answer["problem"]:
@@ -175,14 +177,15 @@ def _report(
     )
 
 
-def _module(settings: ModuleSettings, seen: ModuleSeen | None, version: str) -> ModuleCheck:
+def _module(module: Module, seen: ModuleSeen | None, version: str) -> ModuleCheck:
     if seen is None:
-        return ModuleCheck(path=settings.path, model_name=settings.model_name, state="off")
+        state: State = "off" if module.off else "skipped" if module.skipped else "unused"
+        return ModuleCheck(module=module.name, model_name=module.model_name, state=state)
     return ModuleCheck(
-        path=settings.path,
-        model_name=settings.model_name,
+        module=module.name,
+        model_name=module.model_name,
         state=_state(seen),
-        problems=problems_of(settings, seen, version),
+        problems=problems_of(module, seen, version),
         **_opened(seen),
     )
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from converter.model.wording import shorten
 from converter.paddlex.check_seen import Problem
-from converter.paddlex.module_settings import ModuleSettings
+from converter.paddlex.intent import engine_meant
+from converter.paddlex.pipeline import Module
 
 #: (a pattern in PaddleX's words, our name for it, what to do). The first that matches counts.
 _KNOWN: tuple[tuple[str, str, str], ...] = (
@@ -81,11 +82,12 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
 _PADDLE = re.compile(r"No Paddle model files|No module named 'paddle'|paddlepaddle|pdmodel")
 
 
-def explain_failure(detail: str, settings: ModuleSettings | None, version: str) -> Problem:
-    """Name what PaddleX ``version`` raised for a module, or for the pipeline (no ``settings``)."""
-    where = settings.path if settings else "the pipeline"
-    if settings is not None and _PADDLE.search(detail) and settings.wanted not in (None, "paddle"):
-        return _fallback(settings, version)
+def explain_failure(detail: str, module: Module | None, version: str) -> Problem:
+    """Name what PaddleX ``version`` raised for a module, or for the pipeline (no ``module``)."""
+    where = module.name if module else "the pipeline"
+    meant = engine_meant(module) if module else None
+    if module is not None and meant not in (None, "paddle") and _PADDLE.search(detail):
+        return _fallback(module, version)
     for pattern, name, hint in _KNOWN:
         if re.search(pattern, detail):
             return Problem(
@@ -99,17 +101,17 @@ def explain_failure(detail: str, settings: ModuleSettings | None, version: str) 
     )
 
 
-def _fallback(settings: ModuleSettings, version: str) -> Problem:
+def _fallback(module: Module, version: str) -> Problem:
     """PaddleX went for Paddle where the config means another engine."""
     reason: Callable[[], tuple[str, str]] = (
-        _engine_is_not_read if _too_old(version) and _has_engine(settings) else _dropped
+        _engine_is_not_read if _too_old(version) and _has_engine(module) else _dropped
     )
     message, hint = reason()
     return Problem(
         name="fell-back-to-paddle",
         severity="error",
-        message=f"{settings.path}: PaddleX {version} looks for a Paddle model, although the config "
-        f"says {settings.wanted}: {message}",
+        message=f"{module.name}: PaddleX {version} looks for a Paddle model, although the config "
+        f"says {engine_meant(module)}: {message}",
         hint=hint,
     )
 
@@ -133,5 +135,5 @@ def _too_old(version: str) -> bool:
     return [int(number) for number in numbers] < [3, 5]
 
 
-def _has_engine(settings: ModuleSettings) -> bool:
-    return any("engine" in level for level in (settings.own, *settings.above))
+def _has_engine(module: Module) -> bool:
+    return any("engine" in level for level in (module.settings, *module.above))

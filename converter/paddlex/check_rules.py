@@ -8,101 +8,103 @@ from pathlib import Path
 from converter.errors import InputError
 from converter.paddlex.check_failures import explain_failure
 from converter.paddlex.check_seen import ModuleSeen, Opened, Problem
-from converter.paddlex.module_settings import ModuleSettings
+from converter.paddlex.intent import engine_meant, hpi_meant
+from converter.paddlex.pipeline import Module
 
 
-def problems_of(settings: ModuleSettings, seen: ModuleSeen, version: str) -> tuple[Problem, ...]:
+def problems_of(module: Module, seen: ModuleSeen, version: str) -> tuple[Problem, ...]:
     """All that is wrong with one module that PaddleX ``version`` created."""
-    return tuple(_problems(settings, seen, version))
+    return tuple(_problems(module, seen, version))
 
 
-def _problems(settings: ModuleSettings, seen: ModuleSeen, version: str) -> Iterator[Problem]:
-    path = settings.path
-    if seen.model_name != settings.model_name:
+def _problems(module: Module, seen: ModuleSeen, version: str) -> Iterator[Problem]:
+    name = module.name
+    if seen.model_name != module.model_name:
         yield _error(
             "name-overwritten",
-            f"{path}: asked for {seen.model_name}, although the config says {settings.model_name}",
+            f"{name}: asked for {seen.model_name}, although the config says {module.model_name}",
             "PaddleOCR writes its default models over the config's: pass "
             "text_detection_model_name and text_recognition_model_name again",
         )
         return
     if seen.problem is not None:
-        yield _failure(settings, seen, version)
+        yield _failure(module, seen, version)
         return
-    if seen.model_dir is not None and not Path(seen.model_dir).is_absolute():
+    directory = str(module.settings.get("model_dir"))
+    if not Path(directory).is_absolute():
         yield _warning(
             "relative-model-dir",
-            f"{path}: model_dir {seen.model_dir} is relative",
+            f"{name}: model_dir {directory} is relative",
             "PaddleX looks it up in the working directory, not beside the config",
         )
     for opened in seen.opened:
-        yield from _of_file(settings, seen, opened)
-    if "input_shape" in settings.own and "input_shape" not in seen.asked:
+        yield from _of_file(module, seen, opened)
+    if "input_shape" in module.settings and "input_shape" not in seen.asked:
         yield _warning(
             "input-shape-ignored",
-            f"{path}: PaddleX does not read input_shape here",
+            f"{name}: PaddleX does not read input_shape here",
             "only TextDetection and TextRecognition of an OCR pipeline have it: remove the key",
         )
 
 
-def _failure(settings: ModuleSettings, seen: ModuleSeen, version: str) -> Problem:
+def _failure(module: Module, seen: ModuleSeen, version: str) -> Problem:
     assert seen.problem is not None
     if seen.problem["kind"] == "download":
         return _error(
             "no-model-dir",
-            f"{settings.path}: PaddleX would download {settings.model_name}",
+            f"{module.name}: PaddleX would download {module.model_name}",
             "give it a model_dir, or switch the module off",
         )
-    return explain_failure(seen.problem["detail"], settings, version)
+    return explain_failure(seen.problem["detail"], module, version)
 
 
-def _of_file(settings: ModuleSettings, seen: ModuleSeen, opened: Opened) -> Iterator[Problem]:
-    path, wanted = settings.path, settings.wanted
+def _of_file(module: Module, seen: ModuleSeen, opened: Opened) -> Iterator[Problem]:
+    name, wanted = module.name, engine_meant(module)
     if wanted is not None and not _same_engine(wanted, opened.engine):
         yield _error(
             "fell-back-to-paddle" if opened.library == "paddle" else "other-engine",
-            f"{path}: runs on {opened.engine}, although the config says {wanted}",
+            f"{name}: runs on {opened.engine}, although the config says {wanted}",
             "a setting nearer to the module, or an argument, takes it away: write use_hpip and "
             "hpi_config, or engine, into the module itself",
         )
     elif wanted is None and opened.library == "paddle":
-        beside = [name for name in ("inference.om", "inference.onnx") if _beside(opened, name)]
+        beside = [file for file in ("inference.om", "inference.onnx") if _beside(opened, file)]
         if beside:
             yield _warning(
                 "converted-not-used",
-                f"{path}: runs on Paddle, although {beside[0]} lies beside it",
+                f"{name}: runs on Paddle, although {beside[0]} lies beside it",
                 "render the config for the converted models",
             )
-    device = settings.hpi.get("device_type")
+    device = hpi_meant(module).get("device_type")
     if device is not None and wanted == opened.engine and not _on(opened.runs_on, device):
         yield _error(
             "device-overridden",
-            f"{path}: runs on {opened.runs_on}, although hpi_config says {device}",
+            f"{name}: runs on {opened.runs_on}, although hpi_config says {device}",
             "create the pipeline without a device argument: it overrides every module's",
         )
     if opened.engine == "ultra_infer/ort" and _on(opened.runs_on, "npu"):
         yield _error(
             "onnx-on-npu",
-            f"{path}: ultra_infer runs ONNX on the CPU only, and aborts on {opened.runs_on}",
+            f"{name}: ultra_infer runs ONNX on the CPU only, and aborts on {opened.runs_on}",
             "set device_type: cpu and create the pipeline without a device argument",
         )
     if opened.engine == "ultra_infer/om":
-        yield from _of_om(settings, seen, opened)
-    yield from _of_shape(settings, seen, opened.inputs)
+        yield from _of_om(module, seen, opened)
+    yield from _of_shape(module, seen, opened.inputs)
 
 
-def _of_om(settings: ModuleSettings, seen: ModuleSeen, opened: Opened) -> Iterator[Problem]:
-    path = settings.path
+def _of_om(module: Module, seen: ModuleSeen, opened: Opened) -> Iterator[Problem]:
+    name = module.name
     if not _on(opened.runs_on, "npu"):
         yield _error(
             "om-not-on-npu",
-            f"{path}: an OM file on {opened.runs_on}",
+            f"{name}: an OM file on {opened.runs_on}",
             "set device_type: npu in its hpi_config; without it PaddleX takes the CPU",
         )
-    if settings.own.get("module_name") == "image_unwarping":
+    if module.settings.get("module_name") == "image_unwarping":
         yield _error(
             "om-page-size",
-            f"{path}: PaddleX feeds whole pages to it, of any size; an OM file has one",
+            f"{name}: PaddleX feeds whole pages to it, of any size; an OM file has one",
             "run it from ONNX on the CPU, or switch it off",
         )
     from converter.model.om_file import read_om
@@ -111,53 +113,53 @@ def _of_om(settings: ModuleSettings, seen: ModuleSeen, opened: Opened) -> Iterat
         om = read_om(Path(opened.files[0]))
     except InputError as error:
         # The reader may not know this toolchain's layout, which is no mistake of the config.
-        yield _warning("om-unread", f"{path}: {error.message}", error.hint)
+        yield _warning("om-unread", f"{name}: {error.message}", error.hint)
         if seen.asked.get("batch_size", 1) != 1:
-            yield _batch(path, seen, 1)
+            yield _batch(name, seen, 1)
         return
     names = [tensor.name for tensor in om.fed_inputs]
     if names != sorted(names):
         yield _error(
             "om-input-order",
-            f"{path}: the OM file takes {', '.join(names)}; PaddleX feeds them in the order of "
+            f"{name}: the OM file takes {', '.join(names)}; PaddleX feeds them in the order of "
             "their names",
             "compile it again with the inputs of --input_shape in that order",
         )
     if "input_shape" in seen.asked and seen.asked["input_shape"] is None:
         yield _error(
             "no-input-shape",
-            f"{path}: has an OM file and no input_shape, so it is fed images of any size",
+            f"{name}: has an OM file and no input_shape, so it is fed images of any size",
             "set input_shape to the channels, height and width that it was compiled for",
         )
-    yield from _of_shape(settings, seen, {t.name: t.shape for t in om.fed_inputs})
+    yield from _of_shape(module, seen, {t.name: t.shape for t in om.fed_inputs})
 
 
 def _of_shape(
-    settings: ModuleSettings, seen: ModuleSeen, inputs: dict[str, tuple[int | str | None, ...]]
+    module: Module, seen: ModuleSeen, inputs: dict[str, tuple[int | str | None, ...]]
 ) -> Iterator[Problem]:
     """The batch and ``input_shape`` against the shape of the image input, where it is fixed."""
-    for name, shape in inputs.items():
+    for graph_input, shape in inputs.items():
         if len(shape) != 4:
             continue
         batch, *rest = shape
         asked = seen.asked.get("batch_size", 1)
         if isinstance(batch, int) and batch > 0 and batch != asked:
-            yield _batch(settings.path, seen, batch)
+            yield _batch(module.name, seen, batch)
         fed = seen.asked.get("input_shape")
         pairs = zip(rest, fed or (), strict=False)
         if fed and any(isinstance(dim, int) and dim > 0 and dim != want for dim, want in pairs):
             yield _error(
                 "input-shape",
-                f"{settings.path}: input_shape is {list(fed)}, but {name} of its file takes "
+                f"{module.name}: input_shape is {list(fed)}, but {graph_input} of its file takes "
                 f"{list(rest)}",
                 "set input_shape to what the file was compiled for; ultra_infer compares nothing",
             )
 
 
-def _batch(path: str, seen: ModuleSeen, batch: int) -> Problem:
+def _batch(name: str, seen: ModuleSeen, batch: int) -> Problem:
     return _error(
         "batch-size",
-        f"{path}: batch_size is {seen.asked.get('batch_size', 1)}, but its file takes {batch}",
+        f"{name}: batch_size is {seen.asked.get('batch_size', 1)}, but its file takes {batch}",
         f"set batch_size: {batch}"
         if batch == 1
         else "compile it for one image: the last batch of a page is always short",

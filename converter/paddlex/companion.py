@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +10,11 @@ from typing import Any
 
 from converter.errors import InputError
 from converter.paddlex.config_file import write_config
-from converter.paddlex.module_settings import ModuleSettings, read_config, walk
+from converter.paddlex.intent import device_meant, engine_meant, loads_model, read_config
+from converter.paddlex.pipeline import Module
+from converter.paddlex.targets import parse_device
 from converter.paddlex.wrappers import WRAPPER_COMMANDS, WRAPPERS, wrapper_arguments
 from converter.resources import template_dir
-
-_DEVICE = re.compile(r"(cpu|gpu|npu|xpu)(?::(\d+))?")
 
 #: What native Paddle needs on a device, from PaddleOCR's guide for several kinds of hardware
 #: (docs/version3.x/other_devices_support) and PaddleX 3.7's set_env_for_device_type.
@@ -69,64 +68,59 @@ def write_companions(
 
 def render_companions(config: Path, options: CompanionOptions) -> dict[str, str]:
     """File name -> text of the scripts for ``config``, which is read for what it runs on."""
-    content = read_config(config)
+    pipeline = read_config(config)
     if config.suffix not in (".yaml", ".yml"):
         raise InputError(
             f"PaddleX takes {config.name} for the name of a pipeline, not for a file",
             hint="give the config a name that ends in .yaml",
         )
-    modules = [module for module in walk(content) if module.own.get("model_dir")]
+    modules = [module for module in pipeline.modules if loads_model(module)]
     kind, device = _device(modules, options)
-    wrapper = _wrapper(content) if options.wrapper else None
-    native = any(module.wanted in (None, "paddle") for module in modules)
+    wrapper = _wrapper(pipeline.name) if options.wrapper else None
+    engines = {engine_meant(module) or "paddle" for module in modules}
     library = "PaddleOCR" if wrapper else "PaddleX"
-    om = any(module.wanted == "ultra_infer/om" for module in modules)
     values: dict[str, Any] = {
         "config_name": config.name,
         "library": library,
         "wrapper": wrapper,
         "wrapper_command": WRAPPER_COMMANDS.get(wrapper or ""),
-        "wrapper_arguments": tuple(wrapper_arguments(content).items()) if wrapper else (),
+        "wrapper_arguments": tuple(wrapper_arguments(pipeline.data).items()) if wrapper else (),
         "device": device,
-        "environment": _ENVIRONMENT.get(kind, ()) if native else (),
+        "environment": _ENVIRONMENT.get(kind, ()) if "paddle" in engines else (),
         "environment_reason": f"Paddle on {_NAMES.get(kind, kind)} needs these.",
         "cann": kind == "npu",
         "cann_env_files": [str(path) for path in options.cann_env_files],
-        "ultra_infer": any((module.wanted or "").startswith("ultra_infer") for module in modules),
+        "ultra_infer": any(engine.startswith("ultra_infer") for engine in engines),
     }
     scripts = {
         f"{config.stem}.run.py": _render("run.py.j2", values),
         f"{config.stem}.run.sh": _render("run.sh.j2", values),
     }
-    if kind in _NAMES and (native or om):
+    if kind in _NAMES and engines & {"paddle", "ultra_infer/om"}:
         scripts[f"{config.stem}.finetune.sh"] = _finetune(kind, library, modules, values)
     return scripts
 
 
-def _device(modules: Sequence[ModuleSettings], options: CompanionOptions) -> tuple[str, str | None]:
+def _device(modules: Sequence[Module], options: CompanionOptions) -> tuple[str, str | None]:
     """The kind of device the config is for, and the device argument to create it with."""
-    match = _DEVICE.fullmatch(options.device) if options.device is not None else None
-    if options.device is not None and match is None:
-        raise InputError(
-            f"{options.device!r} is not a device", hint="give cpu, gpu:N, npu:N or xpu:N"
-        )
-    own = {_own_device(module) for module in modules}
+    asked = parse_device(options.device) if options.device is not None else None
+    own = {device_meant(module) for module in modules}
     if own <= {None}:
-        kind = match[1] if match else "cpu"
-        onnx = next((module for module in modules if module.wanted == "onnxruntime"), None)
+        kind = asked.kind if asked else "cpu"
+        onnx = next((m for m in modules if engine_meant(m) == "onnxruntime"), None)
         if onnx is not None and kind not in ("cpu", "gpu"):
             raise InputError(
-                f"{onnx.path} runs on ONNX Runtime, which PaddleX refuses on {options.device}",
+                f"{onnx.name} runs on ONNX Runtime, which PaddleX refuses on {asked}",
                 hint="leave out the device; ONNX models run on the CPU of an NPU's host",
             )
-        return kind, options.device or ("cpu" if options.wrapper else None)
-    if options.device is not None and own != {options.device}:
+        return kind, str(asked) if asked else ("cpu" if options.wrapper else None)
+    if asked is not None and own != {str(asked)}:
         raise InputError(
-            f"the device {options.device} would override those that the config gives its modules",
+            f"the device {asked} would override those that the config gives its modules",
             hint="leave out the device",
         )
-    kinds = sorted({(device or "cpu").partition(":")[0] for device in own})
-    kind = "npu" if "npu" in kinds else kinds[0]
+    kinds = {(device or "cpu").partition(":")[0] for device in own}
+    kind = "npu" if "npu" in kinds else min(kinds)
     if not options.wrapper:
         # PaddleX takes each module's own, as long as nobody passes another.
         return kind, None
@@ -138,27 +132,16 @@ def _device(modules: Sequence[ModuleSettings], options: CompanionOptions) -> tup
     return kind, next(iter(own))
 
 
-def _own_device(module: ModuleSettings) -> str | None:
-    """The device that the config itself gives the module, as PaddleX writes devices."""
-    if not (module.wanted or "").startswith("ultra_infer"):
-        return None
-    kind, number = module.hpi.get("device_type"), module.hpi.get("device_id")
-    return f"{kind}:{number or 0}" if kind in ("npu", "gpu") else "cpu"
-
-
-def _wrapper(content: Mapping[str, Any]) -> str:
-    name = content["pipeline_name"]
-    if name not in WRAPPERS:
+def _wrapper(pipeline: str) -> str:
+    if pipeline not in WRAPPERS:
         raise InputError(
-            f"PaddleOCR has no class for the pipeline {name}",
+            f"PaddleOCR has no class for the pipeline {pipeline}",
             hint=f"run it with PaddleX; PaddleOCR has {', '.join(WRAPPERS)}",
         )
-    return WRAPPERS[name]
+    return WRAPPERS[pipeline]
 
 
-def _finetune(
-    kind: str, library: str, modules: Sequence[ModuleSettings], values: Mapping[str, Any]
-) -> str:
+def _finetune(kind: str, library: str, modules: Sequence[Module], values: Mapping[str, Any]) -> str:
     names = list(dict.fromkeys(module.model_name for module in modules))
     checkout = f"{library.upper()}_DIR"
     takes = "MODEL" if library == "PaddleOCR" else "MODEL DATASET"

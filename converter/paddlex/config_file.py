@@ -68,3 +68,9 @@ def _split(data: bytes) -> tuple[bytes, bytes]:
         return b"", data
     first, newline, rest = data.partition(b"\n")
     return first + newline, rest
+
+
+def without_marker(data: bytes) -> bytes:
+    """A config without the first line that ``write_config`` gave it, if it did."""
+    first, _, body = data.partition(b"\n")
+    return body if first.startswith(_MARKER.encode()) else data

@@ -167,7 +167,8 @@ def _holds_model(path: Path) -> bool:
 
 
 def _read_model(directory: Path, name: str | None = None) -> ConvertedModel:
-    directory = directory.absolute()
+    # Not resolve() alone: a link such as "current" is meant to be followed when PaddleX loads.
+    directory = directory.resolve() if ".." in directory.parts else directory.absolute()
     name = name or directory.name
     backends: frozenset[Backend] = frozenset(
         backend

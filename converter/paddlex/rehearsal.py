@@ -9,13 +9,14 @@ compared. What an NPU's half precision does besides is not in it.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from converter.errors import InputError
 from converter.model.result import Record
-from converter.paddlex.module_settings import ModuleSettings, read_config, walk
+from converter.paddlex.intent import read_config
+from converter.paddlex.pipeline import INHERITED, Module, Pipeline
 from converter.paddlex.rehearsal_lines import PageLines
 from converter.paddlex.rehearsal_shapes import (
     Shape,
@@ -60,21 +61,21 @@ def rehearse(
             raise InputError(f"there is no file {path}", hint="check the path")
     if not images:
         raise InputError("no image to rehearse on", hint="give a few typical pages with --image")
-    content = read_config(config)
-    if content["pipeline_name"] != "OCR":
+    pipeline = read_config(config)
+    if pipeline.name != "OCR":
         raise InputError(
-            f"a rehearsal needs an OCR pipeline, not {content['pipeline_name']}",
+            f"a rehearsal needs an OCR pipeline, not {pipeline.name}",
             hint="render OCR with the same text models; modules of other kinds have one input "
             "size anyway",
         )
-    trials = Trials(on_cpu(content), images, python, timeout)
-    fixed = _configured(content) | dict(shapes or {})
+    trials = Trials(on_cpu(pipeline), images, python, timeout)
+    fixed = _configured(pipeline) | dict(shapes or {})
     reference = trials.read_reference(_parts(fixed))
     if not any(page.lines for page in reference):
         raise InputError(
             "there is no text on the images", hint="give pages with the kind of text you have"
         )
-    candidates = _candidates(content, reference, fixed)
+    candidates = _candidates(pipeline, reference, fixed)
     trials.try_all({module: shape} for module, shapes in candidates.items() for shape in shapes)
     best = {module: trials.cheapest(module) for module in candidates}
     between = [
@@ -94,23 +95,33 @@ def rehearse(
     )
 
 
-def on_cpu(content: Mapping[str, Any]) -> dict[str, Any]:
+def on_cpu(pipeline: Pipeline) -> dict[str, Any]:
     """The config with every module on ONNX Runtime, and no fixed shape.
 
-    Raises ``InputError`` for a module whose directory has no ``inference.onnx``.
+    Raises ``InputError`` for a module without a directory that has an ``inference.onnx``.
     """
-    config = copy.deepcopy(dict(content))
-    for module in walk(config):
-        directory = module.own.get("model_dir")
-        if directory and not (Path(directory) / "inference.onnx").is_file():
+    for module in pipeline.modules:
+        if module.off or module.skipped:
+            continue
+        directory = module.settings.get("model_dir")
+        if directory is None:
             raise InputError(
-                f"{module.path} has no inference.onnx in {directory}",
+                f"{module.name} has no model_dir, so that PaddleX would download its model",
+                hint="render the config with a model for it, or switch the module off",
+            )
+        if not (Path(str(directory)) / "inference.onnx").is_file():
+            raise InputError(
+                f"{module.name} has no inference.onnx in {directory}",
                 hint="paddle2om convert leaves it there; a rehearsal runs it in place of the OM "
                 "file",
             )
+    config = copy.deepcopy(pipeline.data)
     for level in _levels(config):
-        for key in ("use_hpip", "hpi_config", "engine", "engine_config", "input_shape"):
+        for key in (*INHERITED, "input_shape"):
             level.pop(key, None)
+        if level.get("model_dir") is not None:
+            # The process that runs it has a directory of its own.
+            level["model_dir"] = str(Path(str(level["model_dir"])).absolute())
     config["engine"] = "onnxruntime"
     return config
 
@@ -122,42 +133,42 @@ def _parts(fixed: Shapes) -> list[Shapes]:
 
 
 def _candidates(
-    content: Mapping[str, Any], pages: Sequence[PageLines], fixed: Shapes
+    pipeline: Pipeline, pages: Sequence[PageLines], fixed: Shapes
 ) -> dict[str, list[Shape]]:
-    modules = content["SubModules"]
+    detection = next(_shaped(pipeline)).settings
     recognition = fixed.get(RECOGNITION)
     height = recognition[1] if recognition else 48
     return {
-        DETECTION: detection_sizes(pages, modules[DETECTION], fixed.get(DETECTION)),
+        DETECTION: detection_sizes(pages, detection, fixed.get(DETECTION)),
         RECOGNITION: recognition_widths(pages, height, recognition),
     }
 
 
-def _configured(content: Mapping[str, Any]) -> Shapes:
+def _configured(pipeline: Pipeline) -> Shapes:
     shapes: Shapes = {}
-    for module in _shaped(content):
-        shape = module.own.get("input_shape")
+    for module in _shaped(pipeline):
+        shape = module.settings.get("input_shape")
         if shape is None:
             continue
         whole = isinstance(shape, list) and len(shape) == 3
         if not whole or not all(isinstance(dim, int) and dim > 0 for dim in shape):
             raise InputError(
-                f"{module.path}: input_shape {shape!r} is not channels, height, width",
+                f"{module.name}: input_shape {shape!r} is not channels, height, width",
                 hint="for example [3, 48, 320]",
             )
         shapes[module.name] = (shape[0], shape[1], shape[2])
     return shapes
 
 
-def _shaped(content: Mapping[str, Any]) -> Iterable[ModuleSettings]:
-    found = {module.path: module for module in walk(content)}
+def _shaped(pipeline: Pipeline) -> Iterator[Module]:
+    """The detection module, then the recognition module."""
+    modules = {module.name: module for module in pipeline.modules}
     for name in (DETECTION, RECOGNITION):
-        module = found.get(f"SubModules.{name}")
-        if module is None:
+        if name not in modules:
             raise InputError(
-                f"the config has no SubModules.{name}", hint="give a config that render wrote"
+                f"the config has no {name}", hint="give a config that paddle2om render wrote"
             )
-        yield module
+        yield modules[name]
 
 
 def _levels(node: dict[str, Any]) -> Iterable[dict[str, Any]]:

@@ -160,4 +160,5 @@ def _trial(
 
 
 def key_of(shapes: Shapes) -> tuple[tuple[str, Shape], ...]:
+    """What a trial with these shapes is kept under."""
     return tuple(sorted(shapes.items()))

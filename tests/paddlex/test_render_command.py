@@ -33,14 +33,18 @@ def test_stdout_is_the_path_and_notes_go_to_stderr(models: Path, tmp_path: Path)
     result = CliRunner().invoke(app, ["OCR", "--models", str(models), "-o", str(out)])
     assert result.exit_code == 0
     assert result.stdout == f"{out}\n"
-    assert result.stderr.splitlines() == [
-        "DocOrientationClassify  off: no model",
-        "DocUnwarping            off: no model",
-        "TextDetection           PP-OCRv5_mobile_det",
-        "TextLineOrientation     off: no model",
-        "TextRecognition         PP-OCRv5_mobile_rec",
-    ]
-    assert yaml.safe_load(out.read_text())["engine"] == "onnxruntime"
+    assert {tuple(line.split(maxsplit=1)) for line in result.stderr.splitlines()} == {
+        ("DocPreprocessor.DocOrientationClassify", "off: no model"),
+        ("DocPreprocessor.DocUnwarping", "off: no model"),
+        ("TextDetection", "PP-OCRv5_mobile_det  onnx on cpu"),
+        ("TextLineOrientation", "off: no model"),
+        ("TextRecognition", "PP-OCRv5_mobile_rec  onnx on cpu"),
+    }
+    config = yaml.safe_load(out.read_text())
+    assert not config["use_doc_preprocessor"] and not config["use_textline_orientation"]
+    modules = config["SubModules"]
+    for name in ("TextDetection", "TextRecognition"):
+        assert modules[name]["engine"] == "onnxruntime"
 
 
 def test_json_and_om(models: Path, tmp_path: Path) -> None:

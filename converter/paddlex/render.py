@@ -1,0 +1,303 @@
+"""Renders a pipeline config: reads it, matches models, edits in place, checks what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from converter.errors import InputError, InternalError
+from converter.paddlex import tables
+from converter.paddlex.base import Base
+from converter.paddlex.config_file import without_marker
+from converter.paddlex.forms import settings_for
+from converter.paddlex.inheritance import effective
+from converter.paddlex.matching import Match, fits, match_modules, suggest
+from converter.paddlex.modules import NO_MODEL, ConvertedModel
+from converter.paddlex.om_shape import check_fixed_shape, fed_shape
+from converter.paddlex.pipeline import Module, Pipeline, Switch, read_pipeline
+from converter.paddlex.placement import Chooser, Placement, Placer, Route, choose_by_files
+from converter.paddlex.targets import Device, Target
+from converter.paddlex.yaml_edit import YamlEdit
+from converter.paddlex.yaml_source import read_source
+
+Shape = tuple[int, int, int]
+
+#: New keys of a module stand behind these.
+_BEHIND = ("model_name", "model_dir")
+
+
+@dataclass(frozen=True)
+class RenderOptions:
+    """What to render for. ``use``, ``place`` and ``shapes`` name modules by path or its end."""
+
+    backend: str = "onnx"
+    target: Target = field(default_factory=Target)
+    device: Device | None = None
+    use: Mapping[str, str] = field(default_factory=dict)
+    place: Mapping[str, Route] = field(default_factory=dict)
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
+    choose: Chooser = choose_by_files
+
+
+@dataclass(frozen=True)
+class Change:
+    """A key that got another value; ``before`` is None for a new one too."""
+
+    path: tuple[str, ...]
+    key: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class Served:
+    """A module and what became of it: ``enabled`` is False where a switch is off."""
+
+    match: Match
+    enabled: bool
+    input_shape: Shape | None = None
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """The new text, what serves each module, and every value that changed."""
+
+    pipeline: Pipeline
+    text: str
+    served: tuple[Served, ...]
+    changes: tuple[Change, ...]
+
+
+def render_pipeline(
+    base: Base, models: Iterable[ConvertedModel], options: RenderOptions
+) -> Rendered:
+    """Point the config's modules at the models.
+
+    Post-conditions: the new text means what the old one did, except for the changes that are
+    listed; and by PaddleX's own rules of inheritance, every module gets the runtime and the device
+    that it is placed on. Raises ``InputError``.
+    """
+    pipeline = read_pipeline(read_source(without_marker(base.data), base.name))
+    matches = match_modules(
+        pipeline.modules,
+        models,
+        Placer(options.backend, options.target, options.device, options.choose),
+        use=_model_choices(pipeline, options.use),
+        place=options.place,
+    )
+    _refuse_shapes(pipeline, options.shapes)
+    if not any(match.model for match in matches):
+        raise InputError(
+            f"none of the models serves a module of {pipeline.name}", hint=_why_none(matches)
+        )
+    off = _switched_off(matches, options.use)
+    editor = _Editor(pipeline)
+    for switch in off:
+        editor.switch_off(switch)
+    with_npu = any(match.placement and match.placement.route == "om" for match in matches)
+    served = tuple(_serve(editor, match, off, options, with_npu) for match in matches)
+    text = editor.finish(base.name)
+    _check_runtimes(text, served, options.target, base.name)
+    return Rendered(pipeline, text, served, tuple(editor.changes))
+
+
+def _serve(
+    editor: _Editor, match: Match, off: tuple[Switch, ...], options: RenderOptions, with_npu: bool
+) -> Served:
+    module, model, placement = match.module, match.model, match.placement
+    enabled = not module.off and not any(switch in module.switches for switch in off)
+    if model is None or placement is None:
+        return Served(match, enabled)
+    shape = _om_shape(module, model, options.shapes) if placement.route == "om" else None
+    if module.model_name != model.model_name:
+        module = replace(module, settings={**module.settings, "model_name": model.model_name})
+    wanted: dict[str, Any] = {
+        "model_name": model.model_name,
+        "model_dir": str(model.directory),
+    }
+    if options.target.has_engine and module.role == "textline_orientation":
+        # PaddleX 3.5 and later turn all lines of a batch by the angle of the first one.
+        wanted |= {"batch_size": 1} if module.settings.get("batch_size", 1) != 1 else {}
+    wanted |= settings_for(module, placement, options.target, input_shape=shape, with_npu=with_npu)
+    for key, value in wanted.items():
+        editor.set(module.path, key, value, _BEHIND)
+    return Served(match, enabled, shape)
+
+
+def _om_shape(module: Module, model: ConvertedModel, shapes: Mapping[str, Shape]) -> Shape | None:
+    """What the config tells PaddleX to feed the OM file; None where PaddleX would not read it."""
+    names = [name for name in shapes if fits(module, name)]
+    if module.reads_input_shape:
+        asked = shapes[max(names, key=len)] if names else None
+        return fed_shape(module.name, model, asked)
+    check_fixed_shape(module.name, model)
+    return None
+
+
+def _refuse_shapes(pipeline: Pipeline, shapes: Mapping[str, Shape]) -> None:
+    for name in shapes:
+        modules = [module for module in pipeline.modules if fits(module, name)]
+        if not any(module.reads_input_shape for module in modules):
+            takers = [module.name for module in pipeline.modules if module.reads_input_shape]
+            raise InputError(
+                f"{name} takes no shape" if modules else f"this pipeline has no module {name}",
+                hint=f"PaddleX reads input_shape only for {' and '.join(takers)}"
+                if takers
+                else "PaddleX reads input_shape for no module of this pipeline",
+            )
+
+
+def _model_choices(pipeline: Pipeline, use: Mapping[str, str]) -> dict[str, str]:
+    """``use`` without the groups that are switched off as a whole. Raises ``InputError``."""
+    choices = {}
+    known = {switch.name for module in pipeline.modules for switch in module.switches}
+    for name, model in use.items():
+        if model != NO_MODEL:
+            choices[name] = model
+            continue
+        modules = [module for module in pipeline.modules if fits(module, name)]
+        if modules and all(module.own_switch for module in modules):
+            choices[name] = model
+        elif not any(_ends(switch, name) for switch in known):
+            there = bool(modules) or any(name in module.name for module in pipeline.modules)
+            raise InputError(
+                f"{name} cannot be switched off: the pipeline has no key for it"
+                if there
+                else f"this pipeline has no module {name}",
+                hint=suggest(name, sorted(known), "what can be switched off:")
+                if known
+                else "nothing in it can be switched off",
+            )
+    return choices
+
+
+def _switched_off(matches: list[Match], use: Mapping[str, str]) -> tuple[Switch, ...]:
+    """Parts to switch off: those the user names, and optional ones for which there is no model."""
+    asked = [name for name, model in use.items() if model == NO_MODEL]
+    off: list[Switch] = []
+    # From the outside in: what is in a part that is off needs no switch of its own.
+    every = dict.fromkeys(switch for match in matches for switch in match.module.switches)
+    for switch in sorted(every, key=lambda switch: len(switch.path)):
+        inside = [match for match in matches if switch in match.module.switches]
+        if any(switch in match.module.off for match in inside):
+            continue
+        if any(done in inside[0].module.switches for done in off):
+            continue
+        named = any(_ends(switch.name, name) for name in asked)
+        optional = tables.is_off_without_model(switch.name.rpartition(".")[2])
+        if named or (optional and all(match.model is None for match in inside)):
+            off.append(switch)
+    return tuple(off)
+
+
+def _ends(path: str, name: str) -> bool:
+    return path == name or path.endswith(f".{name}")
+
+
+def _why_none(matches: list[Match]) -> str:
+    wanted = dict.fromkeys(m.module.model_name for m in matches if m.how == "none")
+    skipped = [f"{m.module.name}: {m.reason}" for m in matches if m.how == "skipped"]
+    if wanted:
+        return f"it wants {', '.join(wanted)}; or choose one with --use MODULE=NAME"
+    return "; ".join(skipped) or "nothing is left to serve"
+
+
+class _Editor:
+    """Keeps the text's edits and the data that the text is to mean side by side."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.edit = YamlEdit(pipeline.source)
+        self.before = pipeline.data
+        self.expected = pipeline.source.data()
+        self.changes: list[Change] = []
+
+    def switch_off(self, switch: Switch) -> None:
+        """Set all its keys to False."""
+        for key in switch.keys:
+            self.set(switch.path, key, False, ("pipeline_name", *switch.keys))
+
+    def set(self, path: tuple[str, ...], key: str, value: Any, behind: tuple[str, ...]) -> None:
+        """Set one key; nothing happens when it has that value already."""
+        before = _at(self.before, path).get(key)
+        if same(before, value) and key in _at(self.before, path):
+            return
+        self.edit.set(path, key, value, after=behind)
+        _at(self.expected, path)[key] = value
+        self.changes.append(Change(path, key, before, value))
+
+    def finish(self, name: str) -> str:
+        """The new text, after comparing what it means with what it should mean."""
+        text = self.edit.text()
+        try:
+            meant = read_source(text.encode("utf-8", "surrogatepass"), name).data()
+        except InputError as error:
+            raise InternalError(
+                f"the rendered config cannot be read: {error.message}",
+                hint="report this, with the config",
+            ) from error
+        if same(meant, self.expected):
+            return text
+        if self.edit.source.aliases:
+            raise InputError(
+                f"{name} shares parts through anchors (&name) in a way that cannot be edited",
+                hint="write the aliases (*name) out",
+            )
+        raise InternalError(
+            "the rendered config does not read as it should", hint="report this, with the config"
+        )
+
+
+def _at(data: Any, path: tuple[str, ...]) -> Any:
+    for key in path:
+        data = data[key]
+    return data
+
+
+def same(one: object, other: object) -> bool:
+    """Equal in value and type, all the way down; NaN equals NaN."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return type(one) is type(other) and (one == other or (one != one and other != other))
+
+
+def _check_runtimes(text: str, served: tuple[Served, ...], target: Target, name: str) -> None:
+    """Raise ``InternalError`` unless PaddleX would run every module as it was placed."""
+    after = {
+        module.path: module
+        for module in read_pipeline(read_source(text.encode("utf-8"), name)).modules
+    }
+    for item in served:
+        placement = item.match.placement
+        if placement is None:
+            continue
+        got = effective(after[item.match.module.path], target).runtime()
+        if not _is_runtime(got, placement, target):
+            raise InternalError(
+                f"{item.match.module.name} would run with {got}, not as {placement}",
+                hint="report this, with the config",
+            )
+
+
+def _is_runtime(got: tuple[str, Mapping[str, Any]], placement: Placement, target: Target) -> bool:
+    engine, options = got
+    kind, number = placement.device.kind, placement.device.id
+    if engine == "hpi":
+        backend = {"om": "om", "onnx": "onnxruntime"}.get(placement.route)
+        return (
+            options.get("backend") == backend
+            and options.get("auto_config") is False
+            and options.get("device_type") == kind
+            and (number is None or options.get("device_id") == number)
+        )
+    if engine == "onnxruntime":
+        if placement.route == "cann":
+            providers: list[str] = options.get("providers") or []
+            return providers[:1] == ["CANNExecutionProvider"]
+        on = (options.get("device_type", "cpu"), options.get("device_id"))
+        return placement.route == "onnx" and on == (kind, number)
+    if placement.route != "paddle":
+        return False
+    return not target.has_engine or options.get("device_type") == kind
