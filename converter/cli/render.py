@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from converter.errors import InputError
+
 if TYPE_CHECKING:
+    from converter.paddlex.check import CheckReport
     from converter.paddlex.placement import Route
-    from converter.paddlex.render import Rendered, Served
+    from converter.paddlex.render import Rendered, RenderOptions, Served
 
 
 class BackendChoice(StrEnum):
@@ -32,8 +35,6 @@ class WrapperChoice(StrEnum):
 
 def parse_choices(texts: list[str], option: str, example: str) -> dict[str, str]:
     """``["TextDetection=NAME"]`` -> ``{"TextDetection": "NAME"}``; raises ``InputError``."""
-    from converter.errors import InputError
-
     choices: dict[str, str] = {}
     for text in texts:
         module, equals, value = text.partition("=")
@@ -51,8 +52,6 @@ def parse_choices(texts: list[str], option: str, example: str) -> dict[str, str]
 
 def parse_routes(texts: list[str]) -> dict[str, Route]:
     """``["UVDoc=onnx"]`` -> ``{"UVDoc": "onnx"}``; raises ``InputError``."""
-    from converter.errors import InputError
-
     routes: dict[str, Route] = {}
     for name, route in parse_choices(texts, "--place", "UVDoc=onnx").items():
         if route not in ("onnx", "om", "cann", "paddle"):
@@ -66,8 +65,6 @@ def parse_routes(texts: list[str]) -> dict[str, Route]:
 
 def parse_sizes(texts: list[str]) -> dict[str, tuple[int, int, int]]:
     """``["TextDetection=3,640,480"]`` -> sizes per module; raises ``InputError``."""
-    from converter.errors import InputError
-
     sizes = {}
     for module, text in parse_choices(texts, "--shape", "TextDetection=3,640,480").items():
         try:
@@ -140,6 +137,19 @@ def render_command(
             help="Shape an OM file was compiled for, if its manifest has none; repeatable.",
         ),
     ] = None,
+    scripts: Annotated[
+        bool,
+        typer.Option(
+            "--scripts", help="Write scripts beside the config that run it, and that fine-tune."
+        ),
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Load the result with PaddleX, see paddle2om check.")
+    ] = False,
+    paddlex_python: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="The Python interpreter whose PaddleX --check uses."),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace a file that is not ours, or was edited.")
     ] = False,
@@ -171,12 +181,68 @@ def render_command(
     rendered = render_pipeline(base, scan_models(models), options)
     write_config(out, rendered.text, force=force)
     _tell(rendered)
-    if not json_output:
-        typer.echo(str(out))
-        return
-    from converter.paddlex.report import report_of
+    through = _Through(wrapper is WrapperChoice.PADDLEOCR, _argument(rendered, options))
+    made = _write_scripts(out, through, force) if scripts else ()
+    checked = _check(out, through, options, paddlex_python) if check else None
+    if json_output:
+        from converter.paddlex.report import report_of
 
-    typer.echo(report_of(rendered, options, out).model_dump_json(indent=2))
+        report = report_of(rendered, options, out, scripts=made, check=checked)
+        typer.echo(report.model_dump_json(indent=2))
+    else:
+        for path in (out, *made):
+            typer.echo(str(path))
+    if checked is not None:
+        from converter.paddlex.check import require_sound
+
+        require_sound(checked)
+
+
+class _Through(NamedTuple):
+    """How the config is to be loaded: by PaddleOCR or not, and with which device argument."""
+
+    wrapper: bool
+    device: str | None
+
+
+def _argument(rendered: Rendered, options: RenderOptions) -> str | None:
+    """The device that no key of the config can say: of native Paddle before PaddleX 3.5."""
+    if options.target.has_engine:
+        return None
+    placements = (item.match.placement for item in rendered.served if item.enabled)
+    return next((str(p.device) for p in placements if p and p.route == "paddle"), None)
+
+
+def _write_scripts(out: Path, through: _Through, force: bool) -> tuple[Path, ...]:
+    from converter.atc.environment import SET_ENV_FILES
+    from converter.paddlex.companion import CompanionOptions, write_companions
+
+    options = CompanionOptions(through.wrapper, through.device, SET_ENV_FILES)
+    return write_companions(out, options, force=force)
+
+
+def _check(out: Path, through: _Through, options: RenderOptions, python: str | None) -> CheckReport:
+    """Let PaddleX load the config; what it says goes to standard error."""
+    from converter.cli.check import tell_problems
+    from converter.paddlex.check import check_config
+    from converter.paddlex.targets import parse_version
+    from converter.report.check_text import check_text
+
+    report = check_config(out, wrapper=through.wrapper, device=through.device, python=python)
+    typer.echo(check_text(report), err=True)
+    tell_problems(report)
+    try:
+        same = parse_version(report.paddlex) == options.target.paddlex
+    except InputError:
+        same = False
+    if not same:
+        typer.echo(
+            f"warning: checked with PaddleX {report.paddlex}, and rendered for "
+            f"{options.target.version}\nhint: name an interpreter that has that version with "
+            "--paddlex-python",
+            err=True,
+        )
+    return report
 
 
 def _tell(rendered: Rendered) -> None:

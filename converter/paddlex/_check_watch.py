@@ -250,7 +250,7 @@ def _kind(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if hasattr(value, "shape") and hasattr(value, "dtype"):
-        return f"{value.dtype} array {tuple(value.shape)}"
+        return f"{value.dtype} array {tuple(value.shape)}, mean {float(value.mean()):.3f}"
     if isinstance(value, list | tuple | dict):
         return f"{type(value).__name__} of {len(value)}"
     return type(value).__name__

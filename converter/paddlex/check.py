@@ -20,9 +20,9 @@ from converter.paddlex.check_failures import explain_failure
 from converter.paddlex.check_rules import problems_of
 from converter.paddlex.check_seen import ModuleSeen, Opened, Problem
 from converter.paddlex.child import ask
+from converter.paddlex.creation import creation
 from converter.paddlex.intent import read_config
 from converter.paddlex.pipeline import Module, Pipeline
-from converter.paddlex.wrappers import WRAPPERS
 
 _RUNNER = Path(__file__).with_name("_check_runner.py")
 
@@ -74,57 +74,45 @@ class CheckReport(Record):
     warnings: tuple[str, ...] = ()
     pages: tuple[CheckedPage, ...] = ()
 
-    @property
-    def errors(self) -> tuple[Problem, ...]:
-        """All problems with which the config would not run, or not as it says."""
+    def problems_of(self, severity: str) -> tuple[Problem, ...]:
+        """The problems of that severity, the pipeline's first."""
         found = [*self.problems, *(p for module in self.modules for p in module.problems)]
-        return tuple(problem for problem in found if problem.severity == "error")
-
-    @property
-    def failed(self) -> bool:
-        """Whether anything is wrong: a mistake, or an image that could not be read."""
-        return bool(self.errors) or any(page.problem for page in self.pages)
+        return tuple(problem for problem in found if problem.severity == severity)
 
 
 def check_config(
     config: Path,
     *,
     images: Sequence[Path] = (),
-    wrapper: str | None = None,
-    arguments: Mapping[str, object] | None = None,
+    wrapper: bool = False,
+    device: str | None = None,
     python: str | None = None,
     timeout: float = DEFAULT_TIMEOUT,
 ) -> CheckReport:
     """Let PaddleX build the pipeline of ``config`` and say what each module resolves to.
 
-    ``wrapper`` is a class of PaddleOCR to build it through, ``arguments`` what the pipeline is
-    created with (``device`` and so on), ``python`` the interpreter that has PaddleX. ``images``
-    are run through the pipeline if all its modules could be loaded. Raises ``InputError`` for a
-    config that is none and when PaddleX is missing, ``WorkerError`` when PaddleX dies.
+    ``wrapper`` builds it through PaddleOCR, ``device`` is the one to pass where the config gives
+    none, ``python`` the interpreter that has PaddleX. ``images`` are run through the pipeline if
+    all its modules could be loaded. Raises ``InputError`` for a config that is none or could not
+    be run that way, and when PaddleX is missing; ``WorkerError`` when PaddleX dies.
     """
-    if not config.is_file():
-        raise InputError(f"there is no file {config}", hint="check the path")
-    missing = next((image for image in images if not image.is_file()), None)
-    if missing is not None:
-        raise InputError(f"there is no file {missing}", hint="check the path")
-    if wrapper is not None and wrapper not in WRAPPERS.values():
-        raise InputError(
-            f"PaddleOCR has no pipeline class {wrapper}",
-            hint=f"its pipelines are {', '.join(sorted(set(WRAPPERS.values())))}",
-        )
+    for path in (config, *images):
+        if not path.is_file():
+            raise InputError(f"there is no file {path}", hint="check the path")
     pipeline = read_config(config)
+    created = creation(pipeline, wrapper=wrapper, device=device)
     request = {
         "config": str(config.absolute()),
         "directory": str(Path.cwd()),
-        "wrapper": wrapper,
-        "arguments": dict(arguments or {}),
+        "wrapper": created.wrapper,
+        "arguments": created.arguments(),
         "images": [str(image.absolute()) for image in images],
     }
     answer = ask(_RUNNER, request, python=python, timeout=timeout)
     if answer.get("problem") == "missing":
-        raise _missing(answer, wrapper)
+        raise _missing(answer)
     try:
-        return _report(config, wrapper, pipeline, answer)
+        return _report(config, created.wrapper, pipeline, answer)
     except (ValidationError, KeyError, TypeError) as error:
         raise WorkerError(
             f"the PaddleX process answered with something else: "
@@ -133,18 +121,26 @@ def check_config(
         ) from error
 
 
-def require_sound(report: CheckReport) -> None:
-    """Raise ``StageError`` with the first mistake unless ``report`` has none."""
-    if report.errors:
-        first = report.errors[0]
-        more = f" (and {len(report.errors) - 1} more)" if len(report.errors) > 1 else ""
-        raise StageError(first.message + more, hint=first.hint)
+def require_sound(report: CheckReport, images: int = 0) -> None:
+    """Raise ``StageError`` unless the config runs as it says and ``images`` images were read."""
+    errors = report.problems_of("error")
+    if errors:
+        first, *more = errors
+        raise StageError(
+            f"{first.message} (and {len(more)} more)" if more else first.message, hint=first.hint
+        )
     for page in report.pages:
         if page.problem:
             raise StageError(
                 f"PaddleX {report.paddlex} could not read {page.image}: {page.problem}",
                 hint="all modules were loaded; try another image, and validate the models",
             )
+    if len(report.pages) != images:
+        closed = next((m.module for m in report.modules if m.state == "resolved"), "a module")
+        raise StageError(
+            f"no image was read: the file of {closed} cannot be opened here",
+            hint="run this on the NPU's host, or see paddle2om rehearse for the CPU",
+        )
 
 
 def _report(
@@ -203,7 +199,7 @@ def _opened(seen: ModuleSeen) -> dict[str, Any]:
     return {"engine": opened.engine, "device": opened.runs_on, "files": opened.files}
 
 
-def _missing(answer: Mapping[str, Any], wrapper: str | None) -> InputError:
+def _missing(answer: Mapping[str, Any]) -> InputError:
     module = answer["module"]
     if module == "paddlex":
         return InputError(
@@ -211,7 +207,7 @@ def _missing(answer: Mapping[str, Any], wrapper: str | None) -> InputError:
             hint="pip install 'paddle2om[paddlex]', or name an interpreter that has it with "
             "--paddlex-python",
         )
-    if module == "paddleocr" and wrapper:
+    if module == "paddleocr":
         return InputError(
             "PaddleOCR is not installed",
             hint="name an interpreter that has it with --paddlex-python",

@@ -13,6 +13,11 @@ from converter.paddlex.pipeline import Module
 #: (a pattern in PaddleX's words, our name for it, what to do). The first that matches counts.
 _KNOWN: tuple[tuple[str, str, str], ...] = (
     (
+        r"use a pipeline name or a config file",
+        "config-suffix",
+        "give the config a name that ends in .yaml: PaddleX takes others for pipelines' names",
+    ),
+    (
         r"[Mm]odel name mismatch",
         "model-name",
         "write the model_name that Global.model_name of its inference.yml has",

@@ -8,7 +8,7 @@ from pathlib import Path
 from converter.errors import InputError
 from converter.paddlex.check_failures import explain_failure
 from converter.paddlex.check_seen import ModuleSeen, Opened, Problem
-from converter.paddlex.intent import engine_meant, hpi_meant
+from converter.paddlex.intent import device_meant, engine_meant, uses_cann
 from converter.paddlex.pipeline import Module
 
 
@@ -75,11 +75,14 @@ def _of_file(module: Module, seen: ModuleSeen, opened: Opened) -> Iterator[Probl
                 f"{name}: runs on Paddle, although {beside[0]} lies beside it",
                 "render the config for the converted models",
             )
-    device = hpi_meant(module).get("device_type")
-    if device is not None and wanted == opened.engine and not _on(opened.runs_on, device):
+    device = device_meant(module)
+    kind = (device or "").partition(":")[0]
+    # With CANN's provider ONNX Runtime is on the NPU while PaddleX's device is the CPU.
+    on_cann = opened.library == "onnxruntime" and uses_cann(module)
+    if kind and not on_cann and not _on(opened.runs_on, kind):
         yield _error(
             "device-overridden",
-            f"{name}: runs on {opened.runs_on}, although hpi_config says {device}",
+            f"{name}: runs on {opened.runs_on}, although the config says {device}",
             "create the pipeline without a device argument: it overrides every module's",
         )
     if opened.engine == "ultra_infer/ort" and _on(opened.runs_on, "npu"):
@@ -95,7 +98,7 @@ def _of_file(module: Module, seen: ModuleSeen, opened: Opened) -> Iterator[Probl
 
 def _of_om(module: Module, seen: ModuleSeen, opened: Opened) -> Iterator[Problem]:
     name = module.name
-    if not _on(opened.runs_on, "npu"):
+    if not _on(device_meant(module), "npu"):
         yield _error(
             "om-not-on-npu",
             f"{name}: an OM file on {opened.runs_on}",

@@ -10,10 +10,15 @@ from typing import Any
 
 from converter.errors import InputError
 from converter.paddlex.config_file import write_config
-from converter.paddlex.intent import device_meant, engine_meant, loads_model, read_config
+from converter.paddlex.creation import WRAPPER_COMMANDS, creation
+from converter.paddlex.intent import (
+    device_meant,
+    engine_meant,
+    loads_model,
+    read_config,
+    uses_cann,
+)
 from converter.paddlex.pipeline import Module
-from converter.paddlex.targets import parse_device
-from converter.paddlex.wrappers import WRAPPER_COMMANDS, WRAPPERS, wrapper_arguments
 from converter.resources import template_dir
 
 #: What native Paddle needs on a device, from PaddleOCR's guide for several kinds of hardware
@@ -75,17 +80,22 @@ def render_companions(config: Path, options: CompanionOptions) -> dict[str, str]
             hint="give the config a name that ends in .yaml",
         )
     modules = [module for module in pipeline.modules if loads_model(module)]
-    kind, device = _device(modules, options)
-    wrapper = _wrapper(pipeline.name) if options.wrapper else None
+    created = creation(pipeline, wrapper=options.wrapper, device=options.device)
+    kinds = {device.partition(":")[0] for device in map(device_meant, modules) if device}
+    kinds |= {"npu"} if any(map(uses_cann, modules)) else set()
+    kinds |= {created.device.partition(":")[0]} if created.device else set()
+    # At most one of them is of Ascend's or Kunlun's making.
+    kind = next((kind for kind in _NAMES if kind in kinds), "cpu")
     engines = {engine_meant(module) or "paddle" for module in modules}
+    wrapper = created.wrapper
     library = "PaddleOCR" if wrapper else "PaddleX"
     values: dict[str, Any] = {
         "config_name": config.name,
         "library": library,
         "wrapper": wrapper,
         "wrapper_command": WRAPPER_COMMANDS.get(wrapper or ""),
-        "wrapper_arguments": tuple(wrapper_arguments(pipeline.data).items()) if wrapper else (),
-        "device": device,
+        "wrapper_arguments": tuple(created.names.items()),
+        "device": created.device,
         "environment": _ENVIRONMENT.get(kind, ()) if "paddle" in engines else (),
         "environment_reason": f"Paddle on {_NAMES.get(kind, kind)} needs these.",
         "cann": kind == "npu",
@@ -99,46 +109,6 @@ def render_companions(config: Path, options: CompanionOptions) -> dict[str, str]
     if kind in _NAMES and engines & {"paddle", "ultra_infer/om"}:
         scripts[f"{config.stem}.finetune.sh"] = _finetune(kind, library, modules, values)
     return scripts
-
-
-def _device(modules: Sequence[Module], options: CompanionOptions) -> tuple[str, str | None]:
-    """The kind of device the config is for, and the device argument to create it with."""
-    asked = parse_device(options.device) if options.device is not None else None
-    own = {device_meant(module) for module in modules}
-    if own <= {None}:
-        kind = asked.kind if asked else "cpu"
-        onnx = next((m for m in modules if engine_meant(m) == "onnxruntime"), None)
-        if onnx is not None and kind not in ("cpu", "gpu"):
-            raise InputError(
-                f"{onnx.name} runs on ONNX Runtime, which PaddleX refuses on {asked}",
-                hint="leave out the device; ONNX models run on the CPU of an NPU's host",
-            )
-        return kind, str(asked) if asked else ("cpu" if options.wrapper else None)
-    if asked is not None and own != {str(asked)}:
-        raise InputError(
-            f"the device {asked} would override those that the config gives its modules",
-            hint="leave out the device",
-        )
-    kinds = {(device or "cpu").partition(":")[0] for device in own}
-    kind = "npu" if "npu" in kinds else min(kinds)
-    if not options.wrapper:
-        # PaddleX takes each module's own, as long as nobody passes another.
-        return kind, None
-    if len(own) > 1:
-        raise InputError(
-            "the config has modules on several devices, and PaddleOCR gives all of them one",
-            hint="run it with PaddleX, or render all modules for one device",
-        )
-    return kind, next(iter(own))
-
-
-def _wrapper(pipeline: str) -> str:
-    if pipeline not in WRAPPERS:
-        raise InputError(
-            f"PaddleOCR has no class for the pipeline {pipeline}",
-            hint=f"run it with PaddleX; PaddleOCR has {', '.join(WRAPPERS)}",
-        )
-    return WRAPPERS[pipeline]
 
 
 def _finetune(kind: str, library: str, modules: Sequence[Module], values: Mapping[str, Any]) -> str:

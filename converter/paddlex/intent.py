@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from converter.model.files import read_all
+from converter.paddlex.inheritance import effective
 from converter.paddlex.pipeline import Module, Pipeline, read_pipeline
+from converter.paddlex.targets import Target
 from converter.paddlex.yaml_source import read_source
 
 _HPI_ENGINES = {"om": "ultra_infer/om", "onnxruntime": "ultra_infer/ort", "paddle": "paddle"}
@@ -53,19 +56,38 @@ def engine_meant(module: Module) -> str | None:
 
 
 def device_meant(module: Module) -> str | None:
-    """The device that the config itself gives the module, as PaddleX writes devices."""
-    if not (engine_meant(module) or "").startswith("ultra_infer"):
-        return None
-    config = hpi_meant(module)
-    kind, number = config.get("device_type"), config.get("device_id")
-    return f"{kind}:{number or 0}" if kind in ("npu", "gpu") else "cpu"
+    """The device that the config itself gives the module, as PaddleX's argument would say it.
+
+    None where it is the argument's. ONNX Runtime with explicit providers bears no other than cpu.
+    """
+    if (engine_meant(module) or "").startswith("ultra_infer"):
+        options: Mapping[str, Any] = _hpi_options(module)
+        kind = options.get("device_type") or "cpu"
+    else:
+        _, options = effective(module, Target()).runtime()
+        kind = "cpu" if options.get("providers") else options.get("device_type")
+    if kind is None or kind == "cpu":
+        return kind
+    return f"{kind}:{options.get('device_id') or 0}"
+
+
+def uses_cann(module: Module) -> bool:
+    """Whether the module runs on an Ascend NPU through CANN, from OM or from ONNX."""
+    if engine_meant(module) == "ultra_infer/om":
+        return True
+    providers = effective(module, Target()).runtime()[1].get("providers")
+    return isinstance(providers, list) and "CANNExecutionProvider" in providers
 
 
 def _hpi_engine(module: Module) -> str:
+    return _HPI_ENGINES.get(str(_hpi_options(module).get("backend")), "ultra_infer")
+
+
+def _hpi_options(module: Module) -> dict[str, Any]:
+    """``hpi_config``, or what ``engine_config`` has for the engine hpi, which is the same."""
     config = module.settings.get("engine_config")
     nested = config.get("hpi") if isinstance(config, dict) else None
-    backend = {**hpi_meant(module), **(nested if isinstance(nested, dict) else {})}.get("backend")
-    return _HPI_ENGINES.get(str(backend), "ultra_infer")
+    return {**hpi_meant(module), **(nested if isinstance(nested, dict) else {})}
 
 
 def _family(engine: str) -> str:

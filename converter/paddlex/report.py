@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from converter.model.result import Record
+from converter.paddlex.check import CheckReport
 from converter.paddlex.render import Rendered, RenderOptions, Served
 
 
@@ -50,10 +51,19 @@ class RenderReport(Record):
     backend: str
     modules: tuple[ModuleReport, ...]
     edits: tuple[EditReport, ...]
+    scripts: tuple[str, ...] = ()
+    check: CheckReport | None = None
 
 
-def report_of(rendered: Rendered, options: RenderOptions, config: Path) -> RenderReport:
-    """The report of a config that was written to ``config``."""
+def report_of(
+    rendered: Rendered,
+    options: RenderOptions,
+    config: Path,
+    *,
+    scripts: tuple[Path, ...] = (),
+    check: CheckReport | None = None,
+) -> RenderReport:
+    """The report of a config that was written to ``config``, with its scripts and its check."""
     return RenderReport(
         pipeline=rendered.pipeline.name,
         base=rendered.pipeline.source.name,
@@ -66,6 +76,8 @@ def report_of(rendered: Rendered, options: RenderOptions, config: Path) -> Rende
             EditReport(key=".".join([*c.path, c.key]), before=c.before, after=c.after)
             for c in rendered.changes
         ),
+        scripts=tuple(map(str, scripts)),
+        check=check,
     )
 
 

@@ -231,7 +231,7 @@ def test_fine_tuning_as_the_guides_have_it(tmp_path: Path) -> None:
 
 REFUSED = [
     ({"top": ONNX}, CompanionOptions(device="npu:0"), "which PaddleX refuses on npu:0"),
-    ({"det": OM, "rec": HPI_CPU}, CompanionOptions(wrapper=True), "several devices"),
+    ({"det": OM, "rec": HPI_CPU}, CompanionOptions(wrapper=True), "modules on cpu and npu:3"),
     ({"det": OM, "rec": OM}, CompanionOptions(device="npu:0"), "would override"),
     ({"pipeline": "ts_forecast"}, CompanionOptions(wrapper=True), "no class for the pipeline"),
     ({}, CompanionOptions(device="tpu"), "'tpu' is not a device"),
