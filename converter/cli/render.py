@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from converter.paddlex.placement import Route
-    from converter.paddlex.render import Rendered, Served
+    from converter.paddlex.report import ModuleReport, RenderReport
 
 
 class BackendChoice(StrEnum):
@@ -156,6 +156,7 @@ def render_command(
     from converter.paddlex.config_file import write_config
     from converter.paddlex.modules import scan_models
     from converter.paddlex.render import RenderOptions, render_pipeline
+    from converter.paddlex.report import report_of
     from converter.paddlex.targets import NEWEST, Target, parse_device, parse_version
 
     base = find_base(pipeline, base_dir)
@@ -170,33 +171,31 @@ def render_command(
     )
     rendered = render_pipeline(base, scan_models(models), options)
     write_config(out, rendered.text, force=force)
-    _tell(rendered)
-    if not json_output:
-        typer.echo(str(out))
-        return
-    from converter.paddlex.report import report_of
-
-    typer.echo(report_of(rendered, options, out).model_dump_json(indent=2))
+    report = report_of(rendered, options, out)
+    _tell(report)
+    typer.echo(report.model_dump_json(indent=2) if json_output else str(out))
 
 
-def _tell(rendered: Rendered) -> None:
-    """Say on standard error what serves each module."""
-    names = [item.match.module.name for item in rendered.served]
-    width = max(map(len, names))
-    for name, item in zip(names, rendered.served, strict=True):
-        typer.echo(f"{name:<{width}}  {_fate(item)}", err=True)
+def _tell(report: RenderReport) -> None:
+    """Say on standard error what serves each module, and what will go wrong."""
+    width = max(len(module.module) for module in report.modules)
+    for module in report.modules:
+        typer.echo(f"{module.module:<{width}}  {_fate(module)}", err=True)
+    for warning in report.warnings:
+        typer.echo(f"warning: {warning.message}: {', '.join(warning.modules)}", err=True)
+        typer.echo(f"hint: {warning.fix}", err=True)
 
 
-def _fate(item: Served) -> str:
-    match = item.match
-    if match.model and match.placement:
-        placement = match.placement
-        how = f"{match.model.name}  {placement.route} on {placement.device}"
-        if placement.reason:
-            how += f": {placement.reason}"
-        return how if item.enabled else f"{how} (off)"
-    if match.how == "skipped":
-        return f"left: {match.reason}"
-    if not item.enabled:
-        return "off: no model" if match.how == "none" else "off"
-    return f"left to PaddleX: {match.reason}"
+def _fate(module: ModuleReport) -> str:
+    if module.state == "served":
+        text = f"{module.model}  {module.backend} on {module.device}"
+        if module.instead_of:
+            text += f", instead of {module.instead_of}"
+        if module.reason:
+            text += f": {module.reason}"
+        return text if module.enabled else f"{text} (off)"
+    if module.state == "off":
+        return "off: no model" if module.reason else "off"
+    if module.state == "skipped":
+        return f"left as it is: {module.reason}"
+    return f"left to PaddleX: {module.reason}"

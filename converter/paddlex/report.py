@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from converter.model.result import Record
 from converter.paddlex.render import Rendered, RenderOptions, Served
+from converter.paddlex.traps import TrapWarning, warnings_for
 
 
 class ModuleReport(Record):
@@ -14,11 +15,13 @@ class ModuleReport(Record):
 
     ``state``: ``served`` by a converted model, ``off``, ``left`` to PaddleX, which downloads its
     own model, or ``skipped``, because it names no model or one that cannot be converted.
-    ``enabled`` is False where a switch keeps PaddleX from creating the module.
+    ``enabled`` is False where a switch keeps PaddleX from creating the module. ``instead_of`` is
+    the model that the config named, if that was another one.
     """
 
     module: str
     model_name: str
+    instead_of: str | None = None
     state: Literal["served", "off", "left", "skipped"]
     enabled: bool
     model: str | None = None
@@ -50,6 +53,7 @@ class RenderReport(Record):
     backend: str
     modules: tuple[ModuleReport, ...]
     edits: tuple[EditReport, ...]
+    warnings: tuple[TrapWarning, ...]
 
 
 def report_of(rendered: Rendered, options: RenderOptions, config: Path) -> RenderReport:
@@ -66,6 +70,7 @@ def report_of(rendered: Rendered, options: RenderOptions, config: Path) -> Rende
             EditReport(key=".".join([*c.path, c.key]), before=c.before, after=c.after)
             for c in rendered.changes
         ),
+        warnings=warnings_for(rendered, options.target, config),
     )
 
 
@@ -85,6 +90,7 @@ def _module(item: Served) -> ModuleReport:
     return ModuleReport(
         module=match.module.name,
         model_name=match.model.model_name,
+        instead_of=match.module.model_name if match.how != "name" else None,
         state="served",
         enabled=item.enabled,
         model=match.model.name,
