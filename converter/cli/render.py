@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from converter.errors import InputError
-
 if TYPE_CHECKING:
-    from converter.paddlex.check import CheckReport
     from converter.paddlex.placement import Route
-    from converter.paddlex.render import Rendered, RenderOptions, Served
+    from converter.paddlex.report import ModuleReport, RenderReport
 
 
 class BackendChoice(StrEnum):
@@ -35,6 +32,8 @@ class WrapperChoice(StrEnum):
 
 def parse_choices(texts: list[str], option: str, example: str) -> dict[str, str]:
     """``["TextDetection=NAME"]`` -> ``{"TextDetection": "NAME"}``; raises ``InputError``."""
+    from converter.errors import InputError
+
     choices: dict[str, str] = {}
     for text in texts:
         module, equals, value = text.partition("=")
@@ -52,6 +51,8 @@ def parse_choices(texts: list[str], option: str, example: str) -> dict[str, str]
 
 def parse_routes(texts: list[str]) -> dict[str, Route]:
     """``["UVDoc=onnx"]`` -> ``{"UVDoc": "onnx"}``; raises ``InputError``."""
+    from converter.errors import InputError
+
     routes: dict[str, Route] = {}
     for name, route in parse_choices(texts, "--place", "UVDoc=onnx").items():
         if route not in ("onnx", "om", "cann", "paddle"):
@@ -65,6 +66,8 @@ def parse_routes(texts: list[str]) -> dict[str, Route]:
 
 def parse_sizes(texts: list[str]) -> dict[str, tuple[int, int, int]]:
     """``["TextDetection=3,640,480"]`` -> sizes per module; raises ``InputError``."""
+    from converter.errors import InputError
+
     sizes = {}
     for module, text in parse_choices(texts, "--shape", "TextDetection=3,640,480").items():
         try:
@@ -162,10 +165,13 @@ def render_command(
     Edits the pipeline's own config in place and prints the path of the result. Needs neither
     PaddleX nor Paddle to be importable.
     """
+    from converter.cli.render_more import check_rendered, write_scripts
     from converter.paddlex.base import find_base
+    from converter.paddlex.check import require_sound
     from converter.paddlex.config_file import write_config
     from converter.paddlex.modules import scan_models
     from converter.paddlex.render import RenderOptions, render_pipeline
+    from converter.paddlex.report import report_of
     from converter.paddlex.targets import NEWEST, Target, parse_device, parse_version
 
     base = find_base(pipeline, base_dir)
@@ -180,89 +186,40 @@ def render_command(
     )
     rendered = render_pipeline(base, scan_models(models), options)
     write_config(out, rendered.text, force=force)
-    _tell(rendered)
-    through = _Through(wrapper is WrapperChoice.PADDLEOCR, _argument(rendered, options))
-    made = _write_scripts(out, through, force) if scripts else ()
-    checked = _check(out, through, options, paddlex_python) if check else None
+    report = report_of(rendered, options, out)
+    _tell(report)
+    made = write_scripts(report, options, force=force) if scripts else ()
+    checked = check_rendered(report, options, paddlex_python) if check else None
     if json_output:
-        from converter.paddlex.report import report_of
-
-        report = report_of(rendered, options, out, scripts=made, check=checked)
-        typer.echo(report.model_dump_json(indent=2))
+        whole = {"scripts": tuple(map(str, made)), "check": checked}
+        typer.echo(report.model_copy(update=whole).model_dump_json(indent=2))
     else:
         for path in (out, *made):
             typer.echo(str(path))
     if checked is not None:
-        from converter.paddlex.check import require_sound
-
         require_sound(checked)
 
 
-class _Through(NamedTuple):
-    """How the config is to be loaded: by PaddleOCR or not, and with which device argument."""
-
-    wrapper: bool
-    device: str | None
-
-
-def _argument(rendered: Rendered, options: RenderOptions) -> str | None:
-    """The device that no key of the config can say: of native Paddle before PaddleX 3.5."""
-    if options.target.has_engine:
-        return None
-    placements = (item.match.placement for item in rendered.served if item.enabled)
-    return next((str(p.device) for p in placements if p and p.route == "paddle"), None)
+def _tell(report: RenderReport) -> None:
+    """Say on standard error what serves each module, and what will go wrong."""
+    width = max(len(module.module) for module in report.modules)
+    for module in report.modules:
+        typer.echo(f"{module.module:<{width}}  {_fate(module)}", err=True)
+    for warning in report.warnings:
+        typer.echo(f"warning: {warning.message}: {', '.join(warning.modules)}", err=True)
+        typer.echo(f"hint: {warning.fix}", err=True)
 
 
-def _write_scripts(out: Path, through: _Through, force: bool) -> tuple[Path, ...]:
-    from converter.atc.environment import SET_ENV_FILES
-    from converter.paddlex.companion import CompanionOptions, write_companions
-
-    options = CompanionOptions(through.wrapper, through.device, SET_ENV_FILES)
-    return write_companions(out, options, force=force)
-
-
-def _check(out: Path, through: _Through, options: RenderOptions, python: str | None) -> CheckReport:
-    """Let PaddleX load the config; what it says goes to standard error."""
-    from converter.cli.check import tell_problems
-    from converter.paddlex.check import check_config
-    from converter.paddlex.targets import parse_version
-    from converter.report.check_text import check_text
-
-    report = check_config(out, wrapper=through.wrapper, device=through.device, python=python)
-    typer.echo(check_text(report), err=True)
-    tell_problems(report)
-    try:
-        same = parse_version(report.paddlex) == options.target.paddlex
-    except InputError:
-        same = False
-    if not same:
-        typer.echo(
-            f"warning: checked with PaddleX {report.paddlex}, and rendered for "
-            f"{options.target.version}\nhint: name an interpreter that has that version with "
-            "--paddlex-python",
-            err=True,
-        )
-    return report
-
-
-def _tell(rendered: Rendered) -> None:
-    """Say on standard error what serves each module."""
-    names = [item.match.module.name for item in rendered.served]
-    width = max(map(len, names))
-    for name, item in zip(names, rendered.served, strict=True):
-        typer.echo(f"{name:<{width}}  {_fate(item)}", err=True)
-
-
-def _fate(item: Served) -> str:
-    match = item.match
-    if match.model and match.placement:
-        placement = match.placement
-        how = f"{match.model.name}  {placement.route} on {placement.device}"
-        if placement.reason:
-            how += f": {placement.reason}"
-        return how if item.enabled else f"{how} (off)"
-    if match.how == "skipped":
-        return f"left: {match.reason}"
-    if not item.enabled:
-        return "off: no model" if match.how == "none" else "off"
-    return f"left to PaddleX: {match.reason}"
+def _fate(module: ModuleReport) -> str:
+    if module.state == "served":
+        text = f"{module.model}  {module.backend} on {module.device}"
+        if module.instead_of:
+            text += f", instead of {module.instead_of}"
+        if module.reason:
+            text += f": {module.reason}"
+        return text if module.enabled else f"{text} (off)"
+    if module.state == "off":
+        return "off: no model" if module.reason else "off"
+    if module.state == "skipped":
+        return f"left as it is: {module.reason}"
+    return f"left to PaddleX: {module.reason}"

@@ -55,13 +55,18 @@ def find_base(name: str, directory: Path | None = None) -> Base:
         root, version = installed
         return _named(sorted(root.glob("*.yaml")), name, f"PaddleX {version}", version)
     if name == "OCR":
-        own = template_dir() / "paddlex" / "base" / "OCR.yaml"
-        return Base("paddle2om's OCR.yaml", own.read_bytes())
+        return own_base()
     raise InputError(
         f"there is no PaddleX here to take the config of {name} from",
         hint="pip install 'paddle2om[paddlex]'; or pip download --no-deps paddlex==3.7.2 and give "
         "the wheel with --base-dir; or give the config file itself. OCR needs none of them",
     )
+
+
+def own_base() -> Base:
+    """Our own OCR config, which needs no PaddleX."""
+    path = template_dir() / "paddlex" / "base" / "OCR.yaml"
+    return Base("paddle2om's OCR.yaml", path.read_bytes())
 
 
 def installed_paddlex() -> tuple[Path, str] | None:

@@ -15,19 +15,18 @@ from converter.paddlex.template import render_template
 
 
 def settings_for(
+    form: str,
     module: Module,
     placement: Placement,
     target: Target,
     *,
     input_shape: Sequence[int] | None = None,
-    with_npu: bool = False,
 ) -> dict[str, Any]:
-    """Every key that has to change, with its whole new value.
+    """Every key that has to change for this form, with its whole new value.
 
-    ``with_npu``: other modules of the pipeline run on an NPU from OM files. Raises ``InputError``
-    where settings of the user's would be mixed into ours and PaddleX would refuse the mixture.
+    Raises ``InputError`` where settings of the user's would be mixed into ours and PaddleX would
+    refuse the mixture.
     """
-    form = form_of(module, placement, target, with_npu=with_npu)
     wanted = _fragment(form, placement, input_shape)
     before = effective(module, target)
     if form == "paddle-argument":
@@ -37,14 +36,17 @@ def settings_for(
     return wanted | _engine_changes(module, wanted, before)
 
 
-def form_of(module: Module, placement: Placement, target: Target, *, with_npu: bool) -> str:
-    """The template in ``templates/paddlex/modules`` that this placement needs."""
+def form_of(model_name: str, placement: Placement, target: Target, *, with_npu: bool) -> str:
+    """The template in ``templates/paddlex/modules`` that this placement needs.
+
+    ``with_npu``: modules of the pipeline run on an NPU from OM files.
+    """
     if placement.route == "paddle":
         return "paddle-engine" if target.has_engine else "paddle-argument"
     if placement.route != "onnx":
         return placement.route
     # Beside OM files, the runtime that is there anyway: a second one may not start in that process.
-    engine = target.has_engine and tables.has_onnxruntime_engine(module.model_name)
+    engine = target.has_engine and tables.has_onnxruntime_engine(model_name)
     return "onnx-engine" if engine and not with_npu else "onnx-hpi"
 
 
@@ -68,9 +70,10 @@ def _hpi_changes(
 ) -> dict[str, Any]:
     own = module.settings.get("hpi_config")
     merged = {**(own if isinstance(own, dict) else {}), **hpi}
-    inherited = before.hpi_config
-    if inherited.get("backend") != hpi["backend"] and inherited.get("backend_config") is not None:
-        merged["backend_config"] = None  # options of another backend
+    if before.hpi_config.get("backend_config") is not None and not _options_are_for(
+        hpi["backend"], module
+    ):
+        merged["backend_config"] = None
     changes: dict[str, Any] = {"hpi_config": merged}
     if target.has_engine:
         # Both would win over use_hpip and hpi_config.
@@ -78,6 +81,13 @@ def _hpi_changes(
             key: None for key in ("engine", "engine_config") if module.settings.get(key) is not None
         }
     return changes
+
+
+def _options_are_for(backend: str, module: Module) -> bool:
+    """Whether the ``backend_config`` that reaches the module stands beside this backend."""
+    levels = [level.get("hpi_config") for level in (*module.above, module.settings)]
+    given = [level for level in levels if isinstance(level, dict) and "backend_config" in level]
+    return bool(given) and given[-1].get("backend") == backend
 
 
 def _engine_changes(module: Module, wanted: Mapping[str, Any], before: Effective) -> dict[str, Any]:

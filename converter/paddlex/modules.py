@@ -1,9 +1,8 @@
-"""Which converted model fits which module of a PaddleX pipeline, read from its inference.yml."""
+"""The model directories there are, and what each can run and do, read from its files."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,6 +10,7 @@ from typing import Literal
 from converter.errors import InputError
 from converter.model.artefacts import read_om_input_shape
 from converter.model.inference_yml import read_inference_yml
+from converter.model.om_file import read_om
 from converter.model.om_header import OM_MAGIC
 from converter.model.roles import Role
 
@@ -33,24 +33,6 @@ _FILES: dict[Backend, tuple[tuple[str, ...], ...]] = {
 _MODEL_FILES = frozenset(
     name for alternatives in _FILES.values() for files in alternatives for name in files
 ) | {"inference.yml"}
-
-
-@dataclass(frozen=True)
-class Module:
-    """A place in a pipeline that one model of that role fills.
-
-    ``static_shape`` is False for a module whose input is as large as the page: it cannot be an
-    OM file, which has one shape, and runs from ONNX on the CPU beside the others.
-    """
-
-    name: str
-    role: Role
-    required: bool
-    static_shape: bool = True
-
-    def backend(self, pipeline: Backend) -> Backend:
-        """The backend this module has in a pipeline of that backend."""
-        return "onnx" if pipeline == "om" and not self.static_shape else pipeline
 
 
 @dataclass(frozen=True)
@@ -96,55 +78,6 @@ def scan_models(directory: Path) -> tuple[ConvertedModel, ...]:
 def read_models(directories: Mapping[str, Path]) -> tuple[ConvertedModel, ...]:
     """Read exactly these model directories, each under the name given."""
     return tuple(_read_model(path, name) for name, path in directories.items())
-
-
-def assign(
-    modules: Sequence[Module],
-    models: Iterable[ConvertedModel],
-    chosen: Mapping[str, str],
-    *,
-    backend: Backend = "onnx",
-) -> dict[str, ConvertedModel]:
-    """Choose a model for each module; optional modules without one are left out.
-
-    ``chosen`` maps a module to a model's directory name (or its PaddleX model name), or to
-    ``none``. Raises ``InputError`` for unknown names, a required module without a model, and
-    two candidates without a choice: which of two models reads the text is the user's decision.
-    """
-    models = tuple(models)
-    known = [module.name for module in modules]
-    for name in chosen:
-        if name not in known:
-            raise InputError(
-                f"this pipeline has no module {name}", hint=_suggest(name, known, "its modules are")
-            )
-    assignment = {}
-    for module in modules:
-        needed = module.backend(backend)
-        choice = chosen.get(module.name)
-        if choice == NO_MODEL:
-            if module.required:
-                raise InputError(
-                    f"{module.name} cannot be switched off: the pipeline needs it",
-                    hint=f"choose a model with --use {module.name}=NAME",
-                )
-            continue
-        if choice is not None:
-            assignment[module.name] = _choose(module, models, choice, needed)
-            continue
-        candidates = [m for m in models if m.role == module.role and needed in m.backends]
-        if len(candidates) > 1:
-            names = " and ".join(model.name for model in candidates)
-            raise InputError(
-                f"{len(candidates)} models fit {module.name}: {names}",
-                hint=f"choose one: --use {module.name}={candidates[0].name}"
-                + ("" if module.required else f" (or ={NO_MODEL})"),
-            )
-        if candidates:
-            assignment[module.name] = candidates[0]
-        elif module.required:
-            raise InputError(f"no model for {module.name}", hint=_why_none(module, models, needed))
-    return assignment
 
 
 def _visible(directory: Path) -> list[Path]:
@@ -198,67 +131,17 @@ def _read_model(directory: Path, name: str | None = None) -> ConvertedModel:
         backends,
         shape,
         problem,
-        read_om_input_shape(directory),
+        _om_input_shape(directory),
     )
 
 
-def _choose(
-    module: Module, models: Sequence[ConvertedModel], choice: str, backend: Backend
-) -> ConvertedModel:
-    named = [model for model in models if model.name == choice]
-    named = named or [model for model in models if model.model_name == choice]
-    if not named:
-        names = [model.name for model in models]
-        raise InputError(
-            f"there is no model {choice} for {module.name}",
-            hint=_suggest(choice, names, "the models here are"),
-        )
-    if len(named) > 1:
-        raise InputError(
-            f"{len(named)} models are called {choice}: {', '.join(m.name for m in named)}",
-            hint=f"use the directory name: --use {module.name}={named[0].name}",
-        )
-    model = named[0]
-    if model.role != module.role:
-        raise InputError(
-            f"{model.name} does not fit {module.name}",
-            hint=model.problem or f"its inference.yml says that it is for {_words(model.role)}",
-        )
-    if backend not in model.backends:
-        raise InputError(
-            f"{model.name} has no {_file_of(backend)}, which {module.name} needs",
-            hint=_how_to_make(backend),
-        )
-    return model
-
-
-def _why_none(module: Module, models: Sequence[ConvertedModel], backend: Backend) -> str:
-    lacking = [model.name for model in models if model.role == module.role]
-    if lacking:
-        return f"{', '.join(lacking)} has no {_file_of(backend)}: {_how_to_make(backend)}"
-    reasons = [f"{model.name}: {model.problem}" for model in models if model.problem]
-    return "; ".join([f"convert a {module.name} model into the same directory", *reasons])
-
-
-def _file_of(backend: Backend) -> str:
-    return " + ".join(_FILES[backend][0])
-
-
-def _how_to_make(backend: Backend) -> str:
-    return {
-        "onnx": "make it with paddle2om convert",
-        "om": "make it with paddle2om convert --soc on a machine that has atc, or render with "
-        "--backend onnx",
-        "paddle": "give the directory of the original Paddle model",
-    }[backend]
-
-
-def _words(role: Role | None) -> str:
-    return str(role).replace("_", " ")
-
-
-def _suggest(name: str, known: Sequence[str], listing: str) -> str:
-    lower = {candidate.lower(): candidate for candidate in known}
-    close = difflib.get_close_matches(name.lower(), lower, n=1)
-    meant = f"did you mean {lower[close[0]]}? " if close else ""
-    return f"{meant}{listing} {', '.join(known)}"
+def _om_input_shape(directory: Path) -> str | None:
+    """What the OM file was compiled for: as it says itself, else as its manifest does."""
+    path = directory / "inference.om"
+    try:
+        inputs = read_om(path).fed_inputs if path.is_file() else ()
+    except InputError:  # of a form that we cannot read, which says nothing against it
+        inputs = ()
+    if not inputs:
+        return read_om_input_shape(directory)
+    return ";".join(f"{tensor.name}:{','.join(map(str, tensor.shape))}" for tensor in inputs)

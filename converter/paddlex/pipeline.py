@@ -60,6 +60,11 @@ class Module:
         return str(self.settings.get("model_name") or "")
 
     @property
+    def is_model(self) -> bool:
+        """Whether PaddleX loads a model here, convertible or not."""
+        return tables.why_no_model(str(self.settings.get("module_name"))) is None
+
+    @property
     def role(self) -> Role | None:
         """What the model does; by its name, because ``module_name`` is wrong in PP-ShiTuV2."""
         return role_of(self.model_name, {})
@@ -90,7 +95,7 @@ def read_pipeline(source: YamlSource) -> Pipeline:
     """Find all modules. Raises ``InputError`` when the file is not a pipeline config."""
     data = source.data()
     name = data.get("pipeline_name")
-    modules = tuple(_modules(data, (), (), (), ()))
+    modules = modules_in(data)
     if not isinstance(name, str) or not modules:
         lacks = "SubModules" if isinstance(name, str) else "pipeline_name"
         raise InputError(
@@ -98,6 +103,11 @@ def read_pipeline(source: YamlSource) -> Pipeline:
             hint="give a PaddleX pipeline config, such as paddlex --get_pipeline_config writes",
         )
     return Pipeline(name, source, data, modules)
+
+
+def modules_in(data: Mapping[str, Any]) -> tuple[Module, ...]:
+    """All modules of a config, in the order of the file."""
+    return tuple(_modules(data, (), (), (), ()))
 
 
 def _modules(

@@ -7,21 +7,29 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from converter.errors import InputError, InternalError
+from converter.model.roles import Role
 from converter.paddlex import tables
 from converter.paddlex.base import Base
 from converter.paddlex.config_file import without_marker
-from converter.paddlex.forms import settings_for
+from converter.paddlex.forms import form_of, settings_for
 from converter.paddlex.inheritance import effective
 from converter.paddlex.matching import Match, fits, match_modules, suggest
 from converter.paddlex.modules import NO_MODEL, ConvertedModel
 from converter.paddlex.om_shape import check_fixed_shape, fed_shape
-from converter.paddlex.pipeline import Module, Pipeline, Switch, read_pipeline
+from converter.paddlex.pipeline import Module, Pipeline, Switch, modules_in, read_pipeline
 from converter.paddlex.placement import Chooser, Placement, Placer, Route, choose_by_files
 from converter.paddlex.targets import Device, Target
 from converter.paddlex.yaml_edit import YamlEdit
-from converter.paddlex.yaml_source import read_source
+from converter.paddlex.yaml_source import load, read_source
 
 Shape = tuple[int, int, int]
+
+#: What PaddleX's configs have for text detectors since v5, which read pages as they are, and for
+#: older ones (PP-ChatOCRv4-doc), which were trained on pages of 960.
+_SIDE_LIMITS: Mapping[bool, dict[str, Any]] = {
+    False: {"limit_side_len": 64, "limit_type": "min"},
+    True: {"limit_side_len": 960, "limit_type": "max"},
+}
 
 #: New keys of a module stand behind these.
 _BEHIND = ("model_name", "model_dir")
@@ -52,11 +60,20 @@ class Change:
 
 @dataclass(frozen=True)
 class Served:
-    """A module and what became of it: ``enabled`` is False where a switch is off."""
+    """A module and what became of it.
+
+    ``enabled`` is False where a switch is off; ``form`` is the template of its settings.
+    """
 
     match: Match
     enabled: bool
+    form: str = ""
     input_shape: Shape | None = None
+
+    @property
+    def role(self) -> Role | None:
+        """What the model does, or the module where there is no model."""
+        return self.match.model.role if self.match.model else self.match.module.role
 
 
 @dataclass(frozen=True)
@@ -67,6 +84,11 @@ class Rendered:
     text: str
     served: tuple[Served, ...]
     changes: tuple[Change, ...]
+
+    @property
+    def models(self) -> dict[str, str]:
+        """Module -> the name of the model that serves it."""
+        return {s.match.module.name: s.match.model.name for s in self.served if s.match.model}
 
 
 def render_pipeline(
@@ -97,8 +119,8 @@ def render_pipeline(
         editor.switch_off(switch)
     with_npu = any(match.placement and match.placement.route == "om" for match in matches)
     served = tuple(_serve(editor, match, off, options, with_npu) for match in matches)
-    text = editor.finish(base.name)
-    _check_runtimes(text, served, options.target, base.name)
+    text, meant = editor.finish(base.name)
+    _check_runtimes(modules_in(meant), served, options.target)
     return Rendered(pipeline, text, served, tuple(editor.changes))
 
 
@@ -119,10 +141,27 @@ def _serve(
     if options.target.has_engine and module.role == "textline_orientation":
         # PaddleX 3.5 and later turn all lines of a batch by the angle of the first one.
         wanted |= {"batch_size": 1} if module.settings.get("batch_size", 1) != 1 else {}
-    wanted |= settings_for(module, placement, options.target, input_shape=shape, with_npu=with_npu)
+    wanted |= _side_limits(module, match.module.model_name)
+    form = form_of(module.model_name, placement, options.target, with_npu=with_npu)
+    wanted |= settings_for(form, module, placement, options.target, input_shape=shape)
     for key, value in wanted.items():
         editor.set(module.path, key, value, _BEHIND)
-    return Served(match, enabled, shape)
+    return Served(match, enabled, form, shape)
+
+
+def _side_limits(module: Module, before: str) -> dict[str, Any]:
+    """The size to which pages are shrunk, when a detector of another generation takes over.
+
+    Only where the config has what PaddleX's configs have for the detector ``before``.
+    """
+    if module.role != "text_detection":
+        return {}
+    old, new = _SIDE_LIMITS[_is_old(before)], _SIDE_LIMITS[_is_old(module.model_name)]
+    return new if old != new and old.items() <= dict(module.settings).items() else {}
+
+
+def _is_old(detector: str) -> bool:
+    return "PP-OCRv4" in detector or "PP-OCRv3" in detector
 
 
 def _om_shape(module: Module, model: ConvertedModel, shapes: Mapping[str, Shape]) -> Shape | None:
@@ -180,7 +219,7 @@ def _switched_off(matches: list[Match], use: Mapping[str, str]) -> tuple[Switch,
     every = dict.fromkeys(switch for match in matches for switch in match.module.switches)
     for switch in sorted(every, key=lambda switch: len(switch.path)):
         inside = [match for match in matches if switch in match.module.switches]
-        if any(switch in match.module.off for match in inside):
+        if any(_is_off(switch, match.module) for match in inside):
             continue
         if any(done in inside[0].module.switches for done in off):
             continue
@@ -189,6 +228,12 @@ def _switched_off(matches: list[Match], use: Mapping[str, str]) -> tuple[Switch,
         if named or (optional and all(match.model is None for match in inside)):
             off.append(switch)
     return tuple(off)
+
+
+def _is_off(switch: Switch, module: Module) -> bool:
+    """Whether this switch, or one around it, is off already."""
+    outward = module.switches[: module.switches.index(switch) + 1]
+    return any(outer in module.off for outer in outward)
 
 
 def _ends(path: str, name: str) -> bool:
@@ -226,18 +271,18 @@ class _Editor:
         _at(self.expected, path)[key] = value
         self.changes.append(Change(path, key, before, value))
 
-    def finish(self, name: str) -> str:
-        """The new text, after comparing what it means with what it should mean."""
+    def finish(self, name: str) -> tuple[str, dict[str, Any]]:
+        """The new text and what it means, after comparing that with what it should mean."""
         text = self.edit.text()
         try:
-            meant = read_source(text.encode("utf-8", "surrogatepass"), name).data()
+            meant = load(text, name)
         except InputError as error:
             raise InternalError(
                 f"the rendered config cannot be read: {error.message}",
                 hint="report this, with the config",
             ) from error
         if same(meant, self.expected):
-            return text
+            return text, meant
         if self.edit.source.aliases:
             raise InputError(
                 f"{name} shares parts through anchors (&name) in a way that cannot be edited",
@@ -263,12 +308,11 @@ def same(one: object, other: object) -> bool:
     return type(one) is type(other) and (one == other or (one != one and other != other))
 
 
-def _check_runtimes(text: str, served: tuple[Served, ...], target: Target, name: str) -> None:
+def _check_runtimes(
+    modules: tuple[Module, ...], served: tuple[Served, ...], target: Target
+) -> None:
     """Raise ``InternalError`` unless PaddleX would run every module as it was placed."""
-    after = {
-        module.path: module
-        for module in read_pipeline(read_source(text.encode("utf-8"), name)).modules
-    }
+    after = {module.path: module for module in modules}
     for item in served:
         placement = item.match.placement
         if placement is None:
@@ -289,6 +333,7 @@ def _is_runtime(got: tuple[str, Mapping[str, Any]], placement: Placement, target
         return (
             options.get("backend") == backend
             and options.get("auto_config") is False
+            and not (backend == "om" and options.get("backend_config"))
             and options.get("device_type") == kind
             and (number is None or options.get("device_id") == number)
         )

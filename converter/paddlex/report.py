@@ -8,6 +8,7 @@ from typing import Any, Literal
 from converter.model.result import Record
 from converter.paddlex.check import CheckReport
 from converter.paddlex.render import Rendered, RenderOptions, Served
+from converter.paddlex.traps import TrapWarning, warnings_for
 
 
 class ModuleReport(Record):
@@ -15,11 +16,13 @@ class ModuleReport(Record):
 
     ``state``: ``served`` by a converted model, ``off``, ``left`` to PaddleX, which downloads its
     own model, or ``skipped``, because it names no model or one that cannot be converted.
-    ``enabled`` is False where a switch keeps PaddleX from creating the module.
+    ``enabled`` is False where a switch keeps PaddleX from creating the module. ``instead_of`` is
+    the model that the config named, if that was another one.
     """
 
     module: str
     model_name: str
+    instead_of: str | None = None
     state: Literal["served", "off", "left", "skipped"]
     enabled: bool
     model: str | None = None
@@ -41,7 +44,7 @@ class EditReport(Record):
 
 
 class RenderReport(Record):
-    """What ``paddle2om render --json`` prints."""
+    """What ``paddle2om render --json`` prints. ``scripts`` and ``check`` are there if asked for."""
 
     pipeline: str
     base: str
@@ -51,19 +54,13 @@ class RenderReport(Record):
     backend: str
     modules: tuple[ModuleReport, ...]
     edits: tuple[EditReport, ...]
+    warnings: tuple[TrapWarning, ...]
     scripts: tuple[str, ...] = ()
     check: CheckReport | None = None
 
 
-def report_of(
-    rendered: Rendered,
-    options: RenderOptions,
-    config: Path,
-    *,
-    scripts: tuple[Path, ...] = (),
-    check: CheckReport | None = None,
-) -> RenderReport:
-    """The report of a config that was written to ``config``, with its scripts and its check."""
+def report_of(rendered: Rendered, options: RenderOptions, config: Path) -> RenderReport:
+    """The report of a config that was written to ``config``."""
     return RenderReport(
         pipeline=rendered.pipeline.name,
         base=rendered.pipeline.source.name,
@@ -76,8 +73,7 @@ def report_of(
             EditReport(key=".".join([*c.path, c.key]), before=c.before, after=c.after)
             for c in rendered.changes
         ),
-        scripts=tuple(map(str, scripts)),
-        check=check,
+        warnings=warnings_for(rendered, options.target, config),
     )
 
 
@@ -97,6 +93,7 @@ def _module(item: Served) -> ModuleReport:
     return ModuleReport(
         module=match.module.name,
         model_name=match.model.model_name,
+        instead_of=match.module.model_name if match.how != "name" else None,
         state="served",
         enabled=item.enabled,
         model=match.model.name,

@@ -57,3 +57,25 @@ def has_onnxruntime_engine(model_name: str) -> bool:
 def _reason(list_name: str, model_name: str) -> str | None:
     pairs = _table("models")[list_name]
     return next((why for pattern, why in pairs if re.search(pattern, model_name)), None)
+
+
+def is_om_documented(model_name: str) -> bool:
+    """Whether PaddleX's NPU tutorial lists an OM file of this model."""
+    return model_name in _table("models")["om_documented"]
+
+
+def has_data_dependent_outputs(model_name: str) -> bool:
+    """Whether the size of an output depends on the values of the input (boxes, table cells)."""
+    patterns = _table("models")["data_dependent_outputs"]
+    return any(re.search(pattern, model_name) for pattern in patterns)
+
+
+def trap(trap_id: str) -> dict[str, str]:
+    """The ``message``, the ``fix`` and how it is ``known``."""
+    found: dict[str, str] = _table("traps")["traps"][trap_id]
+    return found
+
+
+def trap_ids() -> tuple[str, ...]:
+    """All traps, in the order in which they are reported."""
+    return tuple(_table("traps")["traps"])

@@ -97,9 +97,8 @@ class YamlSource:
     aliases: tuple[Alias, ...] = field(repr=False, default=())
 
     def data(self) -> dict[Any, Any]:
-        """The values, without shared objects, so that they can be changed one by one."""
-        copy: dict[Any, Any] = _Copy(self.name).of(load(self.text, self.name))
-        return copy
+        """The values, as ``load`` gives them."""
+        return load(self.text, self.name)
 
     def mapping_at(self, path: Sequence[str]) -> Mapping:
         """The mapping at these keys, through aliases. Raises ``InputError`` where it is merged."""
@@ -126,11 +125,14 @@ def target(node: Node) -> Node:
 
 
 def load(text: str, name: str) -> dict[Any, Any]:
-    """``yaml.safe_load``. Raises ``InputError`` when that is no mapping, or no YAML."""
+    """``yaml.safe_load``, but no two places of the result share an object.
+
+    Raises ``InputError`` when it is no mapping, or no YAML.
+    """
     import yaml
 
     try:
-        content = yaml.safe_load(text)
+        content = _safe_load(text)
     except yaml.YAMLError as error:
         raise _not_yaml(name, error) from error
     except YAML_ERRORS as error:
@@ -142,7 +144,20 @@ def load(text: str, name: str) -> dict[Any, Any]:
             f"{name} is not a pipeline config: it holds no keys at the top",
             hint="give a PaddleX pipeline config, such as paddlex --get_pipeline_config writes",
         )
-    return content
+    copy: dict[Any, Any] = _Copy(name).of(content)
+    return copy
+
+
+def _safe_load(text: str) -> Any:
+    import yaml
+
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return yaml.load(text, Loader=loader)  # libyaml is many times faster
+    except yaml.YAMLError:
+        # PaddleX reads with PyYAML itself, which takes what libyaml does not: file names that are
+        # not Unicode.
+        return yaml.safe_load(text)
 
 
 class _Copy:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from converter.cli.render import parse_choices, parse_sizes, render_command
 from converter.errors import InputError
+from converter.paddlex.base import installed_paddlex
 
 MakeModel = Callable[..., Path]
 
@@ -33,12 +34,17 @@ def test_stdout_is_the_path_and_notes_go_to_stderr(models: Path, tmp_path: Path)
     result = CliRunner().invoke(app, ["OCR", "--models", str(models), "-o", str(out)])
     assert result.exit_code == 0
     assert result.stdout == f"{out}\n"
+    # PaddleX 3.7 has newer models in its config; without PaddleX, ours has these.
+    installed = installed_paddlex() is not None
+    instead = {
+        kind: f", instead of PP-OCRv6_medium_{kind}" if installed else "" for kind in ("det", "rec")
+    }
     assert {tuple(line.split(maxsplit=1)) for line in result.stderr.splitlines()} == {
         ("DocPreprocessor.DocOrientationClassify", "off: no model"),
         ("DocPreprocessor.DocUnwarping", "off: no model"),
-        ("TextDetection", "PP-OCRv5_mobile_det  onnx on cpu"),
+        ("TextDetection", "PP-OCRv5_mobile_det  onnx on cpu" + instead["det"]),
         ("TextLineOrientation", "off: no model"),
-        ("TextRecognition", "PP-OCRv5_mobile_rec  onnx on cpu"),
+        ("TextRecognition", "PP-OCRv5_mobile_rec  onnx on cpu" + instead["rec"]),
     }
     config = yaml.safe_load(out.read_text())
     assert not config["use_doc_preprocessor"] and not config["use_textline_orientation"]
