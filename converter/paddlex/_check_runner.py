@@ -79,13 +79,17 @@ def _check(request: dict[str, Any], watch: Any) -> dict[str, Any]:
     facts["build_seconds"] = time.perf_counter() - started
     if pipeline is not None and request["images"]:
         facts["pages"] = _pages(pipeline, request["images"], watcher, watch)
-    return facts | {"modules": watcher.modules, "warnings": warnings}
+    return facts | {
+        "modules": watcher.modules,
+        "lacking": watcher.lacking,
+        "warnings": warnings,
+    }
 
 
 def _pages(pipeline: Any, images: list[str], watcher: Any, watch: Any) -> list[dict[str, Any]]:
     """What the pipeline makes of each image; nothing when a module did not load."""
     unloaded = [name for name, module in watcher.modules.items() if not module["loaded"]]
-    if unloaded:
+    if unloaded or watcher.lacking:
         return []
     pages = []
     for image in images:

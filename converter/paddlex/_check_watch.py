@@ -36,10 +36,14 @@ _ASKED = (
 
 
 class Watcher:
-    """``modules``: config path -> what that module asked for, opened, and why it did not load."""
+    """``modules``: config path -> what that module asked for, opened, and why it did not load.
+
+    ``lacking``: what PaddleX says of packages that it wants for a pipeline and has not.
+    """
 
     def __init__(self) -> None:
         self.modules: dict[str, dict[str, Any]] = {}
+        self.lacking: list[str] = []
         self.recording = importlib.util.find_spec("ultra_infer") is None
         self._current: dict[str, Any] | None = None
 
@@ -84,6 +88,9 @@ class Watcher:
             if hasattr(module, "create_predictor"):
                 watched = self._asking(module.create_predictor)
                 module.create_predictor = watched
+        deps: Any = importlib.import_module("paddlex.utils.deps")
+        if hasattr(deps, "require_extra"):
+            deps.require_extra = self._without_extras(deps.require_extra)
         subprocess.run = self._unconverted(subprocess.run)
 
     @contextmanager
@@ -112,6 +119,19 @@ class Watcher:
             return original(*args, **kwargs)
 
         return create_predictor
+
+    def _without_extras(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        """What the modules resolve to can be seen without packages that only a run needs."""
+
+        @functools.wraps(original)
+        def require_extra(*args: Any, **kwargs: Any) -> None:
+            try:
+                original(*args, **kwargs)
+            except Exception as error:  # noqa: BLE001 - DependencyError, and RuntimeError in 3.0
+                # Each pipeline within says the same of itself; the innermost is the first.
+                self.lacking[:] = [described(error)]
+
+        return require_extra
 
     def _unconverted(self, original: Callable[..., Any]) -> Callable[..., Any]:
         """HPI converts a Paddle model on the spot, into the user's model directory: not here."""

@@ -32,8 +32,8 @@ DEFAULT_TIMEOUT = 300.0
 #: ``loaded``: the file was opened. ``resolved``: up to the file and the device all is decided, but
 #: ultra_infer, which would open it, is not installed here. ``off``: a switch of the config says
 #: so. ``unused``: switched on, but not created together with the pipeline. ``skipped``: no model.
-#: ``failed``: see the module's problems.
-State = Literal["loaded", "resolved", "off", "unused", "skipped", "failed"]
+#: ``download``: PaddleX would download its model. ``failed``: see the module's problems.
+State = Literal["loaded", "resolved", "off", "unused", "skipped", "download", "failed"]
 
 
 class ModuleCheck(Record):
@@ -136,9 +136,15 @@ def require_sound(report: CheckReport, images: int = 0) -> None:
                 hint="all modules were loaded; try another image, and validate the models",
             )
     if len(report.pages) != images:
+        absent = next((m.module for m in report.modules if m.state == "download"), None)
+        if absent is not None:
+            raise StageError(
+                f"no image was read: {absent} has no model yet",
+                hint="render the config with a model for it, or switch the module off",
+            )
         closed = next((m.module for m in report.modules if m.state == "resolved"), "a module")
         raise StageError(
-            f"no image was read: the file of {closed} cannot be opened here",
+            f"no image was read: {closed} has a file for the NPU",
             hint="run this on the NPU's host, or see paddle2om rehearse for the CPU",
         )
 
@@ -158,9 +164,8 @@ def _report(
         )
         for name, found in seen.items()
     ]
-    problems = []
-    if answer["problem"]:
-        problems.append(explain_failure(answer["detail"], None, version))
+    said = [*answer["lacking"], *([answer["detail"]] if answer["problem"] else ())]
+    problems = [explain_failure(detail, None, version) for detail in said]
     return CheckReport(
         config=str(config),
         paddlex=version,
@@ -188,7 +193,7 @@ def _module(module: Module, seen: ModuleSeen | None, version: str) -> ModuleChec
 
 def _state(seen: ModuleSeen) -> State:
     if seen.problem is not None:
-        return "failed"
+        return "download" if seen.problem["kind"] == "download" else "failed"
     return "loaded" if seen.loaded else "resolved"
 
 

@@ -50,10 +50,10 @@ def _problems(module: Module, seen: ModuleSeen, version: str) -> Iterator[Proble
 def _failure(module: Module, seen: ModuleSeen, version: str) -> Problem:
     assert seen.problem is not None
     if seen.problem["kind"] == "download":
-        return _error(
+        return _warning(
             "no-model-dir",
             f"{module.name}: PaddleX would download {module.model_name}",
-            "give it a model_dir, or switch the module off",
+            "render the config with a model for it, or switch the module off",
         )
     return explain_failure(seen.problem["detail"], module, version)
 

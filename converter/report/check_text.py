@@ -13,6 +13,7 @@ _ABSENT = {
     "off": "off",
     "unused": "not created with the pipeline",
     "skipped": "no model to convert",
+    "download": "would be downloaded",
 }
 
 

@@ -55,6 +55,8 @@ FILES = {
             return onnxruntime.InferenceSession(model_dir + "/inference.onnx", providers=["CPU"])
     """,
     "paddlex/inference/pipelines/__init__.py": "",
+    "paddlex/utils/__init__.py": "",
+    "paddlex/utils/deps.py": "",
     "paddlex/inference/pipelines/base.py": """
         class BasePipeline:
             def __init__(self, config, **arguments):
@@ -143,8 +145,24 @@ def test_what_each_module_opens(site: Path, tmp_path: Path) -> None:
 
 
 def test_nothing_is_downloaded(site: Path, tmp_path: Path) -> None:
-    report = check_config(config(tmp_path, TextDetection={"model_dir": None}))
+    image = tmp_path / "a.png"
+    image.touch()
+    report = check_config(config(tmp_path, TextDetection={"model_dir": None}), images=[image])
+    assert report.modules[0].state == "download"
     assert report.modules[0].problems[0].message == "TextDetection: PaddleX would download onnx"
+    require_sound(report)
+    with pytest.raises(StageError, match="no image was read: TextDetection has no model yet"):
+        require_sound(report, 1)
+
+
+def test_missing_packages_do_not_hide_the_modules(site: Path, tmp_path: Path) -> None:
+    (site / "paddlex" / "utils" / "deps.py").write_text(
+        "def require_extra(extra):\n    raise RuntimeError('requires additional dependencies')\n"
+    )
+    put(site, **{"pass\n": "from paddlex.utils import deps; deps.require_extra('ocr')\n"})
+    report = check_config(config(tmp_path, TextDetection={}))
+    assert [problem.name for problem in report.problems] == ["missing-extra"]
+    assert report.modules[0].state == "loaded"
 
 
 def test_relative_directories_are_the_users(site: Path, tmp_path: Path) -> None:
@@ -269,4 +287,4 @@ def test_an_image_that_was_asked_for_and_not_read(site: Path, tmp_path: Path) ->
     path = config(tmp_path, TextDetection={"model_name": "om", "use_hpip": True, "hpi_config": om})
     result = CliRunner().invoke(app, [str(path), "--image", str(image)])
     assert isinstance(result.exception, StageError)
-    assert "no image was read: the file of TextDetection" in result.exception.message
+    assert "no image was read: TextDetection has a file for the NPU" in result.exception.message

@@ -186,6 +186,16 @@ def test_shapes_of_the_users(config: Path, asked: list[dict[str, Any]]) -> None:
     assert first.lost == 1
 
 
+def test_a_config_without_fixed_shapes(config: Path, asked: list[dict[str, Any]]) -> None:
+    content = yaml.safe_load(config.read_text())
+    for module in content["SubModules"].values():
+        del module["input_shape"]
+    config.write_text(yaml.safe_dump(content))
+    result = rehearse(config, [config.with_name("page.png")])
+    assert len(result.trials[0].shapes) == 1
+    assert result.suggested == {"TextDetection": (3, 608, 640), "TextRecognition": (3, 48, 384)}
+
+
 def test_the_command(config: Path, asked: list[dict[str, Any]]) -> None:
     image = str(config.with_name("page.png"))
     result = CliRunner().invoke(app, [str(config), image])
