@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from converter.paddlex.report import ModuleReport, RenderReport
 
 
+#: How many modules a warning names on the terminal.
+_SHOWN = 4
+
+
 class BackendChoice(StrEnum):
     """What PaddleX runs the models with."""
 
@@ -153,6 +157,21 @@ def render_command(
         str | None,
         typer.Option(metavar="PATH", help="The Python interpreter whose PaddleX --check uses."),
     ] = None,
+    ready_dir: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where models that PaddleX could not load as they are get complete copies.",
+        ),
+    ] = None,
+    dictionary: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--dict",
+            metavar="MODEL=FILE",
+            help="Characters of a recogniser without inference.yml; repeatable.",
+        ),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace a file that is not ours, or was edited.")
     ] = False,
@@ -168,8 +187,10 @@ def render_command(
     from converter.cli.render_more import check_rendered, write_scripts
     from converter.paddlex.base import find_base
     from converter.paddlex.check import require_sound
-    from converter.paddlex.config_file import write_config
+    from converter.paddlex.companion import require_suffix
+    from converter.paddlex.config_file import check_replaceable_config, write_config
     from converter.paddlex.modules import scan_models
+    from converter.paddlex.readiness import make_ready, planned
     from converter.paddlex.render import RenderOptions, render_pipeline
     from converter.paddlex.report import report_of
     from converter.paddlex.targets import NEWEST, Target, parse_device, parse_version
@@ -184,7 +205,14 @@ def render_command(
         place=parse_routes(place or []),
         shapes=parse_sizes(shape or []),
     )
-    rendered = render_pipeline(base, scan_models(models), options)
+    dictionaries = parse_choices(dictionary or [], "--dict", "PP-OCRv5_mobile_rec=dict.txt")
+    found = planned(scan_models(models), ready_dir or out.with_name(f"{out.stem}-models"))
+    rendered = render_pipeline(base, found, options)
+    check_replaceable_config(out, force=force)
+    if scripts or check:
+        require_suffix(out)
+    characters = {name: Path(file) for name, file in dictionaries.items()}
+    make_ready(rendered.unready, characters, force=force)
     write_config(out, rendered.text, force=force)
     report = report_of(rendered, options, out)
     _tell(report)
@@ -206,8 +234,14 @@ def _tell(report: RenderReport) -> None:
     for module in report.modules:
         typer.echo(f"{module.module:<{width}}  {_fate(module)}", err=True)
     for warning in report.warnings:
-        typer.echo(f"warning: {warning.message}: {', '.join(warning.modules)}", err=True)
+        typer.echo(f"warning: {warning.message}: {_some(warning.modules)}", err=True)
         typer.echo(f"hint: {warning.fix}", err=True)
+
+
+def _some(names: tuple[str, ...]) -> str:
+    """The first few names; --json has all."""
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _fate(module: ModuleReport) -> str:
@@ -215,6 +249,8 @@ def _fate(module: ModuleReport) -> str:
         text = f"{module.model}  {module.backend} on {module.device}"
         if module.instead_of:
             text += f", instead of {module.instead_of}"
+        if module.completed:
+            text += ", completed"
         if module.reason:
             text += f": {module.reason}"
         return text if module.enabled else f"{text} (off)"

@@ -71,14 +71,19 @@ def write_companions(
     return tuple(paths)
 
 
-def render_companions(config: Path, options: CompanionOptions) -> dict[str, str]:
-    """File name -> text of the scripts for ``config``, which is read for what it runs on."""
-    pipeline = read_config(config)
+def require_suffix(config: Path) -> None:
+    """Raise ``InputError`` unless PaddleX takes ``config`` for a file."""
     if config.suffix not in (".yaml", ".yml"):
         raise InputError(
             f"PaddleX takes {config.name} for the name of a pipeline, not for a file",
             hint="give the config a name that ends in .yaml",
         )
+
+
+def render_companions(config: Path, options: CompanionOptions) -> dict[str, str]:
+    """File name -> text of the scripts for ``config``, which is read for what it runs on."""
+    require_suffix(config)
+    pipeline = read_config(config)
     modules = [module for module in pipeline.modules if loads_model(module)]
     created = creation(pipeline, wrapper=options.wrapper, device=options.device)
     kinds = {device.partition(":")[0] for device in map(device_meant, modules) if device}

@@ -10,22 +10,24 @@ from converter.errors import InputError
 from converter.model.artefacts import write_atomically
 
 _MARKER = "# Made by paddle2om; sha256 of the lines below: "
+_BOM = b"\xef\xbb\xbf"
 
 
 def write_config(path: Path, text: str, *, force: bool = False) -> None:
-    """Write ``text`` below our marker; a script's ``#!`` line stays first, and it can be run.
+    """Write ``text`` below our marker, which is a comment with the line end of the text.
+
+    A script's ``#!`` line stays above it, and the script can be run.
 
     An existing file is replaced if paddle2om made it and nobody edited it since, or with
     ``force``; otherwise ``InputError``.
     """
-    if path.is_dir():
-        raise InputError(f"{path} is a directory", hint="give the name of the file to write")
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path} is not a regular file", hint="choose another file with -o")
-    if path.exists() and not force:
-        check_ours(path)
-    interpreter, body = _split(text.encode("utf-8", "surrogateescape"))
-    marker = f"{_MARKER}{hashlib.sha256(interpreter + body).hexdigest()}\n".encode()
+    check_replaceable_config(path, force=force)
+    interpreter, body = _split(text.encode("utf-8", "surrogateescape").removeprefix(_BOM))
+    first, _, _ = body.partition(b"\n")
+    line_end = "\r\n" if first.endswith(b"\r") else "\n"
+    marker = f"{_MARKER}{hashlib.sha256(interpreter + body).hexdigest()}{line_end}".encode()
+    if text.startswith("\ufeff"):
+        marker = _BOM + marker  # YAML allows it at the very beginning only
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, interpreter + marker + body)
@@ -39,17 +41,27 @@ def write_config(path: Path, text: str, *, force: bool = False) -> None:
         ) from error
 
 
+def check_replaceable_config(path: Path, *, force: bool = False) -> None:
+    """Raise ``InputError`` unless ``write_config`` may write there."""
+    if path.is_dir():
+        raise InputError(f"{path} is a directory", hint="give the name of the file to write")
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is not a regular file", hint="choose another file with -o")
+    if path.exists() and not force:
+        check_ours(path)
+
+
 def check_ours(path: Path) -> None:
     """Raise ``InputError`` unless ``path`` is exactly as paddle2om wrote it."""
     try:
-        interpreter, rest = _split(path.read_bytes())
+        interpreter, rest = _split(path.read_bytes().removeprefix(_BOM))
     except OSError as error:
         raise InputError(
             f"{path} exists and cannot be read: {error.strerror}",
             hint="choose another file with -o",
         ) from error
     first, _, body = rest.partition(b"\n")
-    match = re.fullmatch(re.escape(_MARKER.encode()) + rb"([0-9a-f]{64})", first)
+    match = re.fullmatch(re.escape(_MARKER.encode()) + rb"([0-9a-f]{64})\r?", first)
     if match is None:
         raise InputError(
             f"{path} exists and was not made by paddle2om",
@@ -72,5 +84,6 @@ def _split(data: bytes) -> tuple[bytes, bytes]:
 
 def without_marker(data: bytes) -> bytes:
     """A config without the first line that ``write_config`` gave it, if it did."""
-    first, _, body = data.partition(b"\n")
-    return body if first.startswith(_MARKER.encode()) else data
+    bom = _BOM if data.startswith(_BOM) else b""
+    first, _, body = data.removeprefix(_BOM).partition(b"\n")
+    return bom + body if first.startswith(_MARKER.encode()) else data

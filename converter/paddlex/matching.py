@@ -103,12 +103,12 @@ class _Matcher:
             return Match(module, "skipped", reason=module.skipped)
         if choice is not None:
             return self._chosen(module, choice, selector == module.name)
-        named = [m for m in self.models if m.model_name == module.model_name and not m.problem]
+        named = [m for m in self.models if m.model_name == module.model_name]
         if named:
             return self._first(module, named, "name")
         alike = []
         if module.role in _EXCHANGEABLE:
-            alike = [m for m in self.models if m.role == module.role and not m.problem]
+            alike = [m for m in self.models if m.role == module.role]
         return self._first(module, alike, "role") if alike else self._none(module)
 
     def raise_problems(self) -> None:
@@ -174,7 +174,7 @@ class _Matcher:
         return self._first(module, [model], "use")
 
     def _none(self, module: Module) -> Match:
-        broken = [m for m in self.models if m.problem and m.name == module.model_name]
+        broken = [m for m in self.models if not m.model_name and m.name == module.model_name]
         if broken:
             return Match(module, "none", reason=broken[0].problem, fix="repair that directory")
         return Match(

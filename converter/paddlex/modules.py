@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from converter.errors import InputError
 from converter.model.artefacts import read_om_input_shape
-from converter.model.inference_yml import read_inference_yml
+from converter.model.inference_yml import InferenceYml, read_inference_yml
 from converter.model.om_file import read_om
 from converter.model.om_header import OM_MAGIC
-from converter.model.roles import Role
+from converter.model.roles import Role, role_of
+from converter.paddlex import tables
 
 Backend = Literal["onnx", "om", "paddle"]
 
@@ -36,11 +37,29 @@ _MODEL_FILES = frozenset(
 
 
 @dataclass(frozen=True)
+class Repairs:
+    """What the directory ``source`` lacks before PaddleX can load the model.
+
+    ``renamed`` maps the name that a file must have to the one that it has. ``yml`` says whether
+    inference.yml is ``missing``, or ``nameless``: without ``Global.model_name``.
+    """
+
+    source: Path
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    yml: Literal["", "missing", "nameless"] = ""
+
+    def original(self, name: str) -> str:
+        """The name that a file of this name has in ``source``."""
+        return self.renamed.get(name, name)
+
+
+@dataclass(frozen=True)
 class ConvertedModel:
     """A model directory. ``role`` is what it does, None with the ``problem`` if nobody knows.
 
     ``image_shape`` is the input (channels, height, width) that the inference.yml names;
     ``om_input_shape`` is what the OM file was compiled for, as atc's ``--input_shape`` has it.
+    ``repairs`` is what the directory lacks, if that can be helped.
     """
 
     name: str
@@ -51,6 +70,7 @@ class ConvertedModel:
     image_shape: tuple[int, int, int] | None = None
     problem: str = ""
     om_input_shape: str | None = None
+    repairs: Repairs | None = None
 
 
 def scan_models(directory: Path) -> tuple[ConvertedModel, ...]:
@@ -65,7 +85,7 @@ def scan_models(directory: Path) -> tuple[ConvertedModel, ...]:
         )
     if _is_model(directory):
         return (_read_model(directory),)
-    found = tuple(_read_model(path) for path in _visible(directory) if _is_model(path))
+    found = tuple(_read_model(path) for path in _visible(directory) if _is_model_below(path))
     if not found:
         raise InputError(
             f"no model directory in {directory}",
@@ -89,6 +109,21 @@ def _is_model(path: Path) -> bool:
     return path.is_dir() and any((path / name).is_file() for name in _MODEL_FILES)
 
 
+def _is_model_below(path: Path) -> bool:
+    """Whether a directory in the one given holds a model, if under a name of its own."""
+    return _is_model(path) or (path.is_dir() and bool(_renamed(path)))
+
+
+def _renamed(directory: Path) -> dict[str, str]:
+    """PaddleX's name -> the file's own, where there is exactly one ONNX or OM file."""
+    renamed = {}
+    for kind in ("onnx", "om"):
+        files = [path.name for path in sorted(directory.glob(f"*.{kind}"))]
+        if len(files) == 1 and files[0] != f"inference.{kind}":
+            renamed[f"inference.{kind}"] = files[0]
+    return renamed
+
+
 def _holds_model(path: Path) -> bool:
     """Whether ``path`` is a file with something in it, and an OM file if it is called so."""
     try:
@@ -103,41 +138,53 @@ def _read_model(directory: Path, name: str | None = None) -> ConvertedModel:
     # Not resolve() alone: a link such as "current" is meant to be followed when PaddleX loads.
     directory = directory.resolve() if ".." in directory.parts else directory.absolute()
     name = name or directory.name
+    renamed = _renamed(directory)
+    repairs = Repairs(directory, renamed)
     backends: frozenset[Backend] = frozenset(
         backend
         for backend, alternatives in _FILES.items()
-        if any(all(_holds_model(directory / file) for file in files) for files in alternatives)
+        if any(
+            all(_holds_model(directory / repairs.original(file)) for file in files)
+            for files in alternatives
+        )
     )
 
     def unusable(problem: str) -> ConvertedModel:
         return ConvertedModel(name, directory, "", None, backends, problem=problem)
 
+    content, lack = InferenceYml(), ""
     yml = directory / "inference.yml"
-    if not yml.is_file():
-        return unusable("it has no inference.yml, without which PaddleX loads no model")
     try:
-        content = read_inference_yml(yml)
+        if yml.is_file():
+            content = read_inference_yml(yml)
     except InputError as error:
         return unusable(error.message)
     if content.model_name is None:
-        return unusable("its inference.yml has no Global.model_name")
-    problem = "" if content.role else f"no PaddleX module is known for {content.model_name}"
-    shape = (3, *content.input_size) if content.input_size else None
+        lack = "its inference.yml has no Global.model_name"
+        if not yml.is_file():
+            lack = "it has no inference.yml, without which PaddleX loads no model"
+        role = role_of(directory.name, {})
+        if not backends or not tables.is_inference_yml_known(directory.name, role):
+            return unusable(lack)
+        repairs = replace(repairs, yml="nameless" if yml.is_file() else "missing")
+        content = replace(content, model_name=directory.name, role=role)
+    assert content.model_name is not None
     return ConvertedModel(
         name,
         directory,
         content.model_name,
         content.role,
         backends,
-        shape,
-        problem,
-        _om_input_shape(directory),
+        (3, *content.input_size) if content.input_size else None,
+        "" if content.role else f"no PaddleX module is known for {content.model_name}",
+        _om_input_shape(directory, repairs.original("inference.om")),
+        repairs if renamed or repairs.yml else None,
     )
 
 
-def _om_input_shape(directory: Path) -> str | None:
+def _om_input_shape(directory: Path, file: str) -> str | None:
     """What the OM file was compiled for: as it says itself, else as its manifest does."""
-    path = directory / "inference.om"
+    path = directory / file
     try:
         inputs = read_om(path).fed_inputs if path.is_file() else ()
     except InputError:  # of a form that we cannot read, which says nothing against it

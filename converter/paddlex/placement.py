@@ -141,6 +141,6 @@ def _how_to_make(route: Route) -> str:
         "onnx": "make it with paddle2om convert",
         "cann": "make it with paddle2om convert",
         "om": "make it with paddle2om convert --soc on a machine that has atc, or render with "
-        "--backend onnx",
+        "--backend auto, which takes ONNX instead",
         "paddle": "give the directory of the original Paddle model",
     }[route]

@@ -6,21 +6,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from converter.errors import InputError, InternalError
+from converter.errors import InputError
 from converter.model.roles import Role
 from converter.paddlex import tables
 from converter.paddlex.base import Base
+from converter.paddlex.config_edit import Change, ConfigEdit
 from converter.paddlex.config_file import without_marker
 from converter.paddlex.forms import form_of, settings_for
-from converter.paddlex.inheritance import effective
 from converter.paddlex.matching import Match, fits, match_modules, suggest
 from converter.paddlex.modules import NO_MODEL, ConvertedModel
 from converter.paddlex.om_shape import check_fixed_shape, fed_shape
 from converter.paddlex.pipeline import Module, Pipeline, Switch, modules_in, read_pipeline
-from converter.paddlex.placement import Chooser, Placement, Placer, Route, choose_by_files
+from converter.paddlex.placement import Chooser, Placer, Route, choose_by_files
+from converter.paddlex.runtime_check import check_runtimes
 from converter.paddlex.targets import Device, Target
-from converter.paddlex.yaml_edit import YamlEdit
-from converter.paddlex.yaml_source import load, read_source
+from converter.paddlex.yaml_source import read_source
 
 Shape = tuple[int, int, int]
 
@@ -46,16 +46,6 @@ class RenderOptions:
     place: Mapping[str, Route] = field(default_factory=dict)
     shapes: Mapping[str, Shape] = field(default_factory=dict)
     choose: Chooser = choose_by_files
-
-
-@dataclass(frozen=True)
-class Change:
-    """A key that got another value; ``before`` is None for a new one too."""
-
-    path: tuple[str, ...]
-    key: str
-    before: Any
-    after: Any
 
 
 @dataclass(frozen=True)
@@ -86,6 +76,12 @@ class Rendered:
     changes: tuple[Change, ...]
 
     @property
+    def unready(self) -> tuple[ConvertedModel, ...]:
+        """The models that serve a module and whose directory has yet to be made."""
+        served = [item.match.model for item in self.served]
+        return tuple({m.directory: m for m in served if m and m.repairs}.values())
+
+    @property
     def models(self) -> dict[str, str]:
         """Module -> the name of the model that serves it."""
         return {s.match.module.name: s.match.model.name for s in self.served if s.match.model}
@@ -114,18 +110,26 @@ def render_pipeline(
             f"none of the models serves a module of {pipeline.name}", hint=_why_none(matches)
         )
     off = _switched_off(matches, options.use)
-    editor = _Editor(pipeline)
+    editor = ConfigEdit(pipeline)
     for switch in off:
         editor.switch_off(switch)
     with_npu = any(match.placement and match.placement.route == "om" for match in matches)
     served = tuple(_serve(editor, match, off, options, with_npu) for match in matches)
     text, meant = editor.finish(base.name)
-    _check_runtimes(modules_in(meant), served, options.target)
+    check_runtimes(
+        modules_in(meant),
+        {s.match.module.path: s.match.placement for s in served if s.match.placement},
+        options.target,
+    )
     return Rendered(pipeline, text, served, tuple(editor.changes))
 
 
 def _serve(
-    editor: _Editor, match: Match, off: tuple[Switch, ...], options: RenderOptions, with_npu: bool
+    editor: ConfigEdit,
+    match: Match,
+    off: tuple[Switch, ...],
+    options: RenderOptions,
+    with_npu: bool,
 ) -> Served:
     module, model, placement = match.module, match.model, match.placement
     enabled = not module.off and not any(switch in module.switches for switch in off)
@@ -246,103 +250,3 @@ def _why_none(matches: list[Match]) -> str:
     if wanted:
         return f"it wants {', '.join(wanted)}; or choose one with --use MODULE=NAME"
     return "; ".join(skipped) or "nothing is left to serve"
-
-
-class _Editor:
-    """Keeps the text's edits and the data that the text is to mean side by side."""
-
-    def __init__(self, pipeline: Pipeline) -> None:
-        self.edit = YamlEdit(pipeline.source)
-        self.before = pipeline.data
-        self.expected = pipeline.source.data()
-        self.changes: list[Change] = []
-
-    def switch_off(self, switch: Switch) -> None:
-        """Set all its keys to False."""
-        for key in switch.keys:
-            self.set(switch.path, key, False, ("pipeline_name", *switch.keys))
-
-    def set(self, path: tuple[str, ...], key: str, value: Any, behind: tuple[str, ...]) -> None:
-        """Set one key; nothing happens when it has that value already."""
-        before = _at(self.before, path).get(key)
-        if same(before, value) and key in _at(self.before, path):
-            return
-        self.edit.set(path, key, value, after=behind)
-        _at(self.expected, path)[key] = value
-        self.changes.append(Change(path, key, before, value))
-
-    def finish(self, name: str) -> tuple[str, dict[str, Any]]:
-        """The new text and what it means, after comparing that with what it should mean."""
-        text = self.edit.text()
-        try:
-            meant = load(text, name)
-        except InputError as error:
-            raise InternalError(
-                f"the rendered config cannot be read: {error.message}",
-                hint="report this, with the config",
-            ) from error
-        if same(meant, self.expected):
-            return text, meant
-        if self.edit.source.aliases:
-            raise InputError(
-                f"{name} shares parts through anchors (&name) in a way that cannot be edited",
-                hint="write the aliases (*name) out",
-            )
-        raise InternalError(
-            "the rendered config does not read as it should", hint="report this, with the config"
-        )
-
-
-def _at(data: Any, path: tuple[str, ...]) -> Any:
-    for key in path:
-        data = data[key]
-    return data
-
-
-def same(one: object, other: object) -> bool:
-    """Equal in value and type, all the way down; NaN equals NaN."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    return type(one) is type(other) and (one == other or (one != one and other != other))
-
-
-def _check_runtimes(
-    modules: tuple[Module, ...], served: tuple[Served, ...], target: Target
-) -> None:
-    """Raise ``InternalError`` unless PaddleX would run every module as it was placed."""
-    after = {module.path: module for module in modules}
-    for item in served:
-        placement = item.match.placement
-        if placement is None:
-            continue
-        got = effective(after[item.match.module.path], target).runtime()
-        if not _is_runtime(got, placement, target):
-            raise InternalError(
-                f"{item.match.module.name} would run with {got}, not as {placement}",
-                hint="report this, with the config",
-            )
-
-
-def _is_runtime(got: tuple[str, Mapping[str, Any]], placement: Placement, target: Target) -> bool:
-    engine, options = got
-    kind, number = placement.device.kind, placement.device.id
-    if engine == "hpi":
-        backend = {"om": "om", "onnx": "onnxruntime"}.get(placement.route)
-        return (
-            options.get("backend") == backend
-            and options.get("auto_config") is False
-            and not (backend == "om" and options.get("backend_config"))
-            and options.get("device_type") == kind
-            and (number is None or options.get("device_id") == number)
-        )
-    if engine == "onnxruntime":
-        if placement.route == "cann":
-            providers: list[str] = options.get("providers") or []
-            return providers[:1] == ["CANNExecutionProvider"]
-        on = (options.get("device_type", "cpu"), options.get("device_id"))
-        return placement.route == "onnx" and on == (kind, number)
-    if placement.route != "paddle":
-        return False
-    return not target.has_engine or options.get("device_type") == kind

@@ -17,7 +17,8 @@ class ModuleReport(Record):
     ``state``: ``served`` by a converted model, ``off``, ``left`` to PaddleX, which downloads its
     own model, or ``skipped``, because it names no model or one that cannot be converted.
     ``enabled`` is False where a switch keeps PaddleX from creating the module. ``instead_of`` is
-    the model that the config named, if that was another one.
+    the model that the config named, if that was another one. ``completed`` is True where
+    ``model_dir`` is a copy with what the original lacked.
     """
 
     module: str
@@ -27,6 +28,7 @@ class ModuleReport(Record):
     enabled: bool
     model: str | None = None
     model_dir: str | None = None
+    completed: bool = False
     matched_by: Literal["name", "role", "use"] | None = None
     backend: str | None = None
     device: str | None = None
@@ -98,6 +100,7 @@ def _module(item: Served) -> ModuleReport:
         enabled=item.enabled,
         model=match.model.name,
         model_dir=str(match.model.directory),
+        completed=match.model.repairs is not None,
         matched_by=match.how,
         backend=match.placement.route,
         device=str(match.placement.device),

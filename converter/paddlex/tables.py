@@ -70,6 +70,12 @@ def has_data_dependent_outputs(model_name: str) -> bool:
     return any(re.search(pattern, model_name) for pattern in patterns)
 
 
+def is_inference_yml_known(model_name: str, role: str | None) -> bool:
+    """Whether all models of this role and name are fed alike, so that the file can be written."""
+    pattern = _table("models")["same_inference_yml"].get(role)
+    return bool(pattern and re.search(pattern, model_name))
+
+
 def trap(trap_id: str) -> dict[str, str]:
     """The ``message``, the ``fix`` and how it is ``known``."""
     found: dict[str, str] = _table("traps")["traps"][trap_id]
