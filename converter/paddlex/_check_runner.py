@@ -8,7 +8,7 @@ version of PaddleX. ``_check_watch.py`` beside this file does that.
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import logging
 import os
@@ -22,7 +22,10 @@ def main(request_file: str) -> None:
     with open(request_file, encoding="utf-8") as file:  # noqa: PTH123
         request = json.load(file)
     here = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120
-    watch = _load_watch(here)
+    # Other interpreters must leave nothing beside this file.
+    sys.dont_write_bytecode, wrote = True, sys.dont_write_bytecode
+    watch = importlib.import_module("_check_watch")
+    sys.dont_write_bytecode = wrote
     # The interpreter put this script's directory first, where a module name may shadow another.
     sys.path[:] = [entry for entry in sys.path if os.path.realpath(entry) != here]
     answer = _check(request, watch)
@@ -30,16 +33,6 @@ def main(request_file: str) -> None:
     with open(temporary, "w", encoding="utf-8") as file:  # noqa: PTH123
         json.dump(answer, file, default=repr)
     os.replace(temporary, request["result"])  # noqa: PTH105
-
-
-def _load_watch(here: str) -> Any:
-    path = os.path.join(here, "_check_watch.py")  # noqa: PTH118
-    spec = importlib.util.spec_from_file_location("_paddle2om_check_watch", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _check(request: dict[str, Any], watch: Any) -> dict[str, Any]:

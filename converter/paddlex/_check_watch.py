@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.abc
-import importlib.machinery
 import importlib.util
 import os
 import subprocess
 import sys
-import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+
+# Not a package: these files are loaded by other interpreters, which have no converter.
+stand_ins: Any = importlib.import_module("_check_stand_ins")
 
 #: Set in each module's config, for a module object does not know where it came from.
 _MARK = "_paddle2om_path"
@@ -54,14 +54,14 @@ class Watcher:
         ultra_infer is missing, a recorder takes its place that opens nothing.
         """
         if self.recording:
-            sys.modules["ultra_infer"] = _recorder()
+            sys.modules["ultra_infer"] = stand_ins.recorder()
             self._watch_ultra_infer(sys.modules["ultra_infer"])
         hooks: dict[str, Callable[[Any], None]] = {
             "onnxruntime": self._watch_onnxruntime,
             "ultra_infer": self._watch_ultra_infer,
             "paddle.inference": self._watch_paddle,
         }
-        sys.meta_path.insert(0, _AfterImport(hooks))
+        sys.meta_path.insert(0, stand_ins.AfterImport(hooks))
 
     def watch_pipelines(self) -> None:
         """Watch the one function through which pipelines of all versions create their modules."""
@@ -73,12 +73,12 @@ class Watcher:
             with self._module(config, kwargs) as entry:
                 if config.get("model_dir") is None:
                     entry["problem"] = {"kind": "download"}
-                    return _Absent()
+                    return stand_ins.Absent()
                 try:
                     model = original(pipeline, config, **kwargs)
                 except Exception as error:  # noqa: BLE001 - whatever PaddleX raises is the answer
                     entry["problem"] = {"kind": "failed", "detail": described(error)}
-                    return _Absent()
+                    return stand_ins.Absent()
             entry["loaded"] = all(opened["loaded"] for opened in entry["opened"])
             return model
 
@@ -267,11 +267,11 @@ def summary(results: list[Any]) -> dict[str, Any]:
 
 
 def _kind(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | float | str):
+    if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"{value.dtype} array {tuple(value.shape)}, mean {float(value.mean()):.3f}"
-    if isinstance(value, list | tuple | dict):
+    if isinstance(value, (list, tuple, dict)):
         return f"{type(value).__name__} of {len(value)}"
     return type(value).__name__
 
@@ -289,81 +289,3 @@ def _paddle_device(config: Any) -> str:
     if custom and custom():
         return f"{config.custom_device_type()}:{config.custom_device_id()}"
     return "cpu"
-
-
-class _Absent:
-    """Stands where a module could not be loaded: has every attribute, takes every call."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return _Absent()
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return _Absent()
-
-
-class _AfterImport(importlib.abc.MetaPathFinder):
-    """Calls a function with a module right after that module was imported."""
-
-    def __init__(self, hooks: dict[str, Callable[[Any], None]]) -> None:
-        self._hooks = hooks
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        hook = self._hooks.get(fullname)
-        if hook is None:
-            return None
-        spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
-        if spec is None or spec.loader is None:
-            return None
-        execute = spec.loader.exec_module
-
-        def exec_module(module: types.ModuleType) -> None:
-            execute(module)
-            hook(module)
-
-        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
-        return spec
-
-
-def _recorder() -> types.ModuleType:
-    """A module with the few names of ultra_infer that PaddleX uses, which opens no file."""
-    module = types.ModuleType("ultra_infer")
-    module.__spec__ = importlib.machinery.ModuleSpec("ultra_infer", None)
-
-    class RuntimeOption:
-        def __getattr__(self, name: str) -> Any:
-            if name.startswith("__"):
-                raise AttributeError(name)
-            return _Absent()
-
-        def use_gpu(self, device_id: int = 0) -> None:
-            pass
-
-        def use_ascend(self, device_id: int = 0) -> None:
-            pass
-
-        def set_model_path(self, path: str, *args: Any) -> None:
-            pass
-
-    class Runtime:
-        def __init__(self, option: Any) -> None:
-            pass
-
-        def num_inputs(self) -> int:
-            return 0
-
-    names: dict[str, Any] = {
-        "RuntimeOption": RuntimeOption,
-        "Runtime": Runtime,
-        "ModelFormat": _Absent(),
-    }
-    # PaddleX's automatic choice asks these; on an NPU host the real ones say what it will say.
-    built_with = {"om": True, "ort": True, "openvino": False, "trt": False}
-    for name, built in built_with.items():
-        names[f"is_built_with_{name}"] = lambda built=built: built
-    for name, value in names.items():
-        setattr(module, name, value)
-    return module

@@ -56,13 +56,15 @@ def _read(pipeline: Any, image: str) -> dict[str, Any]:
     (page,) = pipeline.predict(image)
     seconds = time.perf_counter() - started
     height, width = page["doc_preprocessor_res"]["output_img"].shape[:2]
-    lines = zip(page["rec_polys"], page["rec_texts"], strict=True)
+    polygons, texts = page["rec_polys"], page["rec_texts"]
+    if len(polygons) != len(texts):
+        raise ValueError(f"{len(polygons)} polygons and {len(texts)} texts")
     return {
         "size": [int(height), int(width)],
         "seconds": seconds,
         "lines": [
             {"polygon": [[float(x), float(y)] for x, y in polygon], "text": str(text)}
-            for polygon, text in lines
+            for polygon, text in zip(polygons, texts)  # noqa: B905 - strict came with 3.10
         ],
     }
 
