@@ -143,6 +143,9 @@ class _Matcher:
             self.ambiguous.append((module, [model for model, _ in placed]))
         if not placed:
             assert problem is not None
+            if module.own_switch:
+                fix = f"{problem.fix}, or --use {module.name}={NO_MODEL}"
+                problem = CannotPlaceError(problem.reason, fix)
             self.unplaced.setdefault(candidates[0].name, problem)
             return Match(module, "none", reason=problem.reason, fix=problem.fix)
         return Match(module, how, *placed[0])
