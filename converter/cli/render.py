@@ -195,6 +195,9 @@ def render_command(
     from converter.paddlex.report import report_of
     from converter.paddlex.targets import NEWEST, Target, parse_device, parse_version
 
+    check_replaceable_config(out, force=force)
+    if scripts or check:
+        require_suffix(out)
     base = find_base(pipeline, base_dir)
     version = paddlex or base.version
     options = RenderOptions(
@@ -208,9 +211,6 @@ def render_command(
     dictionaries = parse_choices(dictionary or [], "--dict", "PP-OCRv5_mobile_rec=dict.txt")
     found = planned(scan_models(models), ready_dir or out.with_name(f"{out.stem}-models"))
     rendered = render_pipeline(base, found, options)
-    check_replaceable_config(out, force=force)
-    if scripts or check:
-        require_suffix(out)
     characters = {name: Path(file) for name, file in dictionaries.items()}
     make_ready(rendered.unready, characters, force=force)
     write_config(out, rendered.text, force=force)

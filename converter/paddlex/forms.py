@@ -91,7 +91,7 @@ def _options_are_for(backend: str, module: Module) -> bool:
 
 
 def _engine_changes(module: Module, wanted: Mapping[str, Any], before: Effective) -> dict[str, Any]:
-    flat = {key for key in before.engine_config if key not in ENGINES}
+    flat = {key for key in before.engine_config or {} if key not in ENGINES}
     own = module.settings.get("engine_config")
     own = own if isinstance(own, dict) else {}
     same = module.settings.get("engine") == wanted["engine"]

@@ -1,7 +1,8 @@
 """What PaddleX makes of ``engine``, ``engine_config``, ``use_hpip`` and ``hpi_config``.
 
-A model of ``BasePipeline.create_model`` and ``create_pipeline`` of PaddleX 3.0.1, 3.3.13, 3.5.0
-and 3.7.2, and of what PaddleOCR adds from 3.5 on. Rendered configs are checked against it.
+A model of ``BasePipeline.create_model`` and ``create_pipeline``, compared with those of PaddleX
+3.3.13, 3.5.0 and 3.7.2 on random configs, and of what PaddleOCR adds from 3.5 on. Rendered configs
+are checked against it.
 """
 
 from __future__ import annotations
@@ -30,17 +31,20 @@ ENGINES = frozenset(
 
 @dataclass(frozen=True)
 class Effective:
-    """The four settings as they reach the code that loads the model."""
+    """The four settings as they reach the code that loads the model.
+
+    An empty ``engine_config`` is not the same as none: it wins over ``hpi_config`` all the same.
+    """
 
     engine: str | None = None
-    engine_config: Mapping[str, Any] = field(default_factory=dict)
+    engine_config: Mapping[str, Any] | None = None
     use_hpip: bool = False
     hpi_config: Mapping[str, Any] = field(default_factory=dict)
 
     def runtime(self) -> tuple[str, Mapping[str, Any]]:
         """The engine that is used, and the options that it gets."""
         engine = self.engine or ("hpi" if self.use_hpip else "paddle")
-        if self.engine_config:
+        if self.engine_config is not None:
             if all(key in ENGINES for key in self.engine_config):
                 return engine, _dict(self.engine_config.get(engine))
             return engine, self.engine_config
@@ -52,7 +56,7 @@ def effective(module: Module, target: Target) -> Effective:
     outermost, *inner = module.above
     now = Effective(
         _text(outermost, "engine"),
-        _dict(outermost.get("engine_config")),
+        _options(outermost),
         bool(outermost.get("use_hpip", False)),
         _dict(outermost.get("hpi_config")),
     )
@@ -62,7 +66,7 @@ def effective(module: Module, target: Target) -> Effective:
         # PaddleOCR fills in the options of the engine that it thinks will run.
         now = Effective(
             now.engine,
-            {"paddle_static": _dict(now.engine_config.get("paddle_static"))},
+            {"paddle_static": _dict((now.engine_config or {}).get("paddle_static"))},
             now.use_hpip,
             now.hpi_config,
         )
@@ -84,15 +88,22 @@ def _below(
         cut = engine is None
     elif "use_hpip" in config:
         engine, cut = None, True
-    inherited = {} if cut else above.engine_config
-    own = _dict(config.get("engine_config"))
+    inherited = None if cut else above.engine_config
+    own = _options(config)
+    if inherited is None:
+        return Effective(engine, own, use_hpip, hpi_config)
     # A model's own options are merged into the inherited ones, a pipeline's are replaced by them.
-    merged = {**inherited, **own} if is_model else (inherited or own)
+    merged = {**inherited, **(own or {})} if is_model else inherited
     return Effective(engine, merged, use_hpip, hpi_config)
 
 
 def _dict(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _options(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    value = config.get("engine_config")
+    return value if isinstance(value, dict) else None
 
 
 def _text(config: Mapping[str, Any], key: str) -> str | None:

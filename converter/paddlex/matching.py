@@ -101,8 +101,9 @@ class _Matcher:
             return Match(module, "off", reason="switched off with --use")
         if module.skipped:
             return Match(module, "skipped", reason=module.skipped)
-        if choice is not None:
-            return self._chosen(module, choice, selector == module.name)
+        chosen = self._chosen(module, choice, selector == module.name) if choice else None
+        if chosen:
+            return chosen
         named = [m for m in self.models if m.model_name == module.model_name]
         if named:
             return self._first(module, named, "name")
@@ -116,9 +117,10 @@ class _Matcher:
         if self.ambiguous:
             module, models = self.ambiguous[0]
             names = " and ".join(model.name for model in models)
-            others = "".join(f", and for {other.name}" for other, _ in self.ambiguous[1:])
+            others = ", ".join(other.name for other, _ in self.ambiguous[1:])
             raise InputError(
-                f"{len(models)} models fit {module.name}: {names}{others and '; likewise'}{others}",
+                f"{len(models)} models fit {module.name}: {names}"
+                + (f"; and several fit {others}" if others else ""),
                 hint=f"choose one: --use {module.name}={models[0].name}"
                 + (f" (or ={NO_MODEL})" if module.own_switch else ""),
             )
@@ -143,6 +145,9 @@ class _Matcher:
             self.ambiguous.append((module, [model for model, _ in placed]))
         if not placed:
             assert problem is not None
+            if module.own_switch:
+                fix = f"{problem.fix}, or --use {module.name}={NO_MODEL}"
+                problem = CannotPlaceError(problem.reason, fix)
             self.unplaced.setdefault(candidates[0].name, problem)
             return Match(module, "none", reason=problem.reason, fix=problem.fix)
         return Match(module, how, *placed[0])
@@ -153,7 +158,7 @@ class _Matcher:
         name = selector or by_model
         return self.place[name] if name else None
 
-    def _chosen(self, module: Module, choice: str, exact: bool) -> Match:
+    def _chosen(self, module: Module, choice: str, exact: bool) -> Match | None:
         named = [model for model in self.models if model.name == choice]
         named = named or [model for model in self.models if model.model_name == choice]
         if len(named) > 1:
@@ -164,7 +169,7 @@ class _Matcher:
         model = named[0]
         if module.role and model.role != module.role:
             if not exact:  # meant for another module whose path ends like this one's
-                return self._none(module)
+                return None
             raise InputError(
                 f"{model.name} does not fit {module.name}",
                 hint=model.problem or f"its inference.yml says that it is for {_words(model.role)}",

@@ -89,10 +89,9 @@ class Placer:
         """Where the model runs; ``asked`` is for it alone. Raises ``CannotPlaceError``."""
         route, reason = self._route(model, asked)
         if _ARTEFACT[route] not in model.backends:
+            because = f" (it is to run as {route}, because {reason})" if reason else ""
             raise CannotPlaceError(
-                f"{model.name} has no {_file_of(route)}"
-                + (f", and {reason} to be an OM file" if reason and self.backend == "om" else ""),
-                _how_to_make(route),
+                f"{model.name} has no {_file_of(route)}{because}", _how_to_make(route)
             )
         return Placement(route, self._device(route), reason)
 

@@ -165,6 +165,17 @@ def _detection_stretch(config: _Config) -> _Found:
             yield [item], {"height": item.input_shape[1], "width": item.input_shape[2]}
 
 
+@_finds("input-shape-without-om")
+def _input_shape_without_om(config: _Config) -> _Found:
+    yield from _all(
+        [
+            item
+            for item in config.on("onnx", "cann", "paddle")
+            if item.match.module.reads_input_shape and item.match.module.settings.get("input_shape")
+        ]
+    )
+
+
 @_finds("arm-detection-hang")
 def _arm_detection_hang(config: _Config) -> _Found:
     yield from _all([s for s in config.on("om") if _name(s) == "PP-OCRv4_mobile_det"])

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from converter.errors import InputError
+from converter.paddlex.base import installed_paddlex
 from converter.paddlex.inheritance import effective
 from converter.paddlex.pipeline import modules_in
+from converter.paddlex.run import child_environment
 from converter.paddlex.targets import Target
 from tests.paddlex.rendering import model, parsed, read_yaml, render
 
@@ -154,3 +161,25 @@ def test_options_without_an_engines_name_are_refused() -> None:
     assert "engine_config: {paddle_static: {...}}" in caught.value.hint
     render([REC], config(top=top), backend="om")  # use_hpip keeps them out
     render([REC], config(top=top), version=(3, 4))  # which does not read the key
+
+
+@pytest.mark.slow
+def test_paddlex_itself_decides_the_same(tmp_path: Path) -> None:
+    """Random nested settings, against the installed PaddleX; seen equal in 3.3.13 and 3.5.0 too."""
+    found = installed_paddlex()
+    if found is None:
+        pytest.skip("PaddleX is not installed: pip install 'paddle2om[paddlex]'")
+    script = Path(__file__).with_name("paddlex_inheritance.py")
+    root = Path(__file__).parents[2]
+    environment = child_environment({**os.environ, "PADDLE2OM_CACHE": str(tmp_path)})
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=tmp_path,
+        env=environment | {"PYTHONPATH": os.pathsep.join([str(root), *sys.path])},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    compared = re.search(r"compared (\d+)", done.stdout)
+    assert compared and int(compared[1]) > 1500

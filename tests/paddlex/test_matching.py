@@ -86,6 +86,9 @@ def test_a_choice_is_for_every_module_that_ends_so_and_the_longest_counts() -> N
     # A text detector is not meant for seals, whose module ends the same.
     det = render([DET, REC], TWICE, use={"TextDetection": "PP-OCRv5_mobile_det"}).models
     assert "SealRecognition.SealOCR.TextDetection" not in det
+    seal = model("PP-OCRv4_server_seal_det")
+    own = render([DET, REC, seal], TWICE, use={"TextDetection": "PP-OCRv5_mobile_det"}).models
+    assert own["SealRecognition.SealOCR.TextDetection"] == "PP-OCRv4_server_seal_det"
 
 
 def test_two_candidates_need_a_choice() -> None:
@@ -98,7 +101,9 @@ def test_two_candidates_need_a_choice() -> None:
     )
     assert caught.value.hint == "choose one: --use GeneralOCR.TextDetection=PP-OCRv4_mobile_det"
     recognisers = [DET, REC, model("PP-OCRv4_mobile_rec")]
-    with pytest.raises(InputError, match=r"and for SealRecognition\.SealOCR\.TextRecognition"):
+    with pytest.raises(
+        InputError, match=r"and several fit SealRecognition\.SealOCR\.TextRecognition"
+    ):
         render(recognisers, TWICE)
 
 

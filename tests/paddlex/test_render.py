@@ -154,7 +154,7 @@ def test_one_model_can_be_placed_elsewhere() -> None:
     assert same.text == render(REQUIRED, backend="om", place=place).text
     with pytest.raises(InputError, match="UVDoc cannot be an OM file") as caught:
         render(ALL, backend="onnx", place={"UVDoc": "om"})
-    assert caught.value.hint == "--place UVDoc=onnx"
+    assert caught.value.hint.startswith("--place UVDoc=onnx, or --use DocPrepro")
     with pytest.raises(InputError, match="no such module or model") as caught:
         render(REQUIRED, place={"TextDetektion": "om"})
     assert caught.value.hint.startswith("did you mean TextDetection?")
@@ -168,6 +168,15 @@ def test_every_missing_file_is_named_at_once() -> None:
         "PP-OCRv5_mobile_det has no inference.om; PP-OCRv5_mobile_rec has no inference.om"
     )
     assert caught.value.hint.startswith("make it with paddle2om convert --soc")
+
+
+def test_a_missing_file_of_an_optional_module_can_be_done_without() -> None:
+    models = (*REQUIRED, model("UVDoc", files="om"))
+    with pytest.raises(InputError) as caught:
+        render(models, backend="om")
+    assert caught.value.message.startswith("UVDoc has no inference.onnx (it is to run as onnx, bec")
+    assert caught.value.hint.endswith("or --use DocPreprocessor.DocUnwarping=none")
+    render(models, backend="om", use={"DocUnwarping": "none"})
 
 
 def test_an_om_shape_that_no_manifest_has_can_be_given() -> None:

@@ -178,6 +178,7 @@ def test_a_bare_model_is_completed_beside_the_config(
         (["--place", "TextDetection"], "is not MODULE=VALUE"),
         (["--use", "TextDetection=none"], "cannot be switched off"),
         (["--base-dir", "."], "no pipeline configs"),
+        (["-o", "."], "is a directory"),
     ],
 )
 def test_mistakes_write_nothing(

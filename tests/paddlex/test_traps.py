@@ -82,6 +82,13 @@ CASES = [
     ),
     Case("detection-stretch", "to 960 by 960", OM, {}, modules=("TextDetection",)),
     Case(
+        "input-shape-without-om",
+        "take input_shape out",
+        {"base": TOP.replace("mobile_det,", "mobile_det, input_shape: [3, 960, 960],")},
+        OM | {"base": TOP.replace("mobile_det,", "mobile_det, input_shape: [3, 9, 9],")},
+        modules=("TextDetection",),
+    ),
+    Case(
         "arm-detection-hang",
         "--place PP-OCRv4_mobile_det=onnx",
         OM,
