@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from converter.bridge.lowering.errors import CannotLower
@@ -14,6 +15,7 @@ from converter.model.pir_document import (
     operand_ids,
     operation_name,
     result_types,
+    walk_operations,
 )
 from converter.model.pir_types import TensorType
 
@@ -94,6 +96,17 @@ class Program:
             return np.array(attribute(operation, "values"), kind.dtype).reshape(kind.shape)
         return None
 
+    @cached_property
+    def read(self) -> frozenset[int]:
+        """The values that an operator of the block, or of the blocks in it, reads."""
+        found: set[int] = set()
+        for operation in self.operations:
+            found.update(operand_ids(operation))
+            if "regions" in operation:
+                for inner in walk_operations(operation):
+                    found.update(operand_ids(inner))
+        return frozenset(found)
+
     def list_items(self, value: int) -> list[int] | None:
         """The values joined into the list ``value``, or ``None`` when it is not such a list."""
         operation = self.producers.get(value)
@@ -148,6 +161,10 @@ class Operation:
     def has(self, index: int) -> bool:
         """Whether operand ``index`` is given (optional ones may be missing)."""
         return index < len(self.operands) and self.operands[index] != 0
+
+    def used(self, index: int) -> bool:
+        """Whether anything reads result ``index``."""
+        return self.results[index] in self.program.read
 
     def type(self, index: int) -> TensorType:
         """The type of operand ``index``; -1 is a dynamic extent."""

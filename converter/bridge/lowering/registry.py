@@ -19,7 +19,7 @@ Lowered: TypeAlias = (
 LowerFunction: TypeAlias = Callable[[Operation, Graph], Lowered]
 
 #: Modules below ``converter.bridge.lowering.rules``; importing one registers its lowerings.
-FAMILIES = ("activations", "complex_numbers", "control_flow", "hyperbolic")
+FAMILIES = ("activations", "pooling", "convolutions", "deformable", "grids", "complex_numbers", "control_flow", "hyperbolic")
 
 
 @dataclass(frozen=True)
