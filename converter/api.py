@@ -30,6 +30,7 @@ def convert(
     opset: int = DEFAULT_OPSET,
     soc: str | None = None,
     shapes: Mapping[str, Sequence[int]] | None = None,
+    rename: Mapping[str, str] | None = None,
     simplify: bool = True,
     atol: float | None = None,
     rtol: float | None = None,
@@ -43,6 +44,7 @@ def convert(
 
     ``models`` are model directories or program files; each goes to ``out_dir/<name>/``. ``soc`` is
     an atc ``--soc_version``; ``shapes`` maps a graph input to the static shape of the OM file.
+    ``rename`` maps Paddle's names of inputs and outputs to the ONNX file's.
     ``jobs`` is the number of models converted at a time (default: one per CPU), ``timeout`` the
     seconds one model may take. ``force`` lets an existing ``inference.onnx`` that paddle2om did not
     make be replaced.
@@ -60,6 +62,7 @@ def convert(
         opset=opset,
         soc=soc,
         shapes={name: tuple(shape) for name, shape in (shapes or {}).items()},
+        rename=dict(rename or {}),
         simplify=simplify,
         atol=atol,
         rtol=rtol,

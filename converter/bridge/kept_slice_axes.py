@@ -34,11 +34,14 @@ class KeptSliceAxes(ProgramRepair):
 
     def apply(self, program: dict[str, Any]) -> int:
         """Clear the attribute of every slice whose declared rank contradicts it."""
-        types = value_types(program)
+        slices = [
+            operation
+            for operation in walk_operations(program)
+            if operation_name(operation) == "pd_op.slice" and attribute(operation, "decrease_axis")
+        ]
+        types = value_types(program) if slices else {}
         changed = 0
-        for operation in walk_operations(program):
-            if operation_name(operation) != "pd_op.slice":
-                continue
+        for operation in slices:
             dropped = attribute(operation, "decrease_axis")
             source = types.get(operand_ids(operation)[0])
             (result,) = result_types(operation).values()

@@ -15,7 +15,7 @@ from converter.model.wording import first_line
 _NEEDS = re.compile(r"\[OP: (?:pd_op\.)?([^\]\s]+)\] Requires the minimal opset version of (\d+)")
 
 
-def operators_above(program: Path, params: Path | None, opset: int) -> dict[str, int]:
+def operators_above(program: Path, opset: int) -> dict[str, int]:
     """The operators that paddle2onnx writes in a later opset than ``opset``, with that opset.
 
     Converts once more, in a process of its own: paddle2onnx names them on its standard output
@@ -24,11 +24,10 @@ def operators_above(program: Path, params: Path | None, opset: int) -> dict[str,
     call = (
         "import sys; from pathlib import Path; "
         "from converter.bridge.paddle2onnx import export_program; "
-        "program, params, opset = sys.argv[1:]; "
-        "export_program(Path(program), Path(params) if params else None, int(opset), verbose=True)"
+        "export_program(Path(sys.argv[1]), int(sys.argv[2]), verbose=True)"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", call, str(program), str(params or ""), str(opset)],
+        [sys.executable, "-c", call, str(program), str(opset)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -42,10 +41,8 @@ def operators_above(program: Path, params: Path | None, opset: int) -> dict[str,
     return found
 
 
-def export_program(
-    program: Path, params: Path | None, opset: int, *, verbose: bool = False
-) -> bytes:
-    """Convert the PIR program file with its parameters; return the serialised ONNX model.
+def export_program(program: Path, opset: int, *, verbose: bool = False) -> bytes:
+    """Convert the PIR program file; return the serialised ONNX model, which lacks the parameters.
 
     Not ``paddle2onnx.export``: that swallows errors, exits the process and runs polygraphy, which
     takes most of a minute and installs packages from the network while converting. Raises
@@ -56,7 +53,7 @@ def export_program(
     try:
         data: bytes = native.export(
             str(program),
-            str(params) if params else "",
+            "",  # no parameter file: see converter.bridge.weights
             opset,
             True,  # raise the opset where an operator needs it; the post-condition reports it
             verbose,

@@ -6,10 +6,10 @@ real name, and dynamic dims ``DynamicDimension.7``, afresh for each axis.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from converter.errors import StageError
+from converter.errors import InputError, StageError
 from converter.model.tensor import TensorSpec
 
 if TYPE_CHECKING:
@@ -41,24 +41,60 @@ def name_signature(
                 dim.dim_param = extent
 
 
-def _rename_outputs(graph: onnx.GraphProto, names: list[str]) -> None:
-    """Rename graph outputs in order, in the nodes that make and use them too."""
-    renames = {
-        value.name: name
-        for value, name in zip(graph.output, names, strict=True)
-        if value.name != name
-    }
-    taken = {name for node in graph.node for name in node.output}
+def rename_signature(
+    model: onnx.ModelProto, names: Mapping[str, str], inputs: Collection[str]
+) -> None:
+    """Give inputs and outputs the user's names, old -> new.
+
+    ``inputs`` are the names of the real inputs. Raises ``InputError`` for a name that is neither an
+    input nor an output, and for a new name that another one has.
+    """
+    outputs = [value.name for value in model.graph.output]
+    signature = [*inputs, *(name for name in outputs if name not in inputs)]
+    for old in names:
+        if old not in signature:
+            raise InputError(
+                f"--rename {old}: the model has no input or output of that name",
+                hint=f"it has {', '.join(signature)}",
+            )
+    renamed = [names.get(name, name) for name in signature]
+    if twice := sorted({name for name in renamed if renamed.count(name) > 1}):
+        raise InputError(
+            f"--rename gives {twice[0]} to two inputs or outputs", hint="names have to differ"
+        )
+    rename_values(model.graph, {old: new for old, new in names.items() if old != new})
+
+
+def rename_values(graph: onnx.GraphProto, names: Mapping[str, str]) -> None:
+    """Rename values, old -> new, wherever they occur, bodies of If and Loop included.
+
+    An inner value that already has a new name gets another one.
+    """
+    taken = {name for node in _nodes(graph) for name in node.output}
     taken |= {value.name for value in (*graph.input, *graph.initializer)}
-    if not renames or any(name in taken for name in renames.values()):
+    changes = {new: f"{new}.inner" for new in names.values() if new in taken and new not in names}
+    changes.update(names)
+    if not changes:
         return
-    for value in graph.output:
-        value.name = renames.get(value.name, value.name)
+    for value in (*graph.input, *graph.output, *graph.initializer, *graph.value_info):
+        value.name = changes.get(value.name, value.name)
     for node in _nodes(graph):
         for names_of in (node.input, node.output):
             for index, name in enumerate(names_of):
-                if name in renames:
-                    names_of[index] = renames[name]
+                if name in changes:
+                    names_of[index] = changes[name]
+        for attribute in node.attribute:
+            for value in (*attribute.g.output, *attribute.g.input):
+                value.name = changes.get(value.name, value.name)
+
+
+def _rename_outputs(graph: onnx.GraphProto, names: list[str]) -> None:
+    """Rename graph outputs in order, in the nodes that make and use them too."""
+    found = [value.name for value in graph.output]
+    renames = {old: new for old, new in zip(found, names, strict=True) if old != new}
+    inputs = {value.name for value in graph.input}
+    if len(set(found)) == len(found) and not inputs & {*renames, *renames.values()}:
+        rename_values(graph, renames)
 
 
 def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from converter.bridge.lowering.plan import Plan, Problem, plan
 from converter.bridge.lowering.stitch import empty_model, stitch
+from converter.bridge.old_opsets import make_valid
 from converter.bridge.paddle2onnx import export_program, operators_above
 from converter.bridge.random_outputs import random_outputs
 from converter.bridge.repair import repair_program
 from converter.bridge.used_parameters import used_parameters
 from converter.bridge.weights import (
     EXTERNAL_FROM,
-    WEIGHTLESS_FROM,
     Placed,
     attach,
     attach_external,
@@ -36,12 +36,13 @@ if TYPE_CHECKING:
 class Translation:
     """The ONNX model and how it came about.
 
-    ``parameters`` are the names of the parameters that the model has to contain, ``external`` those
-    whose data belongs into the file of external data; ``random`` are the outputs whose values are
-    drawn anew in each run.
+    ``headers`` are those of the parameter file; ``parameters`` are the names of the parameters that
+    the model has to contain, ``external`` those whose data belongs into the file of external data;
+    ``random`` are the outputs whose values are drawn anew in each run.
     """
 
     model: onnx.ModelProto
+    headers: tuple[ParamHeader, ...]
     parameters: set[str]
     external: Sequence[Placed]
     repairs: tuple[RepairApplied, ...]
@@ -70,15 +71,12 @@ def translate(
         declared = describe_pir(document, source=str(program)).parameters
         headers = check_parameters(declared, read_headers(params))
     size = sum(header.nbytes for header in headers)
-    weightless = size >= WEIGHTLESS_FROM
     random = random_outputs(document)
     repairs = repair_program(document)
     used: set[str] = set()
     count = iter(range(1_000_000))
 
-    def convert(
-        content: JsonObject, scope: str, params: Path | None = None
-    ) -> tuple[onnx.ModelProto, Plan]:
+    def convert(content: JsonObject, scope: str) -> tuple[onnx.ModelProto, Plan]:
         lowered, cut = plan(content, opset, convert, scope)
         if lowered.problems:
             return ModelProto(), lowered
@@ -87,10 +85,10 @@ def translate(
             if content is not document or repairs or lowered.changes:
                 file = work_dir / f"program.{next(count)}.json"
                 file.write_text(json.dumps(cut, ensure_ascii=False), encoding="utf-8")
-            model = ModelProto.FromString(export_program(file, params, opset))
+            model = ModelProto.FromString(export_program(file, opset))
             raised = {entry.version for entry in model.opset_import if not entry.domain}
             if raised != {opset}:
-                found = operators_above(file, params, opset)
+                found = operators_above(file, opset)
                 lowered.problems += [
                     Problem(name, f"paddle2onnx writes it in opset {number}", number)
                     for name, number in found.items()
@@ -103,18 +101,18 @@ def translate(
         used.update(used_parameters(cut))
         return model, lowered
 
-    model, lowered = convert(document, "", None if weightless else params)
+    model, lowered = convert(document, "")
     if lowered.problems:
         raise refusal(lowered.problems, opset)
     used |= lowered.parameters
-    # paddle2onnx also leaves out what only lowered operators read.
-    left_out = missing_parameters(model, used if weightless else lowered.parameters, headers)
+    left_out = missing_parameters(model, used, headers)
     external: Sequence[Placed] = ()
     if params is not None and size >= EXTERNAL_FROM:
         external = attach_external(model, left_out, data_name)
     elif params is not None:
         attach(model, left_out, params)
-    return Translation(model, used, external, repairs + lowered.repairs, random)
+    make_valid(model, opset)
+    return Translation(model, headers, used, external, repairs + lowered.repairs, random)
 
 
 def refusal(problems: list[Problem], opset: int) -> StageError:

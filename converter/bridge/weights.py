@@ -1,9 +1,9 @@
 """Puts parameters into an ONNX model straight from the Paddle parameter file.
 
-paddle2onnx holds four to five copies of the weights while it converts, and returns nothing above
-2 GB. Converted without its parameter file, it makes the same nodes and leaves the parameters out;
-they are then added as initializers, or for large models as external data that is copied from
-file to file without ever being in memory.
+paddle2onnx holds four to five copies of the weights while it converts, takes most of its time for
+them, and returns nothing above 2 GB. Converted without its parameter file, it makes the same nodes
+and leaves the parameters out; they are then added as initializers, or for large models as external
+data that is copied from file to file without ever being in memory.
 """
 
 from __future__ import annotations
@@ -14,15 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from converter.bridge.lowering.graph import ONNX_TYPES
-from converter.bridge.lowering.stitch import replace, sort_nodes
 from converter.errors import StageError
 from converter.model.pdiparams import ParamHeader
 
 if TYPE_CHECKING:
     import onnx
-
-#: From this size on, paddle2onnx converts without the parameters.
-WEIGHTLESS_FROM = 64 << 20
 
 #: From this size on, the weights go into a file of their own: protobuf ends at 2 GiB, and the
 #: graph needs room too. onnx, ONNX Runtime and atc all read external data.
@@ -54,27 +50,11 @@ def missing_parameters(
 
 
 def attach(model: onnx.ModelProto, headers: Sequence[ParamHeader], params: Path) -> None:
-    """Add these parameters with their data: as initializers, or as Constants where these have to
-    be graph inputs (before IR version 4, which is opset 9)."""
+    """Add these parameters as initializers with their data."""
     with params.open("rb") as file:
         for header in headers:
             file.seek(header.offset)
-            tensor = _initializer(model, header)
-            tensor.raw_data = file.read(header.nbytes)
-    if headers and model.ir_version < _INITIALIZERS_ALONE_SINCE:
-        _as_constants(model, {str(header.name) for header in headers})
-
-
-def _as_constants(model: onnx.ModelProto, names: set[str]) -> None:
-    """Turn these initializers into Constant nodes."""
-    from onnx import helper
-
-    kept = [tensor for tensor in model.graph.initializer if tensor.name not in names]
-    for tensor in model.graph.initializer:
-        if tensor.name in names:
-            model.graph.node.append(helper.make_node("Constant", [], [tensor.name], value=tensor))
-    replace(model.graph.initializer, kept)
-    sort_nodes(model.graph)
+            _initializer(model, header).raw_data = file.read(header.nbytes)
 
 
 def attach_external(

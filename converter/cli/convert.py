@@ -37,6 +37,22 @@ def parse_shapes(texts: list[str]) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+def parse_renames(texts: list[str]) -> dict[str, str]:
+    """``["fetch_name_0=logits"]`` -> ``{"fetch_name_0": "logits"}``; raises ``InputError``."""
+    from converter.errors import InputError
+
+    names: dict[str, str] = {}
+    for text in texts:
+        old, equals, new = text.partition("=")
+        if not (old and equals and new) or old in names:
+            told = "is given twice" if old in names else "is not OLD=NEW"
+            raise InputError(
+                f"--rename {text!r} {told}", hint="for example --rename fetch_name_0=logits"
+            )
+        names[old] = new
+    return names
+
+
 def convert_command(
     models: Annotated[
         list[Path], typer.Argument(metavar="MODEL...", help="Model directories or program files.")
@@ -52,6 +68,10 @@ def convert_command(
     shape: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=DIMS", help="Static shape of an OM input; repeatable."),
+    ] = None,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OLD=NEW", help="New name of an input or output; repeatable."),
     ] = None,
     simplify: Annotated[bool, typer.Option(help="Simplify the ONNX model with onnxsim.")] = True,
     atol: Annotated[float | None, typer.Option(help="Absolute tolerance of the gate.")] = None,
@@ -80,6 +100,7 @@ def convert_command(
     from converter.engine.launch import Host
 
     shapes = parse_shapes(shape or [])
+    names = parse_renames(rename or [])
     host = Host()  # its imports take longest: they run while the rest of this is imported
 
     from converter.api import write_reports
@@ -92,6 +113,7 @@ def convert_command(
         opset=opset,
         soc=soc,
         shapes=shapes,
+        rename=names,
         simplify=simplify,
         atol=atol,
         rtol=rtol,

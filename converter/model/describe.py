@@ -11,6 +11,7 @@ from converter.model.pdiparams import ParamHeader, check_parameters, read_header
 from converter.model.pir import read_pir
 from converter.model.program import ProgramDescription
 from converter.model.result import InspectFacts
+from converter.model.separate_params import read_separate_headers, separate_files
 
 
 def describe(model: PaddleModel) -> InspectFacts:
@@ -79,9 +80,11 @@ def read_parameter_headers(
     """
     wanted = program.parameters
     if model.params is None:
-        if wanted:
-            raise _missing_weights(model, program)
-        return ()
+        if not wanted:
+            return ()
+        if files := separate_files(model.directory, wanted):
+            return read_separate_headers(files, wanted)
+        raise _missing_weights(model, program)
     try:
         empty = model.params.stat().st_size == 0
     except OSError as error:
@@ -99,11 +102,6 @@ def read_parameter_headers(
 def _missing_weights(model: PaddleModel, program: ProgramDescription) -> InputError:
     count = len(program.parameters)
     message = f"missing weights: {model.program} needs {count} parameters"
-    if (model.directory / program.parameters[0].name).is_file():
-        return InputError(
-            f"{message}, and they are stored in one file each",
-            hint="load the model in Paddle and save it again with save_inference_model",
-        )
     expected = "__params__" if model.stem == "__model__" else f"{model.stem}.pdiparams"
     return InputError(
         f"{message}, and there is no {expected}",

@@ -13,6 +13,7 @@ from converter.errors import InputError
 from converter.model.pir_document import (
     JsonObject,
     attribute,
+    is_stored_parameter,
     load_pir,
     operand_ids,
     operation_name,
@@ -64,8 +65,9 @@ def _describe(document: JsonObject) -> ProgramDescription:
         types.update(result_types(operation))
         name = operation_name(operation)
         if name == "builtin.parameter":
-            parameter = _parameter(operation)
-            parameters.setdefault(parameter.name, parameter)
+            if is_stored_parameter(operation):
+                parameter = _parameter(operation)
+                parameters.setdefault(parameter.name, parameter)
             continue
         operators[name] += 1
         if name in ("pd_op.data", "pd_op.feed"):

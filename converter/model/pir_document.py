@@ -177,6 +177,18 @@ def parameter_name(operation: JsonObject) -> str:
     return as_name(attributes[3], "the name of a parameter")
 
 
+def is_stored_parameter(operation: JsonObject) -> bool:
+    """Whether an operator declares a parameter whose values are in the parameter file.
+
+    Recurrent layers declare a dropout state that Paddle does not save: the first of the output
+    attributes (persistable, stop_gradient, trainable) is 0.
+    """
+    if operation_name(operation) != "builtin.parameter":
+        return False
+    flags = operation.get("OA")
+    return not (isinstance(flags, list) and flags and flags[0] == 0)
+
+
 def _value_id(value: object) -> int:
     # Betas of Paddle 3 numbered values with "#", like operators, before there was a "%".
     stored = as_object(value, "a value")

@@ -69,7 +69,7 @@ def as_name(value: object, what: str) -> str:
     if not isinstance(value, str) or not value:
         raise malformed(f"{what} is {shown(value)}, not a name")
     # An escaped lone surrogate is legal JSON, and then fails in every file that we write.
-    if any("\ud800" <= character <= "\udfff" for character in value):
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
         raise malformed(f"{what} is {shown(value)}, which is not Unicode text")
     return value
 

@@ -19,7 +19,8 @@ DEFAULT_TIMEOUT = 900.0
 class ConvertOptions(Record):
     """How to convert: what ``paddle2om convert`` takes as flags.
 
-    ``shapes`` maps a graph input to the static shape its OM file is compiled for. ``atol`` and
+    ``shapes`` maps a graph input to the static shape its OM file is compiled for. ``rename`` maps
+    Paddle's names of inputs and outputs to those the ONNX file is to have. ``atol`` and
     ``rtol`` override the default gate of every float output. ``threads`` is how many CPU threads
     the native libraries of one worker may use.
     """
@@ -28,6 +29,7 @@ class ConvertOptions(Record):
     simplify: bool = True
     soc: str | None = None
     shapes: dict[str, tuple[int, ...]] = Field(default_factory=dict)
+    rename: dict[str, str] = Field(default_factory=dict)
     atol: float | None = None
     rtol: float | None = None
     seed: int = 0

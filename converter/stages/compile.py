@@ -31,9 +31,12 @@ class CompileStage(Stage):
             )
             return Outcome(status=Status.SKIPPED, messages=(note,))
         assert job.onnx is not None
-        shapes = static_shapes(
-            job.facts(ExportFacts).inputs, job.options.shapes, job.facts(InspectFacts).shape_hints
-        )
+        names = job.options.rename
+        hints = {
+            names.get(name, name): hint
+            for name, hint in job.facts(InspectFacts).shape_hints.items()
+        }
+        shapes = static_shapes(job.facts(ExportFacts).inputs, job.options.shapes, hints)
         input_shape = format_input_shape(shapes)
         argv = build_argv("inference.onnx", "inference", soc, input_shape)
         script = job.work_dir / SCRIPT_NAME

@@ -7,14 +7,13 @@ from typing import Any
 
 from converter.bridge.legacy_program import translate_legacy_program
 from converter.bridge.provenance import record_provenance
-from converter.bridge.signature import name_signature
+from converter.bridge.signature import name_signature, rename_signature
 from converter.bridge.translate import translate
 from converter.bridge.weights import check_external, write_external
 from converter.errors import StageError
 from converter.model import onnx_file
 from converter.model.paddle_dir import PaddleModel
-from converter.model.pdiparams import check_parameters, read_headers
-from converter.model.pir import describe_pir
+from converter.model.pdiparams import ParamHeader
 from converter.model.pir_document import load_pir
 from converter.model.result import ExportFacts, InspectFacts, Message, Status
 from converter.model.task import DEFAULT_OPSET
@@ -46,6 +45,9 @@ class ExportStage(Stage):
         )
         model = translated.model
         name_signature(model, described.inputs, described.outputs)
+        rename = job.options.rename
+        if rename:
+            rename_signature(model, rename, [spec.name for spec in described.inputs])
         record_provenance(model, job.model, translated.repairs)
         job.onnx = job.work_dir / "exported.onnx"
         onnx.save_model(model, job.onnx)
@@ -70,7 +72,7 @@ class ExportStage(Stage):
             random_outputs=translated.random,
         )
         inside = translated.parameters - {item.header.name for item in translated.external}
-        _check_parameters(model, content, inside, params)
+        _check_parameters(model, translated.headers, inside, params)
         if not translated.random:
             return Outcome(facts=exported)
         drawn = Message(
@@ -99,6 +101,11 @@ class ExportStage(Stage):
         for kind in ("inputs", "outputs"):
             expected = getattr(described, kind)
             found = getattr(outcome.facts, kind)
+            names = job.options.rename
+            expected = tuple(
+                spec.model_copy(update={"name": names.get(spec.name, spec.name)})
+                for spec in expected
+            )
             _check_signature(kind, expected, found)
 
 
@@ -109,14 +116,12 @@ def _as_pir(model: PaddleModel, work_dir: Path) -> tuple[Path, Path | None]:
 
 
 def _check_parameters(
-    model: Any, program: dict[str, Any], used: set[str], params: Path | None
+    model: Any, headers: tuple[ParamHeader, ...], used: set[str], params: Path | None
 ) -> None:
     """Every parameter of ``used`` is in the ONNX graph, byte for byte.
 
-    paddle2onnx exits 0 with a model that has no weights when it cannot read the parameter file.
     Raises ``StageError`` naming the first parameter that is missing or differs.
     """
-    description = describe_pir(program, source="the program")
     if not used:
         return
     stored = onnx_file.tensor_bytes(model)
@@ -125,9 +130,8 @@ def _check_parameters(
         raise StageError(
             f"{len(missing)} of {len(used)} parameters are not in the exported model "
             f"(first: {missing[0] if missing else '-'})",
-            hint="paddle2onnx wrote a model without its weights; check the .pdiparams file",
+            hint="check the .pdiparams file",
         )
-    headers = check_parameters(description.parameters, read_headers(params))
     with params.open("rb") as file:
         for header in headers:
             if header.name not in used:
@@ -136,7 +140,7 @@ def _check_parameters(
             if file.read(header.nbytes) != stored[header.name]:
                 raise StageError(
                     f"parameter {header.name} differs from the one in {params.name}",
-                    hint="report this model: paddle2onnx changed a weight",
+                    hint="report this model: the export changed a weight",
                 )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from converter.model.artefacts import check_replaceable
-from converter.model.describe import describe
+from converter.model.describe import describe, read_program
 from converter.model.paddle_dir import find_model
+from converter.model.separate_params import combine, separate_files
 from converter.stages.job import OM_NAME, SCRIPT_NAME, YML_NAME, Job
 from converter.stages.stage import Outcome, Stage
 
@@ -26,6 +28,12 @@ class InspectStage(Stage):
         """Find and describe the model; ``InputError`` for anything missing or damaged."""
         job.model = find_model(Path(job.task.source))
         facts = describe(job.model)
+        if job.model.params is None and facts.parameter_count:
+            # One file per parameter: what follows wants them in one.
+            combined = job.work_dir / "combined.pdiparams"
+            parameters = read_program(job.model).parameters
+            combine(separate_files(job.model.directory, parameters), combined)
+            job.model = replace(job.model, params=combined)
         if job.model.yml is not None:
             # PaddleX needs it next to the ONNX or OM file; the user's own stays where it is.
             copy = job.work_dir / YML_NAME

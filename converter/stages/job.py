@@ -102,8 +102,15 @@ class Job:
         return self._sessions[onnx]
 
     def onnx_outputs(self, onnx: Path, reference: ReferenceCase) -> Arrays:
-        """What an ONNX file computes from a reference case's inputs, computed once."""
+        """What an ONNX file computes from a reference case's inputs, computed once.
+
+        Under Paddle's names, whatever the file calls them.
+        """
         key = (onnx, reference.case.label)
         if key not in self._outputs:
-            self._outputs[key] = onnx_file.run(self.session(onnx), reference.inputs)
+            names = self.options.rename
+            inputs = {names.get(name, name): array for name, array in reference.inputs.items()}
+            outputs = onnx_file.run(self.session(onnx), inputs)
+            old = {new: name for name, new in names.items()}
+            self._outputs[key] = {old.get(name, name): made for name, made in outputs.items()}
         return self._outputs[key]

@@ -8,7 +8,7 @@ from converter.model.pir_document import (
     operation_name,
     walk_operations,
 )
-from tests.bridge.lowering.conftest import save
+from tests.bridge.conftest import save
 
 SPECS = [([-1, 4], "float32")]
 

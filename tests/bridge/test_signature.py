@@ -41,7 +41,7 @@ def test_outputs_and_dims_get_paddles_names():
     assert model.graph.output[0].type.tensor_type.shape.dim[0].dim_param == "relu_0.tmp_0_axis0"
 
 
-def test_a_name_that_is_taken_inside_the_graph_is_not_given_twice():
+def test_an_inner_value_makes_way_for_the_name_of_an_output():
     model = graph_of(
         helper.make_node("Relu", ["x"], ["inner"]),
         helper.make_node("Neg", ["inner"], ["fetch_name_0"]),
@@ -51,7 +51,9 @@ def test_a_name_that_is_taken_inside_the_graph_is_not_given_twice():
     name_signature(model, (X,), (spec("inner"),))
 
     onnx.checker.check_model(model, full_check=True)
-    assert model.graph.output[0].name == "fetch_name_0"
+    assert model.graph.output[0].name == "inner"
+    assert model.graph.node[1].output[0] == "inner"
+    assert model.graph.node[0].output[0] == model.graph.node[1].input[0] == "inner.inner"
 
 
 def test_a_lost_output_is_an_error():

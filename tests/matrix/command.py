@@ -14,12 +14,13 @@ import time
 import warnings
 from pathlib import Path
 
-from tests.matrix import running, table
+from tests.matrix import causes, page, running, table
 from tests.matrix.case import OPSETS, SAMPLED_OPSETS
 from tests.matrix.catalogue import cases
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build" / "matrix"
+PAGE = ROOT / "docs" / "reference" / "operators.md"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -37,8 +38,10 @@ def main(argv: list[str] | None = None) -> int:
     add("--build", type=Path, default=BUILD, help="where models and results go")
     add("--results", type=Path, help="where to write the results (default: below --build)")
     add("--compare", type=Path, metavar="OLD", help="show what changed since these results")
-    add("--from-results", type=Path, help="run nothing; show these results")
+    add("--docs", action="store_true", help="write docs/reference/operators.md, of a whole run")
+    add("--from-results", type=Path, help="run nothing; show, and --docs from, these results")
     add("--keep", action="store_true", help="keep the ONNX files, and the logs of paddle2om")
+    add("--causes", type=Path, help="write what is not right, grouped by cause, as Markdown")
     add("--list", action="store_true", help="list the cases and end")
     add("-v", "--verbose", action="store_true", help="a line for every cell, not only the bad ones")
     options = parser.parse_args(argv)
@@ -54,6 +57,8 @@ def main(argv: list[str] | None = None) -> int:
             print(case.id, *(["sample"] if case.sample else []))
         return 0
     whole = not (options.patterns or options.family or options.opset)
+    if options.docs and (not whole or options.only_ours or options.only_bare):
+        parser.error("--docs wants a whole run: leave the filters out")
     opsets = tuple(options.opset) or tuple(sorted((*OPSETS, *SAMPLED_OPSETS)))
     name = "results.json" if whole else "filtered.json"
     target = options.results or options.build / name
@@ -84,6 +89,11 @@ def main(argv: list[str] | None = None) -> int:
 def _report(results: running.Results, options: argparse.Namespace) -> int:
     print(table.cells(results, verbose=options.verbose))
     print(table.summary(results))
+    if options.causes:
+        options.causes.write_text(causes.render(results), encoding="utf-8")
+    if options.docs:
+        PAGE.write_text(page.render(results), encoding="utf-8")
+        print(f"wrote {PAGE.relative_to(ROOT)}", file=sys.stderr)
     if options.compare:
         print(table.changes(running.Results.read(options.compare), results))
     return 1 if any(c.wrong_but_accepted for c in results.of("ours")) else 0

@@ -13,6 +13,7 @@ import os
 import resource
 import selectors
 import signal
+import sys
 import tempfile
 import time
 import traceback
@@ -146,6 +147,8 @@ def _become_worker(work: Work, log: int, events: int) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         os.dup2(log, 1)
         os.dup2(log, 2)
+        # pytest, for one, has put something else there.
+        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
 
         def emit(**values: Any) -> None:
             os.write(events, json.dumps(values).encode() + b"\n")
@@ -160,8 +163,6 @@ def _become_worker(work: Work, log: int, events: int) -> None:
         raise
     finally:
         with contextlib.suppress(Exception):
-            import sys
-
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(code)

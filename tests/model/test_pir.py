@@ -59,6 +59,17 @@ def test_real_model() -> None:
     assert sum(parameter.nbytes for parameter in program.parameters) == 512
 
 
+def test_a_parameter_that_is_not_saved_is_none() -> None:
+    """Every recurrent layer declares its dropout state."""
+    kind = tensor_type("0.t_f32", [2])
+    state = parameter("lstm_0.dropout_state", 3, tensor_type("0.t_ui8", [])) | {"OA": [0, 1, 0]}
+    kept = parameter("w", 1, kind) | {"OA": [1, 0, 1]}
+    program = describe_pir(
+        document([state, kept, data_op("x", 2, kind), fetch_op("y", 0, 2, kind)]), source="it"
+    )
+    assert [item.name for item in program.parameters] == ["w"]
+
+
 def test_operators_in_bodies_are_counted_and_parameters_are_not() -> None:
     operators = read_pir(TINY_PIR / "inference.json").operators
     assert operators["pd_op.if"] == 1

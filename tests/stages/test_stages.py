@@ -75,12 +75,7 @@ def test_an_opset_that_paddle2onnx_raises_is_refused_by_name(tiny_pir, job_for, 
 
 
 def test_a_weightless_export_is_a_failure(tiny_pir, job_for, monkeypatch):
-    real = translate_module.export_program
-    monkeypatch.setattr(
-        translate_module,
-        "export_program",
-        lambda program, params, opset: real(program, None, opset),
-    )
+    monkeypatch.setattr(translate_module, "attach", lambda model, headers, params: None)
     job = job_for(tiny_pir)
 
     _, exported = run(job, InspectStage(), ExportStage())
@@ -94,8 +89,8 @@ def edit_export(monkeypatch, edit) -> None:
     """Let ``edit`` change the model that paddle2onnx returns."""
     real = translate_module.export_program
 
-    def edited(program, params, opset):
-        model = onnx.load_model_from_string(real(program, params, opset))
+    def edited(program, opset):
+        model = onnx.load_model_from_string(real(program, opset))
         edit(model)
         return model.SerializeToString()
 
@@ -111,13 +106,16 @@ def constants(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
 
 
 def test_a_changed_weight_is_a_failure(tiny_pir, job_for, monkeypatch):
-    def nudge(model):
-        name, tensor = next((n, t) for n, t in constants(model).items() if n.endswith(".w_0"))
+    real = translate_module.attach
+
+    def nudge(model, headers, params):
+        real(model, headers, params)
+        tensor = next(t for t in model.graph.initializer if t.name.endswith(".w_0"))
         values = numpy_helper.to_array(tensor).copy()
         values.flat[0] = np.nextafter(values.flat[0], np.float32(9))
-        tensor.CopyFrom(numpy_helper.from_array(values, name))
+        tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
 
-    edit_export(monkeypatch, nudge)
+    monkeypatch.setattr(translate_module, "attach", nudge)
 
     _, exported = run(job_for(tiny_pir), InspectStage(), ExportStage())
 
@@ -368,3 +366,43 @@ def test_a_soc_that_is_easily_mistaken_is_warned_of(tiny_pir, job_for, monkeypat
     *_, compiled = run(job, InspectStage(), ExportStage(), CompileStage())
 
     assert any("910B1" in message.text for message in compiled.messages)
+
+
+def test_inputs_and_outputs_get_the_users_names(tiny_pir, job_for):
+    plain = job_for(tiny_pir)
+    (described,) = run(plain, InspectStage())
+    (output, *_) = (spec.name for spec in described.facts.outputs)
+    job = job_for(tiny_pir, rename={"x": "image", output: "scores"})
+
+    *_, validated = run(job, InspectStage(), ExportStage(), SimplifyStage(), ValidateStage())
+
+    assert validated.status is Status.OK, validated.error
+    model = onnx.load(job.onnx)
+    assert [value.name for value in model.graph.input] == ["image"]
+    assert model.graph.output[0].name == "scores"
+    assert {o.name for case in validated.facts.cases for o in case.outputs} >= {output}
+
+
+@pytest.mark.parametrize(
+    ("rename", "words"),
+    [({"y": "z"}, "no input or output of that name"), ({"x": "fetch_name_0"}, "to two inputs")],
+)
+def test_a_wrong_rename_is_the_users_mistake(tiny_pir, job_for, rename, words):
+    _, exported = run(job_for(tiny_pir, rename=rename), InspectStage(), ExportStage())
+
+    assert exported.status is Status.FAILED
+    assert exported.error.exit_code == 2
+    assert words in exported.error.message
+    assert exported.error.hint
+
+
+def test_two_runs_give_the_same_bytes(tiny_pir, job_for):
+    files = []
+    for _ in range(2):
+        job = job_for(tiny_pir)
+        run(job, InspectStage(), ExportStage(), SimplifyStage())
+        files.append(job.onnx.read_bytes())
+
+    assert files[0] == files[1]
+    keys = {entry.key for entry in onnx.load_model_from_string(files[0]).metadata_props}
+    assert {"paddle2om.version", "paddle2om.program.sha256", "paddle2om.repairs"} <= keys

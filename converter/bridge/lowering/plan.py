@@ -324,7 +324,8 @@ class _Planner:
                 self.plan.problems.append(Problem("fetch", why))
                 return
             source = self.names[value]
-            if made is None and (source != name or value in given):
+            is_input = source in self.plan.inputs
+            if made is None and (source != name or value in given or is_input):
                 graph = Graph(self.opset, "lowered.out")
                 made = Tensor(source, kind.dtype, len(kind.shape), graph)
             given.add(value)

@@ -19,7 +19,17 @@ Lowered: TypeAlias = (
 LowerFunction: TypeAlias = Callable[[Operation, Graph], Lowered]
 
 #: Modules below ``converter.bridge.lowering.rules``; importing one registers its lowerings.
-FAMILIES = ("activations", "pooling", "convolutions", "deformable", "grids", "complex_numbers", "control_flow", "hyperbolic")
+FAMILIES = (
+    "activations",
+    "complex_numbers",
+    "control_flow",
+    "convolutions",
+    "deformable",
+    "grids",
+    "hyperbolic",
+    "pooling",
+    "scale",
+)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,8 @@ def stitch(model: onnx.ModelProto, plan: Plan) -> None:
         if output.made is None:
             outputs.append(made[output.name])
             continue
-        graph.node.append(helper.make_node("Identity", [output.made.name], [output.name]))
+        if output.made.name != output.name:  # else an input that is given out as it is
+            graph.node.append(helper.make_node("Identity", [output.made.name], [output.name]))
         outputs.append(_value_info(output.name, output.type))
     replace(graph.output, outputs)
     sort_nodes(graph)

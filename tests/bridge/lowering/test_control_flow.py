@@ -156,3 +156,26 @@ def test_loop_in_a_branch_in_a_loop(check, opset):
         opset=opset,
         specs=[([-1, 4], "float32"), ([1], "int64")],
     )
+
+
+@OPSETS
+def test_loop_that_breaks_on_a_scalar_condition(check, opset):
+    import paddle
+
+    def forward(self, x0, x1):
+        i = paddle.zeros([], "int64")
+        while (i < 5).logical_and(paddle.max(x0) < 20.0):
+            x0 = paddle.nn.functional.relu(self.linear(x0)) + x0
+            i = i + 1
+            if (i > x1).all():
+                break
+        return x0, i
+
+    check(
+        linear_layer(forward),
+        X,
+        steps(2),
+        opset=opset,
+        more=[[X[:1], steps(0)], [X, steps(9)]],
+        specs=[([-1, 4], "float32"), ([1], "int64")],
+    )

@@ -175,8 +175,13 @@ class Detector(nn.Layer):
 
     def forward(self, x):
         y = self.backbone(x)
-        scores = F.sigmoid(self.scores(y) * 8.0).flatten(2)
-        distance = F.softplus(self.distances(y) * 8.0).flatten(2).transpose([0, 2, 1]) * 8.0
+        # Spread over the sigmoid's middle: scores that are all 1.0 have no order.
+        logits = self.scores(y)
+        centred = logits - logits.mean([1, 2, 3], keepdim=True)
+        scores = F.sigmoid(2.0 * centred / centred.abs().max([1, 2, 3], keepdim=True)).flatten(2)
+        raw = self.distances(y)
+        sides = F.softplus(4.0 * raw / raw.abs().max([1, 2, 3], keepdim=True))
+        distance = sides.flatten(2).transpose([0, 2, 1]) * 8.0
         rows, columns = paddle.meshgrid(paddle.arange(8.0), paddle.arange(8.0))
         points = (paddle.stack([columns, rows], -1).reshape([1, -1, 2]) + 0.5) * 8.0
         low, high = distance[..., :2], distance[..., 2:]

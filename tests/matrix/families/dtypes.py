@@ -2,7 +2,6 @@
 
 import paddle
 from paddle import nn
-from paddle.nn import functional as F
 
 from tests.matrix.case import Family, boolean, f32, f64, given, i8, i32, i64, u8
 
@@ -62,7 +61,7 @@ family.case(
     lambda x: (x * 2.0, x.argmax(-1), x > 0.0, x.astype("float64")),
     f32("x", (3, 4), (2, 5)),
 )
-family.case("float64_scalar_math", lambda x: x * 1.1 + 0.3, f64("x", (3, 4), (2, 5)), rtol=1e-12)
+family.case("float64_scalar_math", lambda x: x * 1.1 + 0.3, f64("x", (3, 4), (2, 5)))
 family.case(
     "int32_topk", lambda x: paddle.topk(x, 2)[0], i32("x", (3, 8), (2, 8), low=0, high=1000)
 )

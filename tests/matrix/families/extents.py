@@ -59,7 +59,7 @@ for name, function in {
         weak=name == "any",
     )
 family.case("zero_d_and_vector", lambda x, y: x * y, scalar, f32("y", (5,), (7,)))
-family.case("zero_d_index", lambda y, n: y[n], f32("y", (6, 3)), number)
+family.case("zero_d_index", lambda y, n: y[n], f32("y", (9, 3)), number)
 family.case(
     "zero_d_full", lambda x, n: paddle.full([3], 2.0) * n.astype("float32") + x, scalar, number
 )

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     import onnx
 
 _WHY_ARRAY = "paddle2onnx writes tensor arrays as a graph that ONNX Runtime refuses"
+_WHY_LOOP = (
+    "an operator in its block has to be lowered, or paddle2onnx would declare its 0-D condition "
+    "with another rank than it has"
+)
 _WHY_BLOCK = "an operator in its block has to be lowered"
 
 
@@ -54,7 +58,12 @@ def if_(op: Operation, graph: Graph) -> Sequence[Tensor]:
     )
 
 
-@lowering("while", when=_block_is_lowered, why=_WHY_BLOCK)
+def _loop_is_ours(op: Operation, opset: int) -> bool:
+    """Also when the condition is 0-D: paddle2onnx makes it [1] inside and declares it 0-D."""
+    return op.rank(0) == 0 or _block_is_lowered(op, opset)
+
+
+@lowering("while", when=_loop_is_ours, why=_WHY_LOOP)
 def while_(op: Operation, graph: Graph) -> Sequence[Tensor]:
     """ONNX Loop. A tensor array that each iteration appends to once is a scan output."""
     (block,) = blocks_of(op.json)
@@ -67,7 +76,8 @@ def while_(op: Operation, graph: Graph) -> Sequence[Tensor]:
         body.yielded[1 + carried :],
     )
     inner = Graph(graph.opset, graph.name("loop"))
-    again = _scalar(inner, Tensor(condition.name, "bool", condition.rank, inner))
+    again = _really_scalar(inner, condition)
+    values = [_really_scalar(inner, value) if value.rank == 0 else value for value in values]
     count = Tensor(inner.name("iteration"), "int64", 0, inner)
     going_on = Tensor(inner.name("condition"), "bool", 0, inner)
     body = Body(
@@ -79,9 +89,10 @@ def while_(op: Operation, graph: Graph) -> Sequence[Tensor]:
     loop = _graph_of(body, [again, *values, *scans], f"{graph.prefix}.body")
     kinds = [op.result_type(index) for index in range(len(op.results))]
     initial = [op[1 + index] for index in range(carried)]
+    initial = [_really_scalar(graph, value) if value.rank == 0 else value for value in initial]
     results = graph.emit_all(
         "Loop",
-        (None, _scalar(graph, op[0]), *initial),
+        (None, _really_scalar(graph, op[0]), *initial),
         [*(kind.dtype for kind in kinds), *(scan.dtype for scan in scans)],
         [*(len(kind.shape) for kind in kinds), *(_stacked_rank(scan) for scan in scans)],
         body=loop,
@@ -187,6 +198,11 @@ def array_to_tensor(op: Operation, graph: Graph) -> Sequence[Tensor]:
 def _scalar(graph: Graph, x: Tensor) -> Tensor:
     """``x``, of one element, as a 0-D tensor."""
     return x if x.rank == 0 else graph.reshape(x, ())
+
+
+def _really_scalar(graph: Graph, x: Tensor) -> Tensor:
+    """``x`` as 0-D whatever its declared rank: paddle2onnx may have made it [1]."""
+    return graph.reshape(Tensor(x.name, x.dtype, None, graph), ())
 
 
 def _stacked_rank(tensor: Tensor) -> int | None:
