@@ -174,6 +174,11 @@ class Operation:
         """The type of result ``index``."""
         return self._type(self.results[index])
 
+    def redeclare(self, index: int, shape: Sequence[int]) -> None:
+        """Correct the shape of result ``index`` where Paddle itself declares a wrong one."""
+        kind = self.result_type(index)
+        self.program.types[self.results[index]] = TensorType(kind.dtype, tuple(shape))
+
     def rank(self, index: int = 0) -> int:
         """The number of axes of operand ``index``."""
         return len(self.type(index).shape)

@@ -27,6 +27,9 @@ FAMILIES = (
     "deformable",
     "grids",
     "hyperbolic",
+    "norms",
+    "paddings",
+    "pixels",
     "pooling",
     "scale",
 )

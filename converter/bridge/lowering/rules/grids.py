@@ -86,9 +86,10 @@ def affine_grid(op: Operation, graph: Graph) -> Tensor:
     """Places (x, y(, z), 1) of every pixel in [-1, 1], times theta transposed."""
     theta = op[0]
     aligned = bool(op.attr("align_corners"))
-    declared = op.result_type().shape[1:-1]
     constant = op.constant(1)
-    count = len(declared)
+    count = op.type(0).shape[1]
+    if len(op.result_type().shape) != count + 2:  # Paddle 3.3 with a computed shape of images
+        op.redeclare(0, [-1] * (count + 1) + [count])
     if constant is not None:
         sizes: list[int | Tensor] = [int(size) for size in constant.reshape(-1)[2:]]
     else:
