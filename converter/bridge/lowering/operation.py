@@ -174,10 +174,13 @@ class Operation:
         """The type of result ``index``."""
         return self._type(self.results[index])
 
-    def redeclare(self, index: int, shape: Sequence[int]) -> None:
-        """Correct the shape of result ``index`` where Paddle itself declares a wrong one."""
+    def redeclare(
+        self, index: int, *, shape: Sequence[int] | None = None, dtype: str | None = None
+    ) -> None:
+        """Correct the type of result ``index`` where Paddle itself declares a wrong one."""
         kind = self.result_type(index)
-        self.program.types[self.results[index]] = TensorType(kind.dtype, tuple(shape))
+        extents = kind.shape if shape is None else tuple(shape)
+        self.program.types[self.results[index]] = TensorType(dtype or kind.dtype, extents)
 
     def rank(self, index: int = 0) -> int:
         """The number of axes of operand ``index``."""

@@ -31,6 +31,10 @@ FAMILIES = (
     "paddings",
     "pixels",
     "pooling",
+    "recurrent",
+    "regions",
+    "suppression",
+    "boxes",
     "scale",
 )
 

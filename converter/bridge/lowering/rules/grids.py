@@ -89,7 +89,7 @@ def affine_grid(op: Operation, graph: Graph) -> Tensor:
     constant = op.constant(1)
     count = op.type(0).shape[1]
     if len(op.result_type().shape) != count + 2:  # Paddle 3.3 with a computed shape of images
-        op.redeclare(0, [-1] * (count + 1) + [count])
+        op.redeclare(0, shape=[-1] * (count + 1) + [count])
     if constant is not None:
         sizes: list[int | Tensor] = [int(size) for size in constant.reshape(-1)[2:]]
     else:
