@@ -365,9 +365,7 @@ class Graph:
         (result,) = self.emit_all("Expand", (x, shape), [x.dtype], [rank])
         return result
 
-    def filled(
-        self, shape: Tensor, value: float, dtype: str, rank: int | None = None
-    ) -> Tensor:
+    def filled(self, shape: Tensor, value: float, dtype: str, rank: int | None = None) -> Tensor:
         """A tensor of this (computed) shape with one value everywhere."""
         import numpy as np
         from onnx import numpy_helper

@@ -167,9 +167,7 @@ def yolo_box(op: Operation, graph: Graph) -> list[Tensor]:
         grid = grid if axis == 0 else graph.unsqueeze(grid, [1])
         of_image, length = image[1 - axis], lengths[1 - axis]
         middle = (graph.emit("Sigmoid", column(axis)) * scale + bias + grid) * of_image / length
-        sides = graph.constant(
-            [[[[a / downsample]] for a in anchors[axis::2]]], x.dtype
-        )
+        sides = graph.constant([[[[a / downsample]] for a in anchors[axis::2]]], x.dtype)
         extent_of_box = graph.exp(column(2 + axis)) * sides * of_image / length
         low, high = middle - extent_of_box * 0.5, middle + extent_of_box * 0.5
         if op.attr("clip_bbox"):

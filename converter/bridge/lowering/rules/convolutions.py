@@ -115,7 +115,13 @@ def transposed_convolution(op: Operation, graph: Graph) -> Tensor:
         # Compute as much as any output size can ask for, then cut.
         extra = [max(s, d) - 1 for s, d in zip(strides, dilations, strict=True)]
         whole = graph.emit(
-            "ConvTranspose", x, weights, rank=rank, output_padding=extra, **pads.attributes, **common
+            "ConvTranspose",
+            x,
+            weights,
+            rank=rank,
+            output_padding=extra,
+            **pads.attributes,
+            **common,
         )
         wanted = graph.cast(op[2], "int64") if size is None else graph.ints(*size)
         graph.since(10, "an output size of dynamic extents")

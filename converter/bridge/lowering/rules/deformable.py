@@ -85,7 +85,9 @@ def deformable_convolution(op: Operation, graph: Graph) -> Tensor:
     read = graph.transpose(read, [0, 2, 1])  # [N * parts, C / parts, taps * H * W]
     columns = graph.reshape(
         read,
-        graph.concat([graph.ints(-1, groups, channels // groups * taps), _product(graph, height, width)], 0),
+        graph.concat(
+            [graph.ints(-1, groups, channels // groups * taps), _product(graph, height, width)], 0
+        ),
         rank=4,
     )
     weights = graph.reshape(op[2], [groups, outputs // groups, channels // groups * taps])
@@ -116,6 +118,8 @@ def _count(graph: Graph, extent: int | Tensor) -> Tensor:
 
 
 def _product(graph: Graph, height: int | Tensor, width: int | Tensor) -> Tensor:
-    if isinstance(height, int) and isinstance(width, int):
-        return graph.ints(height * width)
-    return graph.reshape(width * height if isinstance(width, Tensor) else height * width, [1])
+    if isinstance(width, Tensor):
+        return graph.reshape(width * height, [1])
+    if isinstance(height, Tensor):
+        return graph.reshape(height * width, [1])
+    return graph.ints(height * width)

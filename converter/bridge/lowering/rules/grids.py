@@ -98,7 +98,9 @@ def affine_grid(op: Operation, graph: Graph) -> Tensor:
     axes = [_line(graph, size, aligned, theta.dtype) for size in sizes]
     lines = []
     for axis in reversed(range(count)):
-        lines.append(graph.unsqueeze(axes[axis], [other for other in range(count) if other != axis]))
+        lines.append(
+            graph.unsqueeze(axes[axis], [other for other in range(count) if other != axis])
+        )
     zero = lines[0] * 0.0
     for line in lines[1:]:
         zero = zero + line * 0.0

@@ -27,7 +27,9 @@ def _along(graph: Graph, values: Tensor, axis: int, rank: int) -> Tensor:
 
 
 def _uses_batch_statistics(op: Operation) -> bool:
-    return not op.attr("is_test") and not op.attr("use_global_stats")
+    """As phi/kernels/cpu/batch_norm_kernel.cc decides it."""
+    testing = op.attr("is_test") and not op.attr("trainable_statistics")
+    return not testing and not op.attr("use_global_stats")
 
 
 @lowering(
@@ -116,14 +118,6 @@ def layer_norm(op: Operation, graph: Graph) -> list[Tensor | None]:
 
 def _shaped(graph: Graph, op: Operation, index: int, shape: Sequence[int]) -> Tensor | None:
     return graph.reshape(op[index], shape) if op.has(index) else None
-
-
-@lowering("rms_norm")
-def rms_norm(op: Operation, graph: Graph) -> list[Tensor | None]:
-    """(x + bias + residual) / sqrt(mean(its square) + epsilon) * scale (+ bias)."""
-    from converter.bridge.lowering.errors import CannotLower as Refused
-
-    raise Refused("its operands are not known yet")
 
 
 @lowering("spectral_norm")

@@ -1,11 +1,13 @@
 """Pooling in the forms that paddle2onnx aborts on or gets wrong.
 
-Adaptive windows are those of phi/kernels/funcs/pooling.h: [floor(i * L / O), ceil((i + 1) * L / O)).
+The windows are those of phi/kernels/funcs/pooling.h and .cc; adaptive ones reach from
+floor(i * L / O) to ceil((i + 1) * L / O).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from converter.bridge.lowering.errors import CannotLower
 from converter.bridge.lowering.graph import Graph, Tensor
@@ -58,23 +60,33 @@ def _divides(op: Operation) -> bool:
     return all(e > 0 and size > 0 and e % size == 0 for e, size in zip(extents, sizes, strict=True))
 
 
+def _pads(op: Operation) -> Pads:
+    kernel = _kernel(op)
+    assert kernel is not None
+    algorithm = str(op.attr("padding_algorithm", "EXPLICIT"))
+    return paddings(algorithm, op.attr("paddings"), _extents(op), kernel, op.attr("strides"))
+
+
 def _drops_windows(op: Operation) -> bool:
     """Whether ceil_mode makes windows that lie behind the image, which ONNX Runtime drops."""
     kernel = _kernel(op)
-    if not op.attr("ceil_mode") or kernel is None:
+    if not op.attr("ceil_mode") or kernel is None or _pads(op).same:
         return False
-    strides, extents = op.attr("strides"), _extents(op)
-    pads = paddings(
-        op.attr("padding_algorithm", "EXPLICIT"), op.attr("paddings"), extents, kernel, strides
-    )
-    if pads.same:
-        return False
-    axes = zip(extents, kernel, strides, pads.before, pads.after, strict=True)
+    pads = _pads(op)
+    axes = zip(_extents(op), kernel, op.attr("strides"), pads.before, pads.after, strict=True)
     for extent, k, stride, before, after in axes:
         last = -(-(extent + before + after - k) // stride) * stride
         if last >= extent + before if extent > 0 else stride + after > k:
             return True
     return False
+
+
+def _counts_padding(op: Operation) -> bool:
+    """Whether an average divides by more than a window's part before the end of the padding."""
+    if _is_maximum(op) or op.attr("exclusive") or _kernel(op) is None:
+        return False
+    pads = _pads(op)
+    return pads.same or any(b < a for b, a in zip(pads.before, pads.after, strict=True))
 
 
 def _wrong(op: Operation, opset: int) -> bool:
@@ -84,14 +96,15 @@ def _wrong(op: Operation, opset: int) -> bool:
         return False
     if op.attr("adaptive"):
         return not _divides(op)
-    return _drops_windows(op) or bool(op.attr("ceil_mode") and opset < 10)
+    return _drops_windows(op) or _counts_padding(op) or bool(op.attr("ceil_mode") and opset < 10)
 
 
 @lowering(
     *_AVERAGE,
     when=_wrong,
     why="paddle2onnx 2.1.0 aborts on channels-last or dynamic adaptive pooling, takes windows of "
-    "one size where the output size does not divide, and drops windows of ceil_mode",
+    "one size where the output size does not divide, drops windows of ceil_mode, and divides by "
+    "other sizes where padding counts",
 )
 def pool(op: Operation, graph: Graph) -> Tensor:
     """Max or average pooling."""
@@ -112,17 +125,17 @@ def _pool(op: Operation, graph: Graph, x: Tensor) -> Tensor:
         return adaptive_pool(graph, x, extents, sizes, maximum=maximum)
     if kernel is None:
         raise CannotLower("its kernel size is not a constant")
-    strides = op.attr("strides")
-    algorithm = op.attr("padding_algorithm", "EXPLICIT")
-    pads = paddings(algorithm, op.attr("paddings"), extents, kernel, strides)
+    strides, pads = op.attr("strides"), _pads(op)
+    counted = _counts_padding(op)
+    if pads.same and (counted or op.attr("ceil_mode")):
+        raise CannotLower("SAME padding of a dynamic extent with ceil_mode or counted padding")
     if op.attr("ceil_mode"):
-        if pads.same:
-            raise CannotLower("ceil_mode with SAME padding of a dynamic extent")
         # With stride - 1 more, rounding down gives as many windows as rounding up without.
         more = tuple(end + s - 1 for end, s in zip(pads.after, strides, strict=True))
         pads = Pads(pads.before, more)
-        if not maximum:
-            return _average_of_padded(op, graph, x, kernel, strides, pads)
+    if not maximum and (counted or op.attr("ceil_mode")):
+        return _average_of_padded(op, graph, x, kernel, strides, pads)
+    if op.attr("ceil_mode"):
         x = pad_spatial(graph, x, pads, LOWEST, rank)
         pads = Pads((0,) * len(axes), (0,) * len(axes))
     window = {"kernel_shape": kernel, "strides": list(strides), **pads.attributes}
@@ -139,14 +152,35 @@ def _average_of_padded(
     strides: Sequence[int],
     pads: Pads,
 ) -> Tensor:
-    """Average over windows that may lie in the padding: with exclusive those are 0 / 0."""
-    rank = op.rank()
-    window = {"kernel_shape": list(kernel), "strides": list(strides)}
-    total = graph.emit("AveragePool", pad_spatial(graph, x, pads, 0.0, rank), **window)
-    if not op.attr("exclusive"):
-        return total
-    ones = pad_spatial(graph, graph.filled(graph.shape(x), 1, x.dtype, rank), pads, 0.0, rank)
-    return total / graph.emit("AveragePool", ones, **window)
+    """Average over windows that may lie behind the image.
+
+    Without exclusive, Paddle ends a window where the padding *before* the image, put behind it,
+    would end. The size is 0 (or less) for windows behind that; Paddle divides by it too.
+    """
+    window: dict[str, Any] = {"kernel_shape": list(kernel), "strides": list(strides)}
+    padded = pad_spatial(graph, x, pads, 0.0, op.rank())
+    result = graph.emit("AveragePool", padded, **window)
+    exclusive, extents = bool(op.attr("exclusive")), _extents(op)
+    for axis, (k, stride) in enumerate(zip(kernel, strides, strict=True)):
+        before, after = pads.before[axis], pads.after[axis]
+        length = _extent(graph, x, 2 + axis, extents[axis])
+        if isinstance(length, int):
+            index = _count(graph, (length + before + after - k) // stride + 1)
+        else:
+            index = graph.range(0, (length + (before + after - k)) / stride + 1)
+        start = index * stride - before
+        end = graph.cast(length + (start + k) * 0, "float32")
+        end = end if exclusive else end + float(before)
+        start = graph.cast(start, "float32")
+        size = graph.minimum(start + float(k), end)
+        size = size - (graph.maximum(start, 0.0) if exclusive else start)
+        share = graph.unsqueeze(graph.cast(size, x.dtype) / float(k), _axes_after(axis, kernel))
+        result = result / share
+    return result
+
+
+def _axes_after(axis: int, kernel: Sequence[int]) -> list[int]:
+    return list(range(1, len(kernel) - axis))
 
 
 def _computed_sizes(graph: Graph, sizes: Tensor, count: int) -> list[Tensor]:
@@ -204,9 +238,7 @@ def _at_least(graph: Graph, x: Tensor, y: Tensor) -> Tensor:
     return ~(x < y)
 
 
-def _max_along(
-    graph: Graph, x: Tensor, axis: int, extent: int, size: int | Tensor
-) -> Tensor:
+def _max_along(graph: Graph, x: Tensor, axis: int, extent: int, size: int | Tensor) -> Tensor:
     """Gather every window, its last element repeated up to the longest window, and reduce."""
     length = _extent(graph, x, axis, extent)
     start, end = _windows(graph, length, size)
@@ -229,9 +261,7 @@ def _count(graph: Graph, stop: int) -> Tensor:
     return graph.ints(*range(stop))
 
 
-def _windows(
-    graph: Graph, length: int | Tensor, size: int | Tensor
-) -> tuple[Tensor, Tensor]:
+def _windows(graph: Graph, length: int | Tensor, size: int | Tensor) -> tuple[Tensor, Tensor]:
     """Starts and ends of the windows as columns [size, 1]."""
     if isinstance(length, int) and isinstance(size, int):
         start = [[i * length // size] for i in range(size)]
@@ -401,15 +431,16 @@ def fractional_max_pool(op: Operation, graph: Graph) -> list[Tensor | None]:
     return [values, indices]
 
 
-def _fractional(u: float, extent: int, size: int, pool: int) -> list[slice]:
+def _fractional(drawn: float, extent: int, size: int, pool: int) -> list[slice]:
     import numpy as np
 
     f = np.float32
     alpha = f((f(extent) - f(pool)) / f(size - (1 if pool > 0 else 0)))
-    u = f(u)
+    u = f(drawn)
     if pool <= 0:
         base = extent // size
-        u = u * min(f(base + 2) / alpha - f(1), f(extent + 1 - base) / alpha - f(size - 1))
+        most = min(f(base + 2) / alpha - f(1), f(extent + 1 - base) / alpha - f(size - 1))
+        u = f(u * most)
     windows = []
     for i in range(size):
         start = int((f(i) + u) * alpha) - int(u * alpha)

@@ -35,8 +35,8 @@ def _differs(op: Operation, opset: int) -> bool:
 @lowering(
     "roi_align",
     when=_differs,
-    why="paddle2onnx 2.1.0 leaves out the shift by half a pixel below opset 16, adds it from 16 on, "
-    "and takes every region from the first image",
+    why="paddle2onnx 2.1.0 never shifts by half a pixel below opset 16 and always from 16 on, and "
+    "takes every region from the first image",
 )
 def roi_align(op: Operation, graph: Graph) -> Tensor:
     """Mean of bilinear samples per bin (He et al. 2017)."""

@@ -44,8 +44,10 @@ def _count(graph: Graph, x: Tensor, axis: int) -> Tensor:
 def _least(graph: Graph, limit: int, extent: Tensor) -> Tensor:
     """min(limit, extent), or the extent when the limit is negative; [1]."""
     wide = graph.cast(graph.reshape(extent, [1]), "float32")
-    return graph.cast(graph.minimum(wide, float(limit)), "int64") if limit >= 0 else graph.cast(
-        wide, "int64"
+    return (
+        graph.cast(graph.minimum(wide, float(limit)), "int64")
+        if limit >= 0
+        else graph.cast(wide, "int64")
     )
 
 
@@ -141,9 +143,7 @@ def _per_image(graph: Graph, image: Tensor, images: Tensor) -> Tensor:
     return graph.sum(graph.cast(same, "int64"), [0])
 
 
-def _best_of_each(
-    graph: Graph, image: Tensor, score: Tensor, images: Tensor, keep: int
-) -> Tensor:
+def _best_of_each(graph: Graph, image: Tensor, score: Tensor, images: Tensor, keep: int) -> Tensor:
     """Places of the ``keep`` highest scores of each image, in rising order."""
     every = graph.shape(score)
     _, by_score = graph.top_k(score, every, 0)
@@ -261,9 +261,7 @@ def generate_proposals(op: Operation, graph: Graph) -> list[Tensor]:
         middle = change[axis] * length + (sides[axis] + length * 0.5)
         grown = graph.exp(graph.minimum(change[2 + axis], 4.135166556742356)) * length
         ends = (middle - grown * 0.5, middle + grown * 0.5 - pixel)
-        low, high = (
-            graph.maximum(graph.minimum(end, limit[axis] - pixel), 0.0) for end in ends
-        )
+        low, high = (graph.maximum(graph.minimum(end, limit[axis] - pixel), 0.0) for end in ends)
         lows.append(low)
         highs.append(high)
         lengths.append(high - low + pixel)
