@@ -27,7 +27,9 @@ FAMILIES = (
     "hyperbolic",
     "region_pooling",
     "scale",
+    "set_value",
     "suppression",
+    "triangles",
 )
 
 
