@@ -7,11 +7,19 @@ TEST_JOBS ?= 2
 # Flags of `make matrix`, for example MATRIX="--family padding --opset 11 --only-ours -v".
 MATRIX ?=
 
+# Environments of their own for the tests of other PaddleX versions; 3.7.2 is in .venv.
+PADDLEX_ENVS     := build/paddlex
+PADDLEX_VERSIONS := paddlex-3.0.1 paddlex-3.4.3 paddlex-3.5.0 paddleocr-3.7.0
+NEEDS_paddlex-3.0.1   := paddlex[ocr]==3.0.1
+NEEDS_paddlex-3.4.3   := paddlex[ocr-core]==3.4.3
+NEEDS_paddlex-3.5.0   := paddlex[ocr-core]==3.5.0
+NEEDS_paddleocr-3.7.0 := paddleocr==3.7.0 paddlex[ocr-core]==3.7.2
+
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast lint format bench matrix clean
+.PHONY: help install demo test test-fast paddlex-matrix lint format bench matrix clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
 install: $(VENV)/installed ## Create .venv with everything
 
@@ -31,6 +39,18 @@ test: $(VENV)/installed ## Run every test, the slow ones too
 
 test-fast: $(VENV)/installed ## Run the tests that take no time
 	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile -m "not slow"
+
+paddlex-matrix: $(VENV)/installed $(PADDLEX_VERSIONS:%=$(PADDLEX_ENVS)/%/installed) ## Test with PaddleX 3.0 to 3.7
+	PADDLE2OM_PADDLEX_MATRIX=required $(BIN)/python -m pytest tests/paddlex_runs
+
+# PaddleX 3.0 pins a pandas that has no wheel after Python 3.11.
+$(PADDLEX_ENVS)/%/installed:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+		|| { echo "error: these environments need Python 3.11; set PYTHON=python3.11" >&2; exit 2; }
+	$(PYTHON) -m venv $(PADDLEX_ENVS)/$*
+	$(PADDLEX_ENVS)/$*/bin/python -m pip install --quiet --disable-pip-version-check \
+		$(foreach need,$(NEEDS_$*),'$(need)') onnxruntime
+	touch $@
 
 lint: $(VENV)/installed ## Check style, types and the direction of imports
 	$(BIN)/ruff check .

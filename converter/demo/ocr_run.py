@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from converter.errors import GateError, InputError, Paddle2omError, StageError
 from converter.model.result import ErrorInfo, PipelineReport
+from converter.paddlex.base import own_base
 from converter.paddlex.config_file import write_config
-from converter.paddlex.modules import Backend, ConvertedModel, assign, read_models, scan_models
-from converter.paddlex.ocr import OCR_MODULES, OcrOptions, render_ocr
+from converter.paddlex.modules import ConvertedModel, read_models, scan_models
+from converter.paddlex.render import Rendered, RenderOptions, render_pipeline
 from converter.paddlex.run import DEFAULT_TIMEOUT, Page, run_pipeline
 
 
@@ -40,10 +41,11 @@ def run_ocr_demo(
     page = paddle_page = None
     error: Paddle2omError | None = None
     try:
-        models = assign(OCR_MODULES, scan_models(models_dir), use or {})
-        modules = {module: model.name for module, model in models.items()}
-        _write(config, models, "onnx")
-        _write(reference, _originals(models, paddle_dirs), "paddle")
+        rendered = _render(scan_models(models_dir), "onnx", use or {})
+        modules = rendered.models
+        write_config(config, rendered.text)
+        originals = read_models(_originals(modules, paddle_dirs))
+        write_config(reference, _render(originals, "paddle", modules).text)
         page = _read(config, image, python, timeout)
         paddle_page = _read(reference, image, python, timeout)
         _compare(page, paddle_page)
@@ -63,24 +65,24 @@ def run_ocr_demo(
     )
 
 
-def _originals(
-    models: Mapping[str, ConvertedModel], paddle_dirs: Mapping[str, Path]
-) -> dict[str, ConvertedModel]:
-    """The same modules on the Paddle models they were converted from."""
-    for model in models.values():
-        if model.name not in paddle_dirs:
+def _originals(models: Mapping[str, str], paddle_dirs: Mapping[str, Path]) -> dict[str, Path]:
+    """The Paddle models that these were converted from."""
+    for name in models.values():
+        if name not in paddle_dirs:
             raise InputError(
-                f"the Paddle model of {model.name} is not known",
+                f"the Paddle model of {name} is not known",
                 hint="give the directory it was converted from",
             )
-    chosen = {module: model.name for module, model in models.items()}
-    originals = read_models({name: paddle_dirs[name] for name in chosen.values()})
-    modules = tuple(module for module in OCR_MODULES if module.name in chosen)
-    return assign(modules, originals, chosen, backend="paddle")
+    return {name: paddle_dirs[name] for name in models.values()}
 
 
-def _write(config: Path, models: Mapping[str, ConvertedModel], backend: Backend) -> None:
-    write_config(config, render_ocr(models, OcrOptions(backend=backend)))
+def _render(models: Sequence[ConvertedModel], backend: str, use: Mapping[str, str]) -> Rendered:
+    """Our own OCR config with these models. Raises ``InputError`` unless PaddleX could run it."""
+    rendered = render_pipeline(own_base(), models, RenderOptions(backend=backend, use=use))
+    for item in rendered.served:
+        if item.enabled and item.match.model is None:
+            raise InputError(f"no model for {item.match.module.name}", hint=item.match.fix)
+    return rendered
 
 
 def _read(config: Path, image: Path, python: str | None, timeout: float) -> Page:

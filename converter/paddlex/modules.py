@@ -1,18 +1,19 @@
-"""Which converted model fits which module of a PaddleX pipeline, read from its inference.yml."""
+"""The model directories there are, and what each can run and do, read from its files."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from converter.errors import InputError
 from converter.model.artefacts import read_om_input_shape
-from converter.model.inference_yml import read_inference_yml
+from converter.model.inference_yml import InferenceYml, read_inference_yml
+from converter.model.om_file import read_om
 from converter.model.om_header import OM_MAGIC
-from converter.model.roles import Role
+from converter.model.roles import Role, role_of
+from converter.paddlex import tables
 
 Backend = Literal["onnx", "om", "paddle"]
 
@@ -36,21 +37,20 @@ _MODEL_FILES = frozenset(
 
 
 @dataclass(frozen=True)
-class Module:
-    """A place in a pipeline that one model of that role fills.
+class Repairs:
+    """What the directory ``source`` lacks before PaddleX can load the model.
 
-    ``static_shape`` is False for a module whose input is as large as the page: it cannot be an
-    OM file, which has one shape, and runs from ONNX on the CPU beside the others.
+    ``renamed`` maps the name that a file must have to the one that it has. ``yml`` says whether
+    inference.yml is ``missing``, or ``nameless``: without ``Global.model_name``.
     """
 
-    name: str
-    role: Role
-    required: bool
-    static_shape: bool = True
+    source: Path
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    yml: Literal["", "missing", "nameless"] = ""
 
-    def backend(self, pipeline: Backend) -> Backend:
-        """The backend this module has in a pipeline of that backend."""
-        return "onnx" if pipeline == "om" and not self.static_shape else pipeline
+    def original(self, name: str) -> str:
+        """The name that a file of this name has in ``source``."""
+        return self.renamed.get(name, name)
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class ConvertedModel:
 
     ``image_shape`` is the input (channels, height, width) that the inference.yml names;
     ``om_input_shape`` is what the OM file was compiled for, as atc's ``--input_shape`` has it.
+    ``repairs`` is what the directory lacks, if that can be helped.
     """
 
     name: str
@@ -69,6 +70,7 @@ class ConvertedModel:
     image_shape: tuple[int, int, int] | None = None
     problem: str = ""
     om_input_shape: str | None = None
+    repairs: Repairs | None = None
 
 
 def scan_models(directory: Path) -> tuple[ConvertedModel, ...]:
@@ -83,7 +85,7 @@ def scan_models(directory: Path) -> tuple[ConvertedModel, ...]:
         )
     if _is_model(directory):
         return (_read_model(directory),)
-    found = tuple(_read_model(path) for path in _visible(directory) if _is_model(path))
+    found = tuple(_read_model(path) for path in _visible(directory) if _is_model_below(path))
     if not found:
         raise InputError(
             f"no model directory in {directory}",
@@ -98,55 +100,6 @@ def read_models(directories: Mapping[str, Path]) -> tuple[ConvertedModel, ...]:
     return tuple(_read_model(path, name) for name, path in directories.items())
 
 
-def assign(
-    modules: Sequence[Module],
-    models: Iterable[ConvertedModel],
-    chosen: Mapping[str, str],
-    *,
-    backend: Backend = "onnx",
-) -> dict[str, ConvertedModel]:
-    """Choose a model for each module; optional modules without one are left out.
-
-    ``chosen`` maps a module to a model's directory name (or its PaddleX model name), or to
-    ``none``. Raises ``InputError`` for unknown names, a required module without a model, and
-    two candidates without a choice: which of two models reads the text is the user's decision.
-    """
-    models = tuple(models)
-    known = [module.name for module in modules]
-    for name in chosen:
-        if name not in known:
-            raise InputError(
-                f"this pipeline has no module {name}", hint=_suggest(name, known, "its modules are")
-            )
-    assignment = {}
-    for module in modules:
-        needed = module.backend(backend)
-        choice = chosen.get(module.name)
-        if choice == NO_MODEL:
-            if module.required:
-                raise InputError(
-                    f"{module.name} cannot be switched off: the pipeline needs it",
-                    hint=f"choose a model with --use {module.name}=NAME",
-                )
-            continue
-        if choice is not None:
-            assignment[module.name] = _choose(module, models, choice, needed)
-            continue
-        candidates = [m for m in models if m.role == module.role and needed in m.backends]
-        if len(candidates) > 1:
-            names = " and ".join(model.name for model in candidates)
-            raise InputError(
-                f"{len(candidates)} models fit {module.name}: {names}",
-                hint=f"choose one: --use {module.name}={candidates[0].name}"
-                + ("" if module.required else f" (or ={NO_MODEL})"),
-            )
-        if candidates:
-            assignment[module.name] = candidates[0]
-        elif module.required:
-            raise InputError(f"no model for {module.name}", hint=_why_none(module, models, needed))
-    return assignment
-
-
 def _visible(directory: Path) -> list[Path]:
     # Hidden directories hold work in progress, such as a conversion's.
     return sorted(path for path in directory.iterdir() if not path.name.startswith("."))
@@ -154,6 +107,21 @@ def _visible(directory: Path) -> list[Path]:
 
 def _is_model(path: Path) -> bool:
     return path.is_dir() and any((path / name).is_file() for name in _MODEL_FILES)
+
+
+def _is_model_below(path: Path) -> bool:
+    """Whether a directory in the one given holds a model, if under a name of its own."""
+    return _is_model(path) or (path.is_dir() and bool(_renamed(path)))
+
+
+def _renamed(directory: Path) -> dict[str, str]:
+    """PaddleX's name -> the file's own, where there is exactly one ONNX or OM file."""
+    renamed = {}
+    for kind in ("onnx", "om"):
+        files = [path.name for path in sorted(directory.glob(f"*.{kind}"))]
+        if len(files) == 1 and files[0] != f"inference.{kind}":
+            renamed[f"inference.{kind}"] = files[0]
+    return renamed
 
 
 def _holds_model(path: Path) -> bool:
@@ -167,97 +135,60 @@ def _holds_model(path: Path) -> bool:
 
 
 def _read_model(directory: Path, name: str | None = None) -> ConvertedModel:
-    directory = directory.absolute()
+    # Not resolve() alone: a link such as "current" is meant to be followed when PaddleX loads.
+    directory = directory.resolve() if ".." in directory.parts else directory.absolute()
     name = name or directory.name
+    renamed = _renamed(directory)
+    repairs = Repairs(directory, renamed)
     backends: frozenset[Backend] = frozenset(
         backend
         for backend, alternatives in _FILES.items()
-        if any(all(_holds_model(directory / file) for file in files) for files in alternatives)
+        if any(
+            all(_holds_model(directory / repairs.original(file)) for file in files)
+            for files in alternatives
+        )
     )
 
     def unusable(problem: str) -> ConvertedModel:
         return ConvertedModel(name, directory, "", None, backends, problem=problem)
 
+    content, lack = InferenceYml(), ""
     yml = directory / "inference.yml"
-    if not yml.is_file():
-        return unusable("it has no inference.yml, without which PaddleX loads no model")
     try:
-        content = read_inference_yml(yml)
+        if yml.is_file():
+            content = read_inference_yml(yml)
     except InputError as error:
         return unusable(error.message)
     if content.model_name is None:
-        return unusable("its inference.yml has no Global.model_name")
-    problem = "" if content.role else f"no PaddleX module is known for {content.model_name}"
-    shape = (3, *content.input_size) if content.input_size else None
+        lack = "its inference.yml has no Global.model_name"
+        if not yml.is_file():
+            lack = "it has no inference.yml, without which PaddleX loads no model"
+        role = role_of(directory.name, {})
+        if not backends or not tables.is_inference_yml_known(directory.name, role):
+            return unusable(lack)
+        repairs = replace(repairs, yml="nameless" if yml.is_file() else "missing")
+        content = replace(content, model_name=directory.name, role=role)
+    assert content.model_name is not None
     return ConvertedModel(
         name,
         directory,
         content.model_name,
         content.role,
         backends,
-        shape,
-        problem,
-        read_om_input_shape(directory),
+        (3, *content.input_size) if content.input_size else None,
+        "" if content.role else f"no PaddleX module is known for {content.model_name}",
+        _om_input_shape(directory, repairs.original("inference.om")),
+        repairs if renamed or repairs.yml else None,
     )
 
 
-def _choose(
-    module: Module, models: Sequence[ConvertedModel], choice: str, backend: Backend
-) -> ConvertedModel:
-    named = [model for model in models if model.name == choice]
-    named = named or [model for model in models if model.model_name == choice]
-    if not named:
-        names = [model.name for model in models]
-        raise InputError(
-            f"there is no model {choice} for {module.name}",
-            hint=_suggest(choice, names, "the models here are"),
-        )
-    if len(named) > 1:
-        raise InputError(
-            f"{len(named)} models are called {choice}: {', '.join(m.name for m in named)}",
-            hint=f"use the directory name: --use {module.name}={named[0].name}",
-        )
-    model = named[0]
-    if model.role != module.role:
-        raise InputError(
-            f"{model.name} does not fit {module.name}",
-            hint=model.problem or f"its inference.yml says that it is for {_words(model.role)}",
-        )
-    if backend not in model.backends:
-        raise InputError(
-            f"{model.name} has no {_file_of(backend)}, which {module.name} needs",
-            hint=_how_to_make(backend),
-        )
-    return model
-
-
-def _why_none(module: Module, models: Sequence[ConvertedModel], backend: Backend) -> str:
-    lacking = [model.name for model in models if model.role == module.role]
-    if lacking:
-        return f"{', '.join(lacking)} has no {_file_of(backend)}: {_how_to_make(backend)}"
-    reasons = [f"{model.name}: {model.problem}" for model in models if model.problem]
-    return "; ".join([f"convert a {module.name} model into the same directory", *reasons])
-
-
-def _file_of(backend: Backend) -> str:
-    return " + ".join(_FILES[backend][0])
-
-
-def _how_to_make(backend: Backend) -> str:
-    return {
-        "onnx": "make it with paddle2om convert",
-        "om": "make it with paddle2om convert --soc on a machine that has atc, or render with "
-        "--backend onnx",
-        "paddle": "give the directory of the original Paddle model",
-    }[backend]
-
-
-def _words(role: Role | None) -> str:
-    return str(role).replace("_", " ")
-
-
-def _suggest(name: str, known: Sequence[str], listing: str) -> str:
-    lower = {candidate.lower(): candidate for candidate in known}
-    close = difflib.get_close_matches(name.lower(), lower, n=1)
-    meant = f"did you mean {lower[close[0]]}? " if close else ""
-    return f"{meant}{listing} {', '.join(known)}"
+def _om_input_shape(directory: Path, file: str) -> str | None:
+    """What the OM file was compiled for: as it says itself, else as its manifest does."""
+    path = directory / file
+    try:
+        inputs = read_om(path).fed_inputs if path.is_file() else ()
+    except InputError:  # of a form that we cannot read, which says nothing against it
+        inputs = ()
+    if not inputs:
+        return read_om_input_shape(directory)
+    return ";".join(f"{tensor.name}:{','.join(map(str, tensor.shape))}" for tensor in inputs)

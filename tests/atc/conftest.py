@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -31,6 +32,11 @@ def simulated_atc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[
         return calls
 
     return put
+
+
+def interruptible() -> None:
+    """For ``preexec_fn``: a program started in the background of a script would ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def alive(pid: int) -> bool:

@@ -19,7 +19,7 @@ from converter.atc.runners import beside_atc
 from converter.atc.runners.contract import AtcJob
 from converter.atc.runners.local import LocalRunner
 from converter.errors import StageError
-from tests.atc.conftest import SIMULATOR, alive, gone
+from tests.atc.conftest import SIMULATOR, alive, gone, interruptible
 
 ARGV = build_argv("inference.onnx", "inference", "Ascend310P3", "x:1,3,48,320")
 ROOT = Path(__file__).parents[2]
@@ -127,6 +127,7 @@ def test_nothing_outlives_who_asked_for_it(victim, simulated_atc, pids, onnx_fil
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=interruptible,
     )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and (not pids.exists() or len(pids.read_text().split()) < 3):

@@ -19,7 +19,7 @@ from converter.atc.runners.ssh import SshRunner
 from converter.errors import InputError, StageError
 from converter.model.artefacts import sha256_of
 from converter.model.om_header import OM_MAGIC
-from tests.atc.conftest import alive, gone
+from tests.atc.conftest import alive, gone, interruptible
 from tests.atc.sshd import NoSshd, running_sshd, ssh_command
 
 ARGV = build_argv("inference.onnx", "inference", "Ascend310P3", "x:1,3,48,320")
@@ -151,6 +151,7 @@ def test_whatever_ends_nothing_stays_over_there(end, sshd, onnx_file, tmp_path, 
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=interruptible,
     )
     theirs = pids_of(tmp_path)
     assert all(map(alive, theirs))

@@ -15,7 +15,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from converter.model.artefacts import MANIFEST
-from tests.atc.conftest import gone
+from tests.atc.conftest import gone, interruptible
 from tests.atc.sshd import NoSshd, running_sshd, ssh_command
 
 SIMULATORS = Path(__file__).parent.parent / "simulators"
@@ -108,6 +108,7 @@ def test_whatever_ends_the_command_ends_atc(end, model, tmp_path):
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=interruptible,
     )
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and (not pids.exists() or len(pids.read_text().split()) < 3):

@@ -320,3 +320,30 @@ def test_om_numbers_are_those_of_the_reader() -> None:
     dtypes = rows("".join(below[1:]))
     for column, table in ((1, GE_DTYPES), (2, PROTO_DTYPES)):
         assert {int(row[column]): row[0] for row in dtypes if row[column]} == table
+
+
+def test_traps_are_those_of_the_table() -> None:
+    from converter.paddlex import tables
+
+    text = (DOCS / "reference/paddlex-traps.md").read_text("utf-8").partition("\n## ")[0]
+    told = {ticked(row[0])[0]: tuple(row[1:]) for row in rows(text)}
+    words = {name: tables.trap(name) for name in tables.trap_ids()}
+    assert told == {n: (w["message"], w["fix"], w["known"]) for n, w in words.items()}
+
+
+def test_render_report_fields_are_those_of_the_records() -> None:
+    from converter.paddlex.check import CheckedPage, CheckReport, ModuleCheck
+    from converter.paddlex.check_seen import Problem
+    from converter.paddlex.rehearsal import Rehearsal
+    from converter.paddlex.rehearsal_lines import LineChange
+    from converter.paddlex.rehearsal_trials import Trial
+    from converter.paddlex.report import EditReport, ModuleReport, RenderReport
+    from converter.paddlex.traps import TrapWarning
+
+    rendered = (RenderReport, ModuleReport, EditReport, TrapWarning)
+    checked = (CheckReport, ModuleCheck, Problem, CheckedPage, Rehearsal, Trial, LineChange)
+    text = (DOCS / "reference/report-json.md").read_text("utf-8")
+    for record in (*rendered, *checked):
+        table = section(text, f"## {record.__name__}")
+        told = {name for row in rows(table) for name in ticked(row[0])}
+        assert told == set(record.model_fields), record.__name__

@@ -190,7 +190,13 @@ def test_ending_the_parent_ends_everything(plant, signal_number, tiny_pir, tmp_p
     plant("hang")
     out = tmp_path / "out"
     command = [sys.executable, "-m", "converter.cli.main", "convert", str(tiny_pir), "-o", str(out)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as parent:
+    # Started in the background of a script, pytest and what it starts would ignore Ctrl-C.
+    with subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as parent:
         for line in parent.stderr:
             if "inspect ok" in line:
                 break

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from converter.errors import InputError, StageError, WorkerError
-from converter.paddlex.run import child_environment, run_pipeline
+from converter.paddlex.child import child_environment
+from converter.paddlex.run import run_pipeline
 
 FAKE = """
 import os, signal, sys, time
