@@ -11,6 +11,8 @@ The checks of one output, in order:
    the last axis is small (``columns``); integers and bools: equal, whatever the tolerance;
 4. floats: ``cosine >= min_cosine``, unless ``rms(b) < DIRECTION_FLOOR``.
 
+A detector's boxes are put in one order first (``boxes``): that of equal scores means nothing.
+
 Over all cases, every output must have been compared with something: one that is empty or NaN
 everywhere in every case fails the gate (``vacuous``), one that could hardly have differed is a
 doubt (``doubts``).
@@ -26,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from converter.accuracy import columns, metrics
+from converter.accuracy import boxes, columns, metrics
 from converter.accuracy.metrics import Array
 from converter.errors import InputError
 from converter.model.result import CaseComparison, OutputComparison, Tolerance
@@ -145,26 +147,48 @@ def compare_case(
 
     ``tolerance``, ``atol`` and ``rtol`` are as for ``compare_output``; ``random`` names outputs.
     """
+
+    def compare(name: str) -> OutputComparison:
+        sides = reference.get(name), candidate.get(name)
+        pairs = paired if paired and name == boxes_name else None
+        if pairs:
+            sides = pairs.reference, pairs.candidate
+        compared = compare_output(
+            name, *sides, tolerance, atol=atol, rtol=rtol, random=name in random
+        )
+        if not pairs:
+            return compared
+        changes = {"shape": reference[name].shape, "moved": pairs.moved, "unpaired": pairs.unpaired}
+        return compared.model_copy(update=changes)
+
     names = [*reference, *(name for name in candidate if name not in reference)]
+    boxes_name, paired = _pair_boxes(reference, candidate, tolerance, atol=atol, rtol=rtol)
     case = CaseComparison(
         label=label,
         input_shapes=dict(input_shapes),
         seed=seed,
-        outputs=tuple(
-            compare_output(
-                name,
-                reference.get(name),
-                candidate.get(name),
-                tolerance,
-                atol=atol,
-                rtol=rtol,
-                random=name in random,
-            )
-            for name in names
-        ),
+        outputs=tuple(compare(name) for name in names),
         passed=False,
     )
     return case.model_copy(update={"passed": not _problem(case)})
+
+
+def _pair_boxes(
+    reference: Mapping[str, Array],
+    candidate: Mapping[str, Array],
+    tolerance: Tolerance | None,
+    **given: float | None,
+) -> tuple[str, boxes.Paired | None]:
+    """The name of a detector's boxes and their pairing, when there are any and they need one."""
+    found = boxes.find_boxes(reference)
+    if found is None or any(name not in candidate for name in found):
+        return "", None
+    rows, counts = found
+    if not np.array_equal(reference[counts], candidate[counts]):
+        return "", None
+    limits = tolerance or default_tolerance(reference[rows].dtype)
+    limits = limits.model_copy(update={key: v for key, v in given.items() if v is not None})
+    return rows, boxes.pair(reference[rows], candidate[rows], reference[counts], limits)
 
 
 def gate(cases: Sequence[CaseComparison]) -> tuple[bool, str]:
@@ -243,6 +267,28 @@ def warnings(cases: Iterable[CaseComparison]) -> list[str]:
         if output.nan_reference
     ]
     return list(dict.fromkeys(texts))
+
+
+def reorderings(cases: Iterable[CaseComparison]) -> list[str]:
+    """Say where boxes of equal score were compared in another order."""
+    return [
+        f"output {output.name!r} on {case.label}: {output.moved} of {output.shape[0]} boxes stand "
+        "elsewhere, among boxes whose scores are equal within the tolerance"
+        + (f"; {output.unpaired} at the cut-off are others" if output.unpaired else "")
+        for case in cases
+        for output in case.outputs
+        if output.moved or output.unpaired
+    ]
+
+
+def jumps(cases: Iterable[CaseComparison]) -> list[str]:
+    """Say where Paddle's answer jumps, so that its answer to a nearby input was compared."""
+    return [
+        f"on {case.label} Paddle's own answer jumps when the input changes by {case.nearby:.1g} of "
+        "itself; the ONNX model gives what Paddle gives to such an input"
+        for case in cases
+        if case.nearby
+    ]
 
 
 def _weak_outputs(cases: Iterable[CaseComparison]) -> dict[str, set[str]]:

@@ -18,6 +18,7 @@ from converter.accuracy.inputs import (
     plan_cases,
     reshaped,
 )
+from converter.accuracy.nearby import nearby_inputs
 from converter.errors import StageError
 from converter.model.tensor import ShapeHint, TensorSpec
 
@@ -140,6 +141,14 @@ class PaddleReference:
             elif chosen[key].case.kind in others and case.case.kind not in others:
                 chosen[key] = case
         return list(chosen.values())
+
+    def nearby(self, case: ReferenceCase) -> Iterator[tuple[float, Arrays]]:
+        """What Paddle answers to inputs that differ from the case's by a rounding error.
+
+        Yields the largest relative change and the outputs. Not after ``finish``.
+        """
+        for change, inputs in nearby_inputs(case.inputs, case.case.seed):
+            yield change, self._predictor.run(inputs, self._output_names)
 
     @property
     def rejected(self) -> list[str]:

@@ -157,6 +157,8 @@ class OutputComparison(Record):
     ``relative_l2`` is ``||a-b||2 / ||b||2``. Counts are elements. ``argmax_agreement`` is None
     where an argmax means nothing. ``passing_atol`` is the smallest ``atol`` (same ``rtol``) that
     would have passed; None when no tolerance could (shape, dtype, NaN pattern, integers).
+    ``moved`` counts a detector's boxes that were compared with a box of equal score elsewhere in
+    the list, ``unpaired`` those at its cut-off that were compared with none.
     """
 
     name: str
@@ -176,16 +178,22 @@ class OutputComparison(Record):
     passing_atol: float | None
     passed: bool
     reason: str = ""
+    moved: int = 0
+    unpaired: int = 0
 
 
 class CaseComparison(Record):
-    """All outputs for one set of inputs."""
+    """All outputs for one set of inputs.
+
+    ``nearby`` is not 0 where Paddle's answer to inputs changed by that part was compared.
+    """
 
     label: str
     input_shapes: dict[str, tuple[int, ...]]
     seed: int
     outputs: tuple[OutputComparison, ...]
     passed: bool
+    nearby: float = 0.0
 
 
 class ValidateFacts(Record):

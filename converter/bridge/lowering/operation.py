@@ -89,7 +89,10 @@ class Program:
             return None
         name = operation_name(operation)
         if name == "pd_op.full":
-            return np.full(kind.shape, attribute(operation, "value"), kind.dtype)
+            # A variable that a loop assigns before it reads it starts as a 0-D ``full`` that is
+            # declared with the variable's later shape, dynamic extents included.
+            shape = [max(extent, 1) for extent in kind.shape]
+            return np.full(shape, attribute(operation, "value"), kind.dtype)
         if name == "pd_op.full_int_array":
             return np.array(attribute(operation, "value"), kind.dtype)
         if name in ("pd_op.assign_value", "pd_op.assign_value_"):

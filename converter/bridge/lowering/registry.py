@@ -35,7 +35,9 @@ FAMILIES = (
     "recurrent",
     "regions",
     "scale",
+    "set_value",
     "suppression",
+    "triangles",
 )
 
 
