@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from converter.api import convert, export_onnx
     from converter.engine.convert import ExportResult
     from converter.errors import Paddle2omError
+    from converter.model.compile_options import CompileOptions
     from converter.model.result import RunReport
 
 __all__ = [
+    "CompileOptions",
     "ExportResult",
     "Paddle2omError",
     "RunReport",
@@ -35,6 +37,7 @@ _HOME = {
     "convert": "converter.api",
     "export_onnx": "converter.api",
     "ExportResult": "converter.engine.convert",
+    "CompileOptions": "converter.model.compile_options",
     "Paddle2omError": "converter.errors",
     "RunReport": "converter.model.result",
 }

@@ -15,6 +15,7 @@ from converter.engine.convert import (
 )
 from converter.errors import InputError, Interrupted
 from converter.model.artefacts import sha256_of, write_manifest
+from converter.model.compile_options import CompileOptions
 from converter.model.result import RunReport
 from converter.model.task import DEFAULT_OPSET, ConvertOptions
 from converter.report.html import write_html
@@ -31,6 +32,7 @@ def convert(
     soc: str | None = None,
     shapes: Mapping[str, Sequence[int]] | None = None,
     rename: Mapping[str, str] | None = None,
+    compile_options: CompileOptions | None = None,
     simplify: bool = True,
     atol: float | None = None,
     rtol: float | None = None,
@@ -43,11 +45,11 @@ def convert(
     """Convert Paddle models through every stage and write ``report.json`` and ``report.html``.
 
     ``models`` are model directories or program files; each goes to ``out_dir/<name>/``. ``soc`` is
-    an atc ``--soc_version``; ``shapes`` maps a graph input to the static shape of the OM file.
-    ``rename`` maps Paddle's names of inputs and outputs to the ONNX file's.
-    ``jobs`` is the number of models converted at a time (default: one per CPU), ``timeout`` the
-    seconds one model may take. ``force`` lets an existing ``inference.onnx`` that paddle2om did not
-    make be replaced.
+    an atc ``--soc_version``; ``shapes`` maps a graph input to the static shape of the OM file;
+    ``compile_options`` holds what else there is to say about OM files, and is overridden by those
+    two. ``rename`` maps Paddle's names of inputs and outputs to the ONNX file's. ``jobs`` is the
+    number of models converted at a time (default: one per CPU), ``timeout`` the seconds one model
+    may take. ``force`` lets an existing ``inference.onnx`` that paddle2om did not make be replaced.
 
     A model that fails is a row of the returned report: look at ``report.exit_code`` or
     ``report.models[i].failure``. Raises ``InputError`` for wrong arguments, ``WorkerError`` when no
@@ -58,11 +60,19 @@ def convert(
     named = [models] if isinstance(models, str | os.PathLike) else list(models)
     if not isinstance(shapes, Mapping | None):
         raise InputError(f"shapes is {shapes!r}", hint='give a dict, as {"x": (1, 3, 48, 320)}')
+    if not isinstance(compile_options, CompileOptions | None):
+        raise InputError(
+            f"compile_options is {compile_options!r}", hint="give a converter.CompileOptions"
+        )
+    compiled = dict(compile_options or CompileOptions())
+    if soc is not None:
+        compiled["soc"] = soc
+    if shapes is not None:
+        compiled["shapes"] = {name: tuple(shape) for name, shape in shapes.items()}
     options = make_options(
         opset=opset,
-        soc=soc,
-        shapes={name: tuple(shape) for name, shape in (shapes or {}).items()},
         rename=dict(rename or {}),
+        compile=compiled,
         simplify=simplify,
         atol=atol,
         rtol=rtol,

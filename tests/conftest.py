@@ -54,7 +54,8 @@ def job_for(tmp_path):
     At opset 13, which is the lowest that paddle2onnx gives the tiny model.
     """
 
-    def make(model: Path, *, opset: int = 13, **options) -> Any:
+    def make(model: Path, *, opset: int = 13, soc=None, shapes=(), **options) -> Any:
+        from converter.model.compile_options import CompileOptions
         from converter.model.task import ConvertOptions, Task
         from converter.stages.job import Job
         from converter.stages.pipeline import STAGES
@@ -69,7 +70,9 @@ def job_for(tmp_path):
                 work_dir=str(work),
                 destination=str(out / "model"),
                 report_root=str(out),
-                options=ConvertOptions(opset=opset, **options),
+                options=ConvertOptions(
+                    opset=opset, compile=CompileOptions(soc=soc, shapes=dict(shapes)), **options
+                ),
             )
         )
 

@@ -10,7 +10,7 @@ import sys
 import onnx
 import pytest
 
-from converter import Paddle2omError, convert, export_onnx
+from converter import CompileOptions, Paddle2omError, convert, export_onnx
 from converter.errors import InputError, StageError
 from converter.model.result import Status
 
@@ -168,6 +168,19 @@ def test_what_is_not_a_path(models, tmp_path):
 def test_what_are_not_shapes(shapes, tiny_pir, tmp_path):
     with pytest.raises(InputError):
         convert(tiny_pir, tmp_path / "out", soc="Ascend310P3", shapes=shapes)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"soc": "Ascend310P3"}, "compile_options is"),
+        (CompileOptions(precision="origin"), "--precision without --soc"),
+        (CompileOptions(soc="Atlas 800T A2"), "several chips"),
+    ],
+)
+def test_what_are_not_compile_options(options, words, tiny_pir, tmp_path):
+    with pytest.raises(InputError, match=words):
+        convert(tiny_pir, tmp_path / "out", compile_options=options)
 
 
 def test_a_users_report_is_not_replaced(tiny_pir, tmp_path):

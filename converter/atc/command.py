@@ -109,8 +109,13 @@ def build_argv(model: str, output: str, soc_version: str, input_shape: str) -> t
     return AtcCommand(model, output, soc_version, ShapeFlags(input_shape)).argv()
 
 
-def render_script(name: str, argv: tuple[str, ...], onnx: str, om: str) -> str:
-    """A bash script that compiles ``onnx`` (in its own directory) where CANN is installed."""
+def render_script(
+    name: str, argv: tuple[str, ...], onnx: str, om: str, files: tuple[str, ...] = ()
+) -> str:
+    """A bash script that compiles ``onnx`` where CANN is installed.
+
+    The model and the ``files`` that ``argv`` names are in the script's own directory.
+    """
     environment = Environment(
         loader=FileSystemLoader(template_dir()),
         undefined=StrictUndefined,
@@ -123,6 +128,7 @@ def render_script(name: str, argv: tuple[str, ...], onnx: str, om: str) -> str:
         argv=argv,
         onnx=onnx,
         om=om,
+        files=files,
         set_env_files=[str(path) for path in SET_ENV_FILES],
         driver=str(DRIVER_LIBRARIES),
     )

@@ -33,17 +33,17 @@ def read_model_facts(path: Path) -> ModelFacts:
     """The facts of an ONNX file; empty ones when it cannot be read. Weights are not loaded."""
     import onnx
 
-    from converter.model.onnx_file import describe
+    from converter.model.onnx_file import inputs_of, opset_of
 
     try:
         model = onnx.load(str(path), load_external_data=False)
-        signature = describe(model)
+        inputs = inputs_of(model)
     except Exception:  # noqa: BLE001 -- protobuf raises its own; facts only enrich a message
         return ModelFacts()
     return ModelFacts(
-        inputs=signature.inputs,
-        outputs=tuple(spec.name for spec in signature.outputs),
+        inputs=inputs,
+        outputs=tuple(value.name for value in model.graph.output),
         operators={node.name: node.op_type for node in model.graph.node if node.name},
-        opset=signature.opset,
+        opset=opset_of(model),
         domains=tuple(entry.domain or "ai.onnx" for entry in model.opset_import),
     )

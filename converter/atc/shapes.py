@@ -1,17 +1,66 @@
-"""The static input shapes an OM file is compiled for."""
+"""The static input shapes an OM file is compiled for, and where each of them comes from."""
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal, TypeAlias
+
+from converter.atc.flags import DATA
 from converter.errors import InputError
 from converter.model.tensor import ShapeHint, TensorSpec
+
+Shape: TypeAlias = tuple[int, ...]
+
+#: What a shape was taken from: the user; the model, which is static there; ``Hpi`` or the
+#: preprocessing of ``inference.yml``; the table of known models; the batch alone was open.
+ShapeSource: TypeAlias = Literal["asked", "model", "hpi", "preprocess", "known model", "batch of 1"]
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What else than the user there is to go by.
+
+    ``hpi`` has the shapes that ``inference.yml`` names for high-performance inference, ``size`` is
+    (height, width) after its preprocessing, ``model_name`` the official name.
+    """
+
+    hpi: Mapping[str, ShapeHint] = field(default_factory=dict)
+    size: tuple[int, int] | None = None
+    model_name: str | None = None
+
+
+@dataclass(frozen=True)
+class StaticShapes:
+    """One static shape per graph input, in their order, and what each was taken from."""
+
+    shapes: Mapping[str, Shape]
+    sources: Mapping[str, ShapeSource]
+
+
+@cache
+def _known_models() -> tuple[tuple[str, Mapping[str, list[int]]], ...]:
+    table: dict[str, Any] = json.loads((DATA / "known_shapes.json").read_text(encoding="utf-8"))
+    return tuple((entry["name"], entry["shapes"]) for entry in table["models"])
+
+
+def known_shapes(model_name: str | None) -> dict[str, Shape]:
+    """The shapes that a known model's OM file has; ``{}`` for any other."""
+    for pattern, shapes in _known_models():
+        if model_name and re.fullmatch(pattern, model_name):
+            return {name: tuple(shape) for name, shape in shapes.items()}
+    return {}
 
 
 def static_shapes(
     inputs: tuple[TensorSpec, ...],
-    asked: dict[str, tuple[int, ...]],
-    hints: dict[str, ShapeHint],
-) -> dict[str, tuple[int, ...]]:
-    """One static shape per graph input: as asked, else its own, else ``inference.yml``'s ``opt``.
+    asked: Mapping[str, Shape],
+    hints: Hints = Hints(),
+) -> StaticShapes:
+    """One static shape per graph input, from the first of ``ShapeSource`` that has one.
 
     Raises ``InputError`` for an unknown name, a wrong rank, a contradiction of a fixed extent, and
     for a dynamic input that nothing gives a shape to.
@@ -22,35 +71,59 @@ def static_shapes(
             raise InputError(
                 f"--shape names {name!r}, which is not an input", hint=f"inputs: {', '.join(names)}"
             )
-    return {spec.name: _shape_of(spec, asked.get(spec.name), hints) for spec in inputs}
+    known = known_shapes(hints.model_name)
+    if len(known) == len(inputs) == 1:  # exporters name the one input as they like
+        known = {names[0]: next(iter(known.values()))}
+    shapes: dict[str, Shape] = {}
+    sources: dict[str, ShapeSource] = {}
+    for spec in inputs:
+        shapes[spec.name], sources[spec.name] = _choose(spec, asked, hints, known)
+    return StaticShapes(shapes, sources)
 
 
-def _shape_of(
-    spec: TensorSpec, asked: tuple[int, ...] | None, hints: dict[str, ShapeHint]
-) -> tuple[int, ...]:
-    shape = asked
-    if shape is None and not spec.is_dynamic:
-        shape = tuple(int(dim) for dim in spec.shape)
-    if shape is None and spec.name in hints:
-        shape = hints[spec.name].opt
-    if shape is None:
-        dims = ("1" if dim == "batch" else str(dim).upper() for dim in spec.shape)
-        example = ",".join(dims)
-        raise InputError(
-            f"no static shape for input {spec}",
-            hint=f"give one with --shape {spec.name}={example}, the names replaced by numbers",
-        )
-    fits = len(shape) == spec.rank and all(
-        isinstance(dim, str) or dim == extent for dim, extent in zip(spec.shape, shape, strict=True)
+def _choose(
+    spec: TensorSpec, asked: Mapping[str, Shape], hints: Hints, known: Mapping[str, Shape]
+) -> tuple[Shape, ShapeSource]:
+    if spec.name in asked:
+        return _fitting(spec, asked[spec.name]), "asked"
+    if not spec.is_dynamic:
+        return tuple(int(dim) for dim in spec.shape), "model"
+    if spec.name in hints.hpi:
+        return _fitting(spec, hints.hpi[spec.name].opt), "hpi"
+    image = _image_shape(spec, hints.size)
+    if image is not None:
+        return image, "preprocess"
+    if spec.name in known and fits(spec, known[spec.name]):
+        return known[spec.name], "known model"
+    if all(isinstance(dim, int) for dim in spec.shape[1:]):
+        return (1, *(int(dim) for dim in spec.shape[1:])), "batch of 1"
+    dims = ("1" if dim == "batch" else str(dim).upper() for dim in spec.shape)
+    raise InputError(
+        f"no static shape for input {spec}",
+        hint=f"give one with --shape {spec.name}={','.join(dims)}, the names replaced by numbers",
     )
-    if not fits or any(extent < 1 for extent in shape):
+
+
+def _image_shape(spec: TensorSpec, size: tuple[int, int] | None) -> Shape | None:
+    """Batch 1, the model's channels and the preprocessing's height and width, where they fit."""
+    if size is None or spec.rank != 4 or spec.shape[1] not in (1, 3):
+        return None
+    shape = (1, int(spec.shape[1]), *size)
+    return shape if fits(spec, shape) else None
+
+
+def fits(spec: TensorSpec, shape: Shape) -> bool:
+    """Whether ``shape`` has the input's rank and fixed extents, and positive ones."""
+    return len(shape) == spec.rank and all(
+        extent >= 1 and (isinstance(dim, str) or dim == extent)
+        for dim, extent in zip(spec.shape, shape, strict=True)
+    )
+
+
+def _fitting(spec: TensorSpec, shape: Shape) -> Shape:
+    if not fits(spec, shape):
         raise InputError(
             f"shape {','.join(map(str, shape))} does not fit input {spec}",
             hint="give every axis a positive extent; fixed axes must stay as they are",
         )
     return shape
-
-
-def format_input_shape(shapes: dict[str, tuple[int, ...]]) -> str:
-    """atc's ``--input_shape`` text: ``x:1,3,48,320;y:1,2`` (a scalar is ``name:``)."""
-    return ";".join(f"{name}:{','.join(map(str, shape))}" for name, shape in shapes.items())

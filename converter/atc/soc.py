@@ -1,52 +1,44 @@
 """The ``--soc_version`` values atc takes, and what people mean by others.
 
 atc has no fixed list: it accepts the stem of every ``.ini`` file in the toolkit's
-``data/platform_config`` directory. The names here are those of CANN 8.1.RC1 and 9.2; an installed
-toolkit's own files are asked first.
+``data/platform_config`` directory. The names in ``data/soc.json`` are those of CANN 8.1.RC1 and
+9.2; an installed toolkit's own files are asked first.
 """
 
 from __future__ import annotations
 
 import difflib
+import json
 import os
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from converter.atc.environment import TOOLKIT_VARIABLES
+from converter.atc.flags import DATA
 from converter.errors import InputError
 
-_CANN_8_1_TO_9_2 = """
-    AS31XM1X Ascend031 Ascend035 Ascend035A Ascend035B Ascend310 Ascend310B1 Ascend310B2
-    Ascend310B3 Ascend310B4 Ascend310P1 Ascend310P3 Ascend310P5 Ascend310P7 Ascend350_354f
-    Ascend350_355e Ascend610 Ascend610Lite Ascend910A Ascend910B Ascend910B1 Ascend910B2
-    Ascend910B2C Ascend910B3 Ascend910B4 Ascend910B4-1 Ascend910PremiumA Ascend910ProA
-    Ascend910ProB Ascend910_5591 Ascend910_9362 Ascend910_9363 Ascend910_9372 Ascend910_9381
-    Ascend910_9382 Ascend910_9391 Ascend910_9392 Ascend910_95 Ascend950DT_950x Ascend950DT_950y
-    Ascend950DT_9571 Ascend950DT_9572 Ascend950DT_9573 Ascend950DT_9574 Ascend950DT_9575
-    Ascend950DT_9576 Ascend950DT_9577 Ascend950DT_9578 Ascend950DT_9581 Ascend950DT_9581x
-    Ascend950DT_9582 Ascend950DT_9582x Ascend950DT_9583 Ascend950DT_9584 Ascend950DT_9585
-    Ascend950DT_9586 Ascend950DT_9587 Ascend950DT_9588 Ascend950DT_9591 Ascend950DT_9592
-    Ascend950DT_9595 Ascend950DT_9596 Ascend950DT_95A1 Ascend950DT_95A2 Ascend950PR_950z
-    Ascend950PR_9579 Ascend950PR_957b Ascend950PR_957bx Ascend950PR_957c Ascend950PR_957d
-    Ascend950PR_9589 Ascend950PR_958b Ascend950PR_9599 BS9SX1AA BS9SX1AB BS9SX1AC BS9SX2AA
-    BS9SX2AB Hi3796CV300CS Hi3796CV300ES Kirin9030 KirinDev0000 KirinDev0001 KirinDev0002
-    KirinDev0003 KirinX90 MC61AM21AA MC61AM21AB SD3403
-"""
+#: What to do when nothing is known.
+_FIND_OUT = "see `npu-smi info`: Ascend + Name; or give --soc auto where the chip is"
 
-KNOWN = frozenset(_CANN_8_1_TO_9_2.split())
+#: How alike two names have to be to be suggested.
+_ALIKE = 0.8
 
-#: Names that atc takes for another chip than people mean.
-_MISTAKABLE = {
-    "Ascend910B": "Ascend910B is a first-generation Ascend 910. An Atlas A2, which npu-smi and "
-    "people call 910B as well, is Ascend910B1, B2, B2C, B3, B4 or B4-1",
-}
 
-#: Family names that atc has no file for, and one that it has: what to write instead.
-_FAMILIES = {
-    "Ascend310P": "Ascend310P3 (Atlas 300I Pro, 300V, 300I Duo) or Ascend310P1",
-    "Ascend310B": "Ascend310B4 (Atlas 200I DK A2) or Ascend310B1",
-    "Ascend910": "Ascend910A, or Ascend910B1 to B4 for Atlas A2",
-    "Ascend910_93": "Ascend910_9392, _9391, _9382, _9381, _9372, _9363 or _9362",
-}
+@cache
+def _table() -> Mapping[str, Any]:
+    table: Mapping[str, Any] = json.loads((DATA / "soc.json").read_text(encoding="utf-8"))
+    return table
+
+
+def _known() -> frozenset[str]:
+    return frozenset(name for names in _table()["families"].values() for name in names)
+
+
+#: Every soc_version of CANN 8.1.RC1 and 9.2.
+KNOWN = _known()
 
 
 def installed() -> frozenset[str]:
@@ -61,31 +53,82 @@ def installed() -> frozenset[str]:
     return frozenset(ini.stem for ini in files)
 
 
+def family_of(name: str) -> str:
+    """The family of chips that a soc_version belongs to; itself when not known."""
+    families: Mapping[str, list[str]] = _table()["families"]
+    return next((family for family, names in families.items() if name in names), name)
+
+
+def same_chip(made: str, asked: str) -> bool:
+    """Whether a file made for ``made`` is one for ``asked``: atc may write the family's name."""
+    aliases: Mapping[str, str] = _table()["aliases"]
+    asked = aliases.get(asked, asked)
+    return aliases.get(made, made) == asked or made == family_of(asked)
+
+
 def check_soc_version(name: str) -> str:
     """Return ``name`` if atc can know it; ``InputError`` with the nearest names otherwise."""
     known = installed() | KNOWN
     if name in known:
         return name
-    if name in _FAMILIES:
+    families: Mapping[str, str] = _table()["bare_families"]
+    if name in families:
         raise InputError(
-            f"{name} is a family of chips, not a soc_version", hint=f"use {_FAMILIES[name]}"
+            f"{name} is a family of chips, not a soc_version", hint=f"use {families[name]}"
         )
+    raise InputError(f"unknown soc_version {name!r}", hint=_suggestion(name, known))
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str:
     by_lower = {soc.lower(): soc for soc in known}
-    meant = by_lower.get(name.strip().lower())
-    if meant or not name.strip():
+    bare = name.strip().lower()
+    for spelt in (bare, f"ascend{bare}"):
+        if bare and spelt in by_lower:
+            return f"did you mean {by_lower[spelt]}?"
+    spellings = (bare, f"ascend{bare}") if bare else ()
+    found = [
+        match
+        for spelt in spellings
+        for match in difflib.get_close_matches(spelt, by_lower, 3, _ALIKE)
+    ]
+    names = ", ".join(dict.fromkeys(by_lower[match] for match in found))
+    if names:
+        return f"did you mean {names}?"
+    here = ", ".join(sorted(installed()))
+    return f"the CANN toolkit here has {here}" if here else _FIND_OUT
+
+
+def chip_of_card(name: str) -> str | None:
+    """The soc_version of a card by its product name, ``Atlas 300I Duo``; None for no card's name.
+
+    Raises ``InputError`` when the card comes with several chips.
+    """
+    cards: Mapping[str, list[str]] = _table()["cards"]
+    by_name = {_plain(card): chips for card, chips in cards.items()}
+    chips = by_name.get(_plain(name)) or by_name.get("atlas" + _plain(name))
+    if chips is None:
+        return None
+    if len(chips) > 1:
         raise InputError(
-            f"unknown soc_version {name!r}",
-            hint=f"did you mean {meant}?" if meant else "see `npu-smi info`: Ascend + Name",
+            f"{name} comes with several chips",
+            hint=f"give the one that npu-smi info names: {', '.join(chips)}",
         )
-    candidates = [name.lower(), f"ascend{name.lower()}"]
-    near = [match for c in candidates for match in difflib.get_close_matches(c, by_lower, 3, 0.8)]
-    suggestion = ", ".join(dict.fromkeys(by_lower[match] for match in near))
-    raise InputError(
-        f"unknown soc_version {name!r}",
-        hint=f"did you mean {suggestion}?" if suggestion else "see `npu-smi info`: Ascend + Name",
-    )
+    return chips[0]
+
+
+def _plain(card: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", card.lower().replace("huawei", ""))
 
 
 def soc_warning(name: str) -> str | None:
     """What the user should know about a ``name`` that ``check_soc_version`` accepts."""
-    return _MISTAKABLE.get(name)
+    warnings: Mapping[str, str] = _table()["warnings"]
+    if name in warnings:
+        return warnings[name]
+    here = installed()
+    if here and name not in here:
+        return (
+            f"the CANN toolkit here has no {name}: atc will end with E20101. It has: "
+            f"{', '.join(sorted(here))}"
+        )
+    return None

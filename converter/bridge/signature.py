@@ -31,6 +31,9 @@ def name_signature(
         )
     _rename_outputs(graph, [spec.name for spec in outputs])
     specs = {spec.name: spec for spec in (*inputs, *outputs)}
+    # Two dims of one name are one extent to a runtime, which plans its memory by that. The program
+    # does not say that the batches of two inputs are one: each input has names of its own.
+    owner: dict[str, str] = {}
     for value in (*graph.input, *graph.output):
         spec = specs.get(value.name)
         dims = value.type.tensor_type.shape.dim
@@ -38,7 +41,8 @@ def name_signature(
             continue  # export's post-condition says so in the user's words
         for dim, extent in zip(dims, spec.shape, strict=True):
             if isinstance(extent, str) and not dim.HasField("dim_value"):
-                dim.dim_param = extent
+                first = owner.setdefault(extent, value.name)
+                dim.dim_param = extent if first == value.name else f"{value.name}_{extent}"
 
 
 def rename_signature(

@@ -9,32 +9,14 @@ from typing import Annotated
 
 import typer
 
+from converter.cli import compile_flags as flags
+
 
 def directory(text: str) -> Path:
     """A path from the command line; an empty one is a variable that was not set."""
     if not str(text):
         raise typer.BadParameter("it is empty: name a directory, or . for the current one")
     return Path(text)
-
-
-def parse_shapes(texts: list[str]) -> dict[str, tuple[int, ...]]:
-    """``["x=1,3,48,320"]`` -> ``{"x": (1, 3, 48, 320)}``; raises ``InputError``."""
-    from converter.errors import InputError
-
-    shapes = {}
-    for text in texts:
-        name, equals, dims = text.rpartition("=")
-        if name in shapes:
-            raise InputError(f"--shape {name}= is given twice", hint="give each input one shape")
-        try:
-            shapes[name] = tuple(int(dim) for dim in dims.split(","))
-        except ValueError:
-            equals = ""
-        if not equals or not name:
-            raise InputError(
-                f"--shape {text!r} is not NAME=N,C,H,W", hint="for example --shape x=1,3,48,320"
-            )
-    return shapes
 
 
 def parse_renames(texts: list[str]) -> dict[str, str]:
@@ -63,16 +45,26 @@ def convert_command(
     ] = Path("paddle2om-out"),
     opset: Annotated[int, typer.Option(help="ONNX opset; 11 works with every atc.")] = 11,
     soc: Annotated[
-        str | None, typer.Option(metavar="SOC", help="Chip to compile for, e.g. Ascend310P3.")
-    ] = None,
-    shape: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=DIMS", help="Static shape of an OM input; repeatable."),
+        str | None,
+        typer.Option(metavar="SOC", help="Chip, e.g. Ascend310P3; a card's name; or auto."),
     ] = None,
     rename: Annotated[
         list[str] | None,
         typer.Option(metavar="OLD=NEW", help="New name of an input or output; repeatable."),
     ] = None,
+    shape: flags.Shape = None,
+    profile: flags.Profile = None,
+    profile_flag: flags.ProfileKind = None,
+    precision: flags.Precision = None,
+    keep_dtype: flags.KeepDtype = None,
+    customize_dtypes: flags.CustomizeDtypes = None,
+    modify_mixlist: flags.ModifyMixlist = None,
+    op_precision_mode: flags.OpPrecisionMode = None,
+    aipp: flags.Aipp = None,
+    atc_flag: flags.AtcFlag = None,
+    cann: flags.Cann = None,
+    target: flags.TargetOption = flags.Target.PADDLEX,
+    on: flags.On = "local",
     simplify: Annotated[bool, typer.Option(help="Simplify the ONNX model with onnxsim.")] = True,
     atol: Annotated[float | None, typer.Option(help="Absolute tolerance of the gate.")] = None,
     rtol: Annotated[
@@ -99,21 +91,41 @@ def convert_command(
     """
     from converter.engine.launch import Host
 
-    shapes = parse_shapes(shape or [])
     names = parse_renames(rename or [])
+    flags.parse_shapes(shape or [])  # a typing mistake is told before anything is started
     host = Host()  # its imports take longest: they run while the rest of this is imported
 
     from converter.api import write_reports
     from converter.cli.show import finish
     from converter.engine.convert import run_conversion
+    from converter.errors import Paddle2omError
     from converter.model.task import ConvertOptions
     from converter.report.progress import Progress
 
+    try:
+        compiled = flags.compile_options(
+            soc=soc,
+            shape=shape,
+            profile=profile,
+            profile_flag=profile_flag,
+            precision=precision,
+            keep_dtype=keep_dtype,
+            customize_dtypes=customize_dtypes,
+            modify_mixlist=modify_mixlist,
+            op_precision_mode=op_precision_mode,
+            aipp=aipp,
+            atc_flag=atc_flag,
+            cann=cann,
+            target=target,
+            on=on,
+        )
+    except Paddle2omError:
+        host.close(at_once=True)
+        raise
     options = ConvertOptions(
         opset=opset,
-        soc=soc,
-        shapes=shapes,
         rename=names,
+        compile=compiled,
         simplify=simplify,
         atol=atol,
         rtol=rtol,

@@ -32,6 +32,7 @@ def demo_command(
     from converter.demo.sample_page import draw_sample_page
     from converter.demo.sources import fetch
     from converter.engine.convert import run_conversion
+    from converter.model.compile_options import CompileOptions
     from converter.model.task import ConvertOptions
     from converter.report.progress import Progress
 
@@ -45,7 +46,7 @@ def demo_command(
         report = run_conversion(
             list(models.values()),
             out,
-            ConvertOptions(soc=soc),
+            ConvertOptions(compile=CompileOptions(soc=soc)),
             command="paddle2om demo",
             observer=progress,
         )

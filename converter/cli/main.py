@@ -11,8 +11,10 @@ from typing import Annotated
 
 import typer
 
+from converter.cli.compile import compile_command
 from converter.cli.convert import convert_command
 from converter.cli.demo import demo_command
+from converter.cli.device import device_command
 from converter.cli.inspect import inspect_command
 from converter.cli.render import render_command
 from converter.errors import InternalError, Interrupted, Paddle2omError
@@ -30,8 +32,10 @@ app = typer.Typer(
 )
 
 app.command("convert")(convert_command)
+app.command("compile")(compile_command)
 app.command("render")(render_command)
 app.command("inspect")(inspect_command)
+app.command("device")(device_command)
 app.command("demo")(demo_command)
 
 

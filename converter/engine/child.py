@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any, TextIO
 
 from converter.errors import Paddle2omError
@@ -10,14 +11,19 @@ from converter.model.result import ErrorInfo, StageResult
 from converter.model.task import Task
 from converter.stages.job import Job
 from converter.stages.pipeline import not_run, stages_named
+from converter.stages.placing import place_model
 from converter.stages.publish import publish
 from converter.stages.stage import describe_os_error
+
+#: Seconds between two details, and their characters: nobody reads faster.
+_TELL_EVERY, _TELL_AT_MOST = 0.25, 300
 
 
 def run_task(task_id: str, data: dict[str, Any], pipe: TextIO) -> None:
     """Run the task described by ``data`` (a ``Task`` as JSON), writing events to ``pipe``.
 
-    Events: ``stage`` when a stage starts, ``result`` when it has ended, ``done`` at the end.
+    Events: ``stage`` when a stage starts, ``detail`` now and then while it runs, ``result`` when it
+    has ended, ``done`` at the end.
     Stages after a failed one are reported as skipped. Artefacts move to their destination only
     when every stage is done: under their own names if the model passed, else under ``rejected/``.
     """
@@ -30,7 +36,15 @@ def run_task(task_id: str, data: dict[str, Any], pipe: TextIO) -> None:
     def emit_result(result: StageResult) -> None:
         emit("result", result=result.model_dump(mode="json"))
 
-    job = Job(task)
+    last = 0.0
+
+    def tell(text: str) -> None:
+        nonlocal last
+        if text.strip() and time.monotonic() - last >= _TELL_EVERY:
+            last = time.monotonic()
+            emit("detail", text=text[:_TELL_AT_MOST])
+
+    job = Job(task, tell=tell)
     failed: StageResult | None = None
     for stage in stages_named(task.stages):
         if failed:
@@ -43,9 +57,11 @@ def run_task(task_id: str, data: dict[str, Any], pipe: TextIO) -> None:
         job.results[stage.name] = result
         emit_result(result)
     try:
+        job.placement = place_model(job)
         published = publish(job)
     except (OSError, Paddle2omError) as error:
         told = error if isinstance(error, Paddle2omError) else describe_os_error(error)
         emit("done", artefacts=[], error=ErrorInfo.of(told).model_dump())
         return
-    emit("done", artefacts=[entry.model_dump() for entry in published])
+    placement = job.placement.model_dump() if job.placement else None
+    emit("done", artefacts=[entry.model_dump() for entry in published], placement=placement)

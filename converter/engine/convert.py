@@ -58,6 +58,9 @@ class Silent:
     def stage_started(self, name: str, stage: str) -> None:
         """Nothing."""
 
+    def stage_detail(self, name: str, stage: str, text: str) -> None:
+        """Nothing."""
+
     def stage_finished(self, name: str, result: StageResult) -> None:
         """Nothing."""
 
@@ -91,7 +94,7 @@ def run_conversion(
                 f"{jobs!r} is not a number of jobs",
                 hint="give at least 1, or leave it out for one per CPU",
             )
-        check_options(options)
+        options = check_options(options)
         names = unique_names(sources)
         check_out_dir(out_dir, sources, names)
         logs = {name: f"{LOG_DIRECTORY}/{name}.log" for name in names}
@@ -137,7 +140,7 @@ def make_options(**values: Any) -> ConvertOptions:
         return ConvertOptions(**values)
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(map(str, first["loc"]))
+        name = ".".join(map(str, first["loc"])).removeprefix("compile.")
         raise InputError(
             f"{name} {first['input']!r}: {first['msg']}", hint="see help(converter.convert)"
         ) from error
@@ -212,7 +215,7 @@ def export_onnx(
             destination=str(out.parent),
             report_root=str(out.parent),
             onnx_name=out.name,
-            keep_manifest=False,
+            only=out.name,
             force=True,
             options=options,
         )

@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 
 from converter.errors import InputError
+from converter.model.compile_options import CompileOptions
 from converter.model.paddle_dir import model_name
 from converter.model.task import OPSET_RANGE, ConvertOptions, Task
 from converter.stages.pipeline import STAGES
@@ -24,6 +25,9 @@ _LOG_MARK = "paddle2om: log of "
 
 _WORK_PREFIX = ".paddle2om-work-"
 LOG_DIRECTORY = "logs"
+
+#: Flags that are called otherwise than their field of ``CompileOptions``.
+_FLAG_OF = {"shapes": "shape", "profiles": "profile", "flags": "atc-flag"}
 
 #: What the output directory holds besides the models.
 _RESERVED = (LOG_DIRECTORY, "report.json", "report.html")
@@ -70,22 +74,17 @@ def unique_names(sources: Sequence[Path]) -> list[str]:
     return names
 
 
-def check_options(options: ConvertOptions) -> None:
-    """Refuse what no model could be converted with; raises ``InputError``."""
+def check_options(options: ConvertOptions) -> ConvertOptions:
+    """The options with their chip resolved.
+
+    Raises ``InputError`` for what no model could be converted with.
+    """
     if options.opset not in OPSET_RANGE:
         raise InputError(
             f"opset {options.opset} is not supported",
             hint=f"choose {OPSET_RANGE[0]} to {OPSET_RANGE[-1]}; 11 works everywhere with atc",
         )
-    if options.soc is not None:
-        from converter.atc.soc import check_soc_version
-
-        check_soc_version(options.soc)
-    elif options.shapes:
-        raise InputError(
-            "--shape without --soc: it is the static shape of an OM file",
-            hint="add --soc Ascend310P3 (see npu-smi info), or leave --shape out",
-        )
+    compiled = resolve_compile_options(options.compile)
     for name, value in (("--atol", options.atol), ("--rtol", options.rtol)):
         if value is not None and not 0 <= value < math.inf:
             raise InputError(f"{name} {value} is not a tolerance", hint="give a number >= 0")
@@ -93,6 +92,25 @@ def check_options(options: ConvertOptions) -> None:
         raise InputError(f"--seed {options.seed} is negative", hint="give a number >= 0")
     if not options.timeout > 0:
         raise InputError("--timeout must be positive", hint="give seconds, for example 900")
+    return options.model_copy(update={"compile": compiled})
+
+
+def resolve_compile_options(options: CompileOptions) -> CompileOptions:
+    """The options with the chip that ``auto`` or a card's name means.
+
+    Raises ``InputError`` for what no model could be compiled with.
+    """
+    if options.soc is not None:
+        from converter.atc.soc_detect import resolve_soc
+
+        return options.model_copy(update={"soc": resolve_soc(options.soc)})
+    if options.asked:
+        flag = _FLAG_OF.get(options.asked[0], options.asked[0].replace("_", "-"))
+        raise InputError(
+            f"--{flag} without --soc: it says how an OM file is compiled",
+            hint=f"add --soc Ascend310P3 (see npu-smi info), or leave --{flag} out",
+        )
+    return options
 
 
 def check_out_dir(out_dir: Path, sources: Sequence[Path], names: Sequence[str]) -> None:
@@ -117,7 +135,6 @@ def work_directory(out_dir: Path) -> Iterator[Path]:
     """
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        (out_dir / LOG_DIRECTORY).mkdir(exist_ok=True)
         lock = os.open(out_dir, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise _cannot_write(error) from error
@@ -183,8 +200,15 @@ def plan(
 
 
 def begin_log(log: Path, model: str) -> Path:
-    """Begin a log anew. Its first line says whose it is, so that a later run may replace it."""
-    log.write_text(f"{_LOG_MARK}{model}\n", encoding="utf-8")
+    """Begin a log anew. Its first line says whose it is, so that a later run may replace it.
+
+    Raises ``InputError`` when it cannot be written.
+    """
+    try:
+        log.parent.mkdir(exist_ok=True)
+        log.write_text(f"{_LOG_MARK}{model}\n", encoding="utf-8")
+    except OSError as error:
+        raise _cannot_write(error) from error
     return log
 
 

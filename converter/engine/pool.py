@@ -31,6 +31,7 @@ from converter.model.result import (
     Artefact,
     ErrorInfo,
     ModelReport,
+    Placement,
     StageResult,
     Status,
 )
@@ -55,6 +56,9 @@ class Observer(Protocol):
 
     def stage_started(self, name: str, stage: str) -> None:
         """A stage of this model began."""
+
+    def stage_detail(self, name: str, stage: str, text: str) -> None:
+        """What a stage that takes long is doing, or what atc says: one line, for a moment."""
 
     def stage_finished(self, name: str, result: StageResult) -> None:
         """A stage of this model ended."""
@@ -249,6 +253,9 @@ class Pool:
             state.stage = event["stage"]
             state.stage_started = time.monotonic()
             observer.stage_started(name, event["stage"])
+        elif kind == "detail":
+            if state.stage is not None:
+                observer.stage_detail(name, state.stage, event["text"])
         elif kind == "result":
             result = StageResult.model_validate(event["result"])
             stopped = any(earlier.status.is_failure for earlier in state.results)
@@ -259,6 +266,8 @@ class Pool:
         elif kind == "done":
             state.done = True
             state.results = _with_artefacts(state.results, event["artefacts"])
+            if event.get("placement"):
+                state.placement = Placement.model_validate(event["placement"])
             if event.get("error"):
                 failed = StageResult(
                     stage="publish",

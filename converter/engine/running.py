@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from converter.errors import StageError, WorkerError
-from converter.model.result import ErrorInfo, Message, ModelReport, StageResult, Status
+from converter.model.result import ErrorInfo, Message, ModelReport, Placement, StageResult, Status
 from converter.model.task import Task
 from converter.model.wording import shorten
 from converter.stages.pipeline import not_run
@@ -30,6 +30,7 @@ class Running:
     stage: str | None = None
     stage_started: float = 0.0
     done: bool = False
+    placement: Placement | None = None
     timed_out: bool = False
 
 
@@ -37,7 +38,13 @@ def report_of(state: Running, results: list[StageResult]) -> ModelReport:
     """The report of a task that has ended, one way or another."""
     task = state.task
     log = os.path.relpath(state.log, task.report_root) if state.log.name else None
-    return ModelReport(name=task.name, source=task.source, stages=tuple(results), log=log)
+    return ModelReport(
+        name=task.name,
+        source=task.source,
+        stages=tuple(results),
+        log=log,
+        placement=state.placement,
+    )
 
 
 def after_death(state: Running, wait_status: int | None, peak_memory: int) -> list[StageResult]:

@@ -12,8 +12,10 @@ import shutil
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from converter.errors import InputError
-from converter.model.result import Artefact
+from converter.model.result import Artefact, Placement
 
 #: Lists what paddle2om made in a directory, so that a later run may replace it.
 MANIFEST = "paddle2om.manifest.json"
@@ -95,13 +97,27 @@ def read_om_input_shape(directory: Path) -> str | None:
     return shape if isinstance(shape, str) else None
 
 
+def read_placement(directory: Path) -> Placement | None:
+    """What PaddleX should run of the model in ``directory``; None when nobody has decided."""
+    try:
+        return Placement.model_validate(_read(directory).get("placement"))
+    except ValidationError:
+        return None
+
+
 def write_manifest(
-    directory: Path, files: dict[str, list[str]], *, om_input_shape: str | None = None
+    directory: Path,
+    files: dict[str, list[str]],
+    *,
+    om_input_shape: str | None = None,
+    placement: Placement | None = None,
 ) -> None:
     """Record that ``files`` (name -> sha256 digests) in ``directory`` are paddle2om's."""
     content: dict[str, object] = {"tool": "paddle2om", "files": dict(sorted(files.items()))}
     if om_input_shape is not None:
         content["om_input_shape"] = om_input_shape
+    if placement is not None:
+        content["placement"] = placement.model_dump(mode="json")
     write_atomically(directory / MANIFEST, (json.dumps(content, indent=2) + "\n").encode())
 
 
@@ -111,6 +127,9 @@ def remove_ours(directory: Path, *, keep: Collection[str] = ()) -> None:
         path = directory / name
         if name not in keep and path.is_file() and sha256_of(path) in digests:
             path.unlink()
+            with contextlib.suppress(OSError):  # a directory of ours, unless something is in it
+                if path.parent != directory:
+                    path.parent.rmdir()
 
 
 def check_replaceable(directory: Path, names: Iterable[str]) -> None:

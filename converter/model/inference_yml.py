@@ -8,17 +8,16 @@ is missing, or has a form that we do not know, leaves its fact unknown; it is no
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import yaml
 
 from converter.errors import InputError
 from converter.model.files import read_all, reject_lfs_pointer
+from converter.model.normalisation import Normalisation, read_channel_order, read_normalisation
 from converter.model.roles import Role, role_of
 from converter.model.tensor import ShapeHint
 
@@ -34,9 +33,6 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 #: An inference.yml has about 8 levels.
 _MAX_DEPTH = 64
 
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_FRACTION = re.compile(rf"\s*({_NUMBER})\s*(?:/\s*({_NUMBER})\s*)?")
-
 
 @dataclass(frozen=True)
 class InferenceYml:
@@ -44,7 +40,8 @@ class InferenceYml:
 
     ``shape_hints`` has min, opt and max extents by input name. ``value_range`` is the lowest and
     highest value that any channel of the normalised input takes for pixels of 0 to 255.
-    ``input_size`` is (height, width) in pixels where the preprocessing fixes it.
+    ``input_size`` is (height, width) in pixels where the preprocessing fixes it. ``channel_order``
+    is that of the model's channels.
     """
 
     model_name: str | None = None
@@ -52,6 +49,8 @@ class InferenceYml:
     shape_hints: Mapping[str, ShapeHint] = field(default_factory=dict)
     value_range: tuple[float, float] | None = None
     input_size: tuple[int, int] | None = None
+    normalisation: Normalisation | None = None
+    channel_order: Literal["RGB", "BGR"] = "RGB"
 
 
 def read_inference_yml(path: Path) -> InferenceYml:
@@ -71,12 +70,15 @@ def read_inference_yml(path: Path) -> InferenceYml:
     name = _mapping(content, "Global").get("model_name")
     model_name = name if isinstance(name, str) and name else None
     steps = list(_steps(content))
+    normalisation = read_normalisation(steps)
     return InferenceYml(
         model_name=model_name,
         role=role_of(model_name, _mapping(content, "PostProcess")),
         shape_hints=_shape_hints(content, path),
-        value_range=_value_range(steps),
+        value_range=normalisation.value_range if normalisation else None,
         input_size=_input_size(steps),
+        normalisation=normalisation,
+        channel_order=read_channel_order(steps),
     )
 
 
@@ -152,62 +154,6 @@ def _steps(content: _Options) -> Iterator[tuple[str, _Options]]:
 
 def _list(value: object) -> list[dict[Any, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _value_range(steps: list[tuple[str, _Options]]) -> tuple[float, float] | None:
-    """Find what the normalisation makes of pixels of 0 and 255; None when nobody says."""
-    for name, options in steps:
-        if name in ("RecResizeImg", "ClsResizeImg"):
-            return -1.0, 1.0  # they normalise as well: x / 127.5 - 1
-        if name == "NormalizeImage":
-            scale = parse_fraction(options.get("scale", "1/255"))
-            return _normalised(scale, options.get("mean"), options.get("std"))
-        if name == "DetectionNormalizeImage":
-            scale = 1 / 255 if options.get("is_scale", True) else 1.0
-            # PaddleX takes "none" for mean_std, and any other type for no mean and std at all.
-            if options.get("norm_type") not in (None, "", "none", "mean_std"):
-                return _normalised(scale, 0.0, 1.0)
-            return _normalised(scale, options.get("mean"), options.get("std"))
-        if name == "DeployNormalize":
-            return _normalised(1 / 255, options.get("mean", 0.5), options.get("std", 0.5))
-    return None
-
-
-def _normalised(scale: float | None, mean: object, std: object) -> tuple[float, float] | None:
-    """Return the range of (pixel * scale - mean) / std over the channels; ImageNet's by default."""
-    means = _numbers([0.485, 0.456, 0.406] if mean is None else mean)
-    stds = _numbers([0.229, 0.224, 0.225] if std is None else std)
-    if scale is None or not means or not stds or not all(value > 0 for value in stds):
-        return None
-    if len(means) != len(stds):
-        return None
-    ends = [
-        (pixel * scale - channel_mean) / channel_std
-        for channel_mean, channel_std in zip(means, stds, strict=True)
-        for pixel in (0, 255)
-    ]
-    return min(ends), max(ends)
-
-
-def _numbers(value: object) -> list[float]:
-    values = value if isinstance(value, list) else [value]
-    numbers = [parse_fraction(item) for item in values]
-    return [number for number in numbers if number is not None] if None not in numbers else []
-
-
-def parse_fraction(value: object) -> float | None:
-    """Return a number written as such or as a fraction, like ``1./255.``; None for all else."""
-    if isinstance(value, str):
-        match = _FRACTION.fullmatch(value)
-        if not match:
-            return None
-        divisor = float(match[2]) if match[2] else 1.0
-        number = float(match[1]) / divisor if divisor else math.nan
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        number = float(value) if abs(value) < 1e300 else math.nan
-    else:
-        return None
-    return number if math.isfinite(number) else None
 
 
 #: Steps that fix the size: the option that holds it, and whether it is [width, height].

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,17 +32,44 @@ class OnnxFacts(Record):
     outputs: tuple[TensorSpec, ...]
 
 
+def find_onnx(path: Path) -> Path:
+    """The ONNX file that a user named: the file itself, or the one in a directory.
+
+    ``inference.onnx`` has precedence. Raises ``InputError`` when there is none, or no telling.
+    """
+    if not path.is_dir():
+        if not path.is_file():
+            raise InputError(f"{path} is not a file or a directory", hint="name an ONNX model")
+        return path
+    usual = path / "inference.onnx"
+    found = [usual] if usual.is_file() else sorted(path.glob("*.onnx"))
+    if len(found) != 1:
+        told = f"{len(found)} ONNX files" if found else "no ONNX file"
+        raise InputError(f"{path} has {told}", hint="name the ONNX file itself")
+    return found[0]
+
+
 def describe(model: onnx.ModelProto) -> OnnxFacts:
     """Read the facts off a loaded model."""
-    initializers = {initializer.name for initializer in model.graph.initializer}
     return OnnxFacts(
-        opset=next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0),
+        opset=opset_of(model),
         ir_version=model.ir_version,
-        nodes=_count_nodes(model.graph),
+        nodes=sum(node.op_type != "Constant" for node in _nodes_of(model.graph)),
         initializer_bytes=sum(len(data) for data in tensor_bytes(model).values()),
-        inputs=tuple(_spec(v) for v in model.graph.input if v.name not in initializers),
+        inputs=inputs_of(model),
         outputs=tuple(_spec(value) for value in model.graph.output),
     )
+
+
+def opset_of(model: onnx.ModelProto) -> int:
+    """The version of ONNX's own domain; 0 when there is none."""
+    return next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0)
+
+
+def inputs_of(model: onnx.ModelProto) -> tuple[TensorSpec, ...]:
+    """The inputs that are no weights; these need not be loaded."""
+    initializers = {initializer.name for initializer in model.graph.initializer}
+    return tuple(_spec(v) for v in model.graph.input if v.name not in initializers)
 
 
 def describe_file(path: Path) -> OnnxFacts:
@@ -56,6 +84,7 @@ def describe_file(path: Path) -> OnnxFacts:
         model = onnx.load(str(path), load_external_data=False)
         if not model.graph.node and not model.graph.output:
             raise ValueError("it has no graph")
+        _check_external(model, path.parent)
         return describe(model)
     except Exception as error:
         raise InputError(
@@ -64,10 +93,30 @@ def describe_file(path: Path) -> OnnxFacts:
         ) from error
 
 
-def _count_nodes(graph: onnx.GraphProto) -> int:
-    bodies = (a.g for node in graph.node for a in node.attribute if a.HasField("g"))
-    own: int = sum(node.op_type != "Constant" for node in graph.node)
-    return own + sum(_count_nodes(body) for body in bodies)
+def _check_external(model: onnx.ModelProto, directory: Path) -> None:
+    """Raise ``ValueError`` unless the files of external data are there and long enough."""
+    for tensor in model.graph.initializer:
+        entries = {entry.key: entry.value for entry in tensor.external_data}
+        if "location" in entries:
+            file = directory / entries["location"]
+            end = int(entries.get("offset", 0)) + int(entries.get("length", 0))
+            if not file.is_file() or file.stat().st_size < end:
+                raise ValueError(f"its external data {entries['location']} is missing or cut short")
+
+
+def all_nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
+    """Every node of the graph, its subgraphs and the model's own functions."""
+    for function in model.functions:
+        yield from function.node
+    yield from _nodes_of(model.graph)
+
+
+def _nodes_of(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for body in (*((attribute.g,) if attribute.HasField("g") else ()), *attribute.graphs):
+                yield from _nodes_of(body)
 
 
 def _spec(value: onnx.ValueInfoProto) -> TensorSpec:

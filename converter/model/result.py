@@ -94,6 +94,21 @@ class InspectFacts(Record):
     value_range: tuple[float, float] | None = None
 
 
+class ReadFacts(Record):
+    """An ONNX file that is compiled, and what lies beside it."""
+
+    kind: Literal["read"] = "read"
+    file: str
+    opset: int
+    ir_version: int
+    nodes: int
+    initializer_bytes: int
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    yml_file: str | None = None
+    model_name: str | None = None
+
+
 class RepairApplied(Record):
     """One repair that changed the program or the graph: how often, and why it was needed."""
 
@@ -193,19 +208,50 @@ class ValidateFacts(Record):
         return max(values, default=float("nan"))
 
 
+class Finding(Record):
+    """Something about a model that atc will stumble over, or that its user should know.
+
+    ``subject`` is an operator type or what else it is about, ``nodes`` are the names of the first
+    few nodes, ``count`` is of how many. ``atc`` says what atc would do, ``help`` what helps.
+    """
+
+    severity: Literal["error", "warning", "info"]
+    subject: str
+    atc: str
+    help: str
+    nodes: tuple[str, ...] = ()
+    count: int = 0
+
+    def __str__(self) -> str:
+        where = ", ".join(self.nodes) + (", ..." if self.count > len(self.nodes) else "")
+        return f"{self.subject}{f' ({where})' if where else ''}: atc {self.atc}"
+
+
 class CompileFacts(Record):
-    """The atc command for this model, and the OM file when atc ran."""
+    """The atc command for this model, and the OM file when atc ran.
+
+    ``shapes_from`` says for each input what its static shape was taken from. ``changes`` are those
+    made to the ONNX model that atc gets, and ``changes_max_abs`` the largest difference of their
+    result to the model as it was. ``om_inputs`` and ``om_outputs`` are what the OM file says.
+    """
 
     kind: Literal["compile"] = "compile"
     soc_version: str
     argv: tuple[str, ...]
     input_shape: str
+    shapes_from: dict[str, str] = {}
+    changes: tuple[str, ...] = ()
+    changes_max_abs: float | None = None
+    findings: tuple[Finding, ...] = ()
     script: str | None = None
     om_bytes: int | None = None
+    on: str = "local"
+    om_inputs: tuple[str, ...] = ()
+    om_outputs: tuple[str, ...] = ()
 
 
 StageFacts = Annotated[
-    InspectFacts | ExportFacts | SimplifyFacts | ValidateFacts | CompileFacts,
+    InspectFacts | ReadFacts | ExportFacts | SimplifyFacts | ValidateFacts | CompileFacts,
     Field(discriminator="kind"),
 ]
 
@@ -228,13 +274,32 @@ def _without(data: Any, name: str) -> Any:
     return {k: v for k, v in data.items() if k != name} if isinstance(data, dict) else data
 
 
+#: What the user wants a model to be run from.
+Wish = Literal["auto", "om", "onnx"]
+
+
+class Placement(Record):
+    """From which of its files PaddleX should run a model, and why.
+
+    ``granted`` is False when ``wish`` could not be; ``cautions`` are what to know about a choice
+    that is made all the same.
+    """
+
+    backend: Literal["om", "onnx"]
+    reason: str
+    wish: Wish = "auto"
+    granted: bool = True
+    cautions: tuple[str, ...] = ()
+
+
 class ModelReport(Record):
-    """One model's way through the stages, in order."""
+    """One model's way through the stages, in order, and what PaddleX should run of it."""
 
     name: str
     source: str
     stages: tuple[StageResult, ...]
     log: str | None = None
+    placement: Placement | None = None
 
     @property
     def failure(self) -> StageResult | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from converter.model.compile_options import CompileOptions
 from converter.model.result import Record
 
 #: The opsets paddle2onnx 2.1.0 can write; outside this range it aborts the process.
@@ -19,17 +20,16 @@ DEFAULT_TIMEOUT = 900.0
 class ConvertOptions(Record):
     """How to convert: what ``paddle2om convert`` takes as flags.
 
-    ``shapes`` maps a graph input to the static shape its OM file is compiled for. ``rename`` maps
-    Paddle's names of inputs and outputs to those the ONNX file is to have. ``atol`` and
-    ``rtol`` override the default gate of every float output. ``threads`` is how many CPU threads
-    the native libraries of one worker may use.
+    ``rename`` maps Paddle's names of inputs and outputs to those the ONNX file is to have. ``atol``
+    and ``rtol`` override the default gate of every float output. ``threads`` is how many CPU
+    threads the native libraries of one worker may use. ``timeout`` is the seconds that one model
+    may take, all stages together.
     """
 
     opset: int = DEFAULT_OPSET
     simplify: bool = True
-    soc: str | None = None
-    shapes: dict[str, tuple[int, ...]] = Field(default_factory=dict)
     rename: dict[str, str] = Field(default_factory=dict)
+    compile: CompileOptions = CompileOptions()
     atol: float | None = None
     rtol: float | None = None
     seed: int = 0
@@ -43,8 +43,13 @@ class Task(Record):
     ``source`` is what the user named (a directory or a program file), ``work_dir`` a directory
     that only this task writes to, and ``destination`` the directory that finished artefacts move
     to. ``report_root`` is what artefact paths in the result are relative to. ``onnx_name`` is the
-    file name of the ONNX model. ``force`` lets it replace a file that is not ours. Without
-    ``keep_manifest`` only the ONNX file itself is published, and nothing of a model that failed.
+    file name of the ONNX model, ``om_name`` that of the OM file. ``force`` lets them replace files
+    that are not ours. ``only`` names the one file that is published, without a manifest, and only
+    if nothing failed. ``beside`` leaves what earlier runs published where it is. ``must_compile``
+    makes it a failure when there is no atc. ``yml`` is the ``inference.yml`` of an ONNX file, None
+    for the one beside it; ``om`` an OM file that a device kit is made for. ``bundle`` is a model's
+    directory in a bundle that came back. With ``preflight_only`` the compile stage ends before atc
+    starts.
     """
 
     name: str
@@ -55,5 +60,12 @@ class Task(Record):
     report_root: str
     onnx_name: str = "inference.onnx"
     force: bool = False
-    keep_manifest: bool = True
+    om_name: str = "inference.om"
+    only: str | None = None
+    beside: bool = False
+    must_compile: bool = False
+    yml: str | None = None
+    om: str | None = None
+    bundle: str | None = None
+    preflight_only: bool = False
     options: ConvertOptions = ConvertOptions()

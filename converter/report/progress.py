@@ -20,6 +20,7 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from converter.model.result import ModelReport, StageResult
+from converter.model.wording import shorten
 from converter.report import format as fmt
 from converter.report.console import StderrConsole
 from converter.report.summary import (
@@ -31,6 +32,9 @@ from converter.report.summary import (
     stage_mark,
 )
 from converter.report.tones import STYLES, Writer
+
+#: Characters of what atc says that are shown beside a model.
+_DETAIL = 60
 
 
 class Progress:
@@ -85,6 +89,12 @@ class Progress:
         self._number(name)
         if self._board:
             self._board.begin(name, f"{self._write.line(name)}: {stage}")
+
+    def stage_detail(self, name: str, stage: str, text: str) -> None:
+        """Show what a stage is doing beside its name, on a terminal only."""
+        if self._board:
+            said = self._write.line(shorten(fmt.one_line(text), _DETAIL))
+            self._board.begin(name, f"{self._write.line(name)}: {stage}: {said}")
 
     def stage_finished(self, name: str, result: StageResult) -> None:
         """Say how a stage ended. On a terminal the model's line says it, when the model is done."""

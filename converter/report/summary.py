@@ -12,6 +12,7 @@ from converter.model.result import (
     ExportFacts,
     InspectFacts,
     ModelReport,
+    ReadFacts,
     RunReport,
     SimplifyFacts,
     StageResult,
@@ -46,7 +47,7 @@ MARKS: dict[Status, Mark] = {
 WARNING = Mark("!", "!", "warning", "warn")
 NOT_RUN = Mark("–", "-", "not run", "skip")
 
-_STAGE_ORDER = ("inspect", "export", "simplify", "validate", "compile", "render")
+_STAGE_ORDER = ("inspect", "read", "export", "simplify", "validate", "compile", "render")
 
 _EXIT_MEANING = {
     0: "all as asked",
@@ -132,7 +133,7 @@ def stage_fact(stage: StageResult) -> Fact:
     match stage.facts:
         case InspectFacts(format=layout):
             return Fact(layout)
-        case ExportFacts(opset=opset):
+        case ExportFacts(opset=opset) | ReadFacts(opset=opset):
             return Fact(f"opset {opset}", str(opset))
         case SimplifyFacts(nodes_before=before, nodes_after=after):
             return Fact(f"{before}→{after} nodes", f"{before}→{after}")
@@ -207,15 +208,15 @@ class SkipReason:
 
 
 def skip_reasons(report: RunReport) -> dict[SkipReason, int]:
-    """Count the models for every reason a stage was skipped for.
+    """Count the models for every reason a stage was skipped for: the first of its messages.
 
     Stages that an earlier failure kept from running are left out: the failure is told already.
     """
     return Counter(
         SkipReason(
             stage.stage,
-            " ".join(m.text for m in stage.messages) or "no reason was recorded",
-            " ".join(m.hint for m in stage.messages if m.hint),
+            stage.messages[0].text if stage.messages else "no reason was recorded",
+            stage.messages[0].hint if stage.messages else "",
         )
         for model in report.models
         if model.failure is None

@@ -75,6 +75,7 @@ class _ReportView:
                 _notes(self.report, write),
                 _skips(self.report, write),
                 _repairs(self.report, write),
+                _placements(self.report, write),
                 *(_pipeline(pipeline, write) for pipeline in self.report.pipelines),
             ]
         )
@@ -179,6 +180,19 @@ def _repairs(report: RunReport, write: Writer) -> list[tuple[str, Text]]:
         head = Text(write.line(f"repair {total.name} ×{total.count}"), "bold")
         where = f" in {fmt.count(total.models, 'model')}: "
         lines.append((write.line("·"), head.append(where + write.line(total.reason), "not bold")))
+    return lines
+
+
+def _placements(report: RunReport, write: Writer) -> list[tuple[str, Text]]:
+    """What PaddleX should run of each model, where there is a choice."""
+    placed = [(model.name, model.placement) for model in report.models if model.placement]
+    if all(placement.backend == "onnx" and placement.granted for _, placement in placed):
+        return []
+    lines = []
+    for name, placement in placed:
+        head = Text(write.line(f"{name} on {placement.backend}:") + " ", "bold")
+        why = "; ".join((placement.reason, *placement.cautions))
+        lines.append((write.line("·"), head.append(write.line(why), "not bold")))
     return lines
 
 

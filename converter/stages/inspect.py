@@ -9,7 +9,7 @@ from converter.model.artefacts import check_replaceable
 from converter.model.describe import describe, read_program
 from converter.model.paddle_dir import find_model
 from converter.model.separate_params import combine, separate_files
-from converter.stages.job import OM_NAME, SCRIPT_NAME, YML_NAME, Job
+from converter.stages.job import OM_NAME, PREPARED_NAME, SCRIPT_NAME, YML_NAME, Job
 from converter.stages.stage import Outcome, Stage
 
 
@@ -21,13 +21,14 @@ class InspectStage(Stage):
     def requires(self, job: Job) -> None:
         """What we are going to write must not replace someone else's file."""
         if not job.task.force:
-            names = (job.task.onnx_name, YML_NAME, SCRIPT_NAME, OM_NAME)
+            names = (job.task.onnx_name, YML_NAME, SCRIPT_NAME, PREPARED_NAME, OM_NAME)
             check_replaceable(Path(job.task.destination), names)
 
     def run(self, job: Job) -> Outcome:
         """Find and describe the model; ``InputError`` for anything missing or damaged."""
         job.model = find_model(Path(job.task.source))
         facts = describe(job.model)
+        job.yml = job.model.yml
         if job.model.params is None and facts.parameter_count:
             # One file per parameter: what follows wants them in one.
             combined = job.work_dir / "combined.pdiparams"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from converter.model import onnx_file
 from converter.model.paddle_dir import PaddleModel
-from converter.model.result import ExportFacts, InspectFacts, Record, StageResult
+from converter.model.result import ExportFacts, InspectFacts, Placement, Record, StageResult
 from converter.model.task import ConvertOptions, Task
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ Facts = TypeVar("Facts", bound=Record)
 YML_NAME = "inference.yml"
 OM_NAME = "inference.om"
 SCRIPT_NAME = "atc.sh"
+PREPARED_NAME = "atc.onnx"
 
 
 @dataclass
@@ -30,7 +32,8 @@ class Job:
     """The task, its work directory, the results so far and the files to publish.
 
     ``files`` maps the name a file will have in the destination directory to where it lies in the
-    work directory, and the stage that made it.
+    work directory, and the stage that made it. ``tell`` takes lines about what is going on, for
+    who watches; most of them may be dropped.
     """
 
     task: Task
@@ -38,6 +41,9 @@ class Job:
     files: dict[str, tuple[Path, str]] = field(default_factory=dict)
     model: PaddleModel | None = None
     onnx: Path | None = None
+    yml: Path | None = None
+    placement: Placement | None = None
+    tell: Callable[[str], None] = lambda _: None
     _sessions: dict[Path, onnxruntime.InferenceSession] = field(default_factory=dict)
     _outputs: dict[tuple[Path, str], Arrays] = field(default_factory=dict)
 

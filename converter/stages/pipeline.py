@@ -10,21 +10,36 @@ from converter.stages.stage import Stage
 #: Every per-model stage, in the order they run.
 STAGES = ("inspect", "export", "simplify", "validate", "compile")
 
+#: The way of an ONNX file that only has to be compiled.
+COMPILE_STAGES = ("read", "compile")
+
+#: The way of a model that comes back in a bundle.
+IMPORT_STAGES = ("read", "import")
+
+#: What a device kit is made by.
+RECORD_STAGES = ("inspect", "record")
+
 
 def stages_named(names: Iterable[str]) -> list[Stage]:
     """The stage objects for ``names``, in pipeline order."""
     from converter.stages.compile import CompileStage
     from converter.stages.export import ExportStage
+    from converter.stages.import_om import ImportStage
     from converter.stages.inspect import InspectStage
+    from converter.stages.read import ReadStage
+    from converter.stages.record import RecordStage
     from converter.stages.simplify import SimplifyStage
     from converter.stages.validate import ValidateStage
 
     available: list[type[Stage]] = [
         InspectStage,
+        ReadStage,
         ExportStage,
         SimplifyStage,
         ValidateStage,
         CompileStage,
+        ImportStage,
+        RecordStage,
     ]
     wanted = set(names)
     return [stage() for stage in available if stage.name in wanted]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 from converter.model.artefacts import (
@@ -11,6 +13,7 @@ from converter.model.artefacts import (
     describe_artefact,
     move_into_place,
     read_manifest,
+    read_om_input_shape,
     remove_ours,
     sha256_of,
     write_manifest,
@@ -41,44 +44,68 @@ def publish(job: Job) -> tuple[Published, ...]:
     failed = next((r.stage for r in job.results.values() if r.status.is_failure), None)
     passed = failed in (None, "compile")
     destination = Path(job.task.destination)
+    if failed == "import":  # the bundle has it all, for another try
+        return ()
     files = dict(job.files)
-    if not job.task.keep_manifest:
-        files = {name: made for name, made in files.items() if name == job.task.onnx_name}
+    if job.task.only is not None:
+        kept = (job.task.only, f"{job.task.only}.data")
+        files = {name: made for name, made in files.items() if name in kept}
         if failed:
             return ()
-    if not files:
+    if not files or job.task.preflight_only:
         return ()
     target = destination if passed else destination / REJECTED
     target.mkdir(parents=True, exist_ok=True)
     digests = {name: sha256_of(path) for name, (path, _) in files.items()}
-    if job.task.keep_manifest:
+    earlier = read_manifest(target)
+    with_manifest = job.task.only is None
+    if with_manifest:
         if not job.task.force:
             check_replaceable(target, files)
         # First, so that a run that is killed in between leaves nothing that a later one refuses.
-        manifest = read_manifest(target)
+        both = dict(earlier)
         for name, digest in digests.items():
-            manifest[name] = [*manifest.get(name, ()), digest]
-        write_manifest(target, manifest)
+            both[name] = [*both.get(name, ()), digest]
+        write_manifest(target, both, om_input_shape=read_om_input_shape(target))
     published = []
     root = Path(job.task.report_root)
     for name, (path, stage) in files.items():
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
         move_into_place(path, target / name)
         published.append(
             Published(stage=stage, artefact=describe_artefact(target / name, root, digests[name]))
         )
-    if job.task.keep_manifest:
-        remove_ours(target, keep=files)
+    if with_manifest:
+        if not job.task.beside:
+            remove_ours(target, keep=files)
+            if any(Path(name).parent.name == REJECTED for name in earlier):
+                with contextlib.suppress(OSError):  # not empty
+                    (target / REJECTED).rmdir()
+            earlier = {}
         if passed and (destination / REJECTED / MANIFEST).is_file():
             remove_ours(destination / REJECTED)
             _remove_if_empty(destination / REJECTED)
-        compiled = job.results.get("compile")
-        facts = compiled.facts if compiled else None
+        ours = earlier | {name: [digest] for name, digest in digests.items()}
         write_manifest(
             target,
-            {name: [digest] for name, digest in digests.items()},
-            om_input_shape=facts.input_shape if isinstance(facts, CompileFacts) else None,
+            ours,
+            om_input_shape=_om_input_shape(job, target, files),
+            placement=job.placement if passed else None,
         )
     return tuple(published)
+
+
+def _om_input_shape(job: Job, target: Path, files: Collection[str]) -> str | None:
+    """The shape of the OM file that is in ``target``, or of the one that its script makes."""
+    if job.task.om_name not in files and (target / job.task.om_name).is_file():
+        return read_om_input_shape(target)
+    compiled = job.results.get("compile") or job.results.get("import")
+    facts = compiled.facts if compiled else None
+    if not isinstance(facts, CompileFacts):
+        return None
+    # What PaddleX feeds does not fit it, whatever its shape: no config may be written for it.
+    aipp = any(word.startswith("--insert_op_conf=") for word in facts.argv)
+    return f"{facts.input_shape} behind AIPP" if aipp else facts.input_shape
 
 
 def _remove_if_empty(directory: Path) -> None:

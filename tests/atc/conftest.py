@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,25 @@ def simulated_atc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[
         return calls
 
     return put
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be reaped does not."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def gone(things: Sequence[int | Path], seconds: float = 30.0) -> bool:
+    """Whether processes have ended and files are no more, which may take a moment."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not any(alive(t) if isinstance(t, int) else t.exists() for t in things):
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def read_calls(path: Path) -> list[dict[str, str]]:

@@ -61,3 +61,17 @@ def test_a_lost_output_is_an_error():
 
     with pytest.raises(StageError, match="1 outputs, the Paddle program 2"):
         name_signature(model, (X,), (spec("a"), spec("b")))
+
+
+def test_the_batches_of_two_inputs_are_two_dims():
+    other = TensorSpec(name="z", dtype="float32", shape=("batch", 3))
+    node = helper.make_node("MatMul", ["x", "z"], ["y"])
+    model = graph_of(node, outputs=["y"])
+    model.graph.input.append(
+        helper.make_tensor_value_info("z", onnx.TensorProto.FLOAT, ["DynamicDimension.1", 3])
+    )
+
+    name_signature(model, (X, other), (spec("y"),))
+
+    dims = [value.type.tensor_type.shape.dim[0].dim_param for value in model.graph.input]
+    assert dims == ["batch", "z_batch"]

@@ -14,6 +14,8 @@ import pytest
 
 CODES = {0, 1, 2, 3, 4}
 
+FAULTS = Path(__file__).parent.parent / "simulators" / "faults"
+
 
 def paddle2om(*arguments: object, **kwargs) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "converter.cli.main", *map(str, arguments)]
@@ -57,10 +59,16 @@ def test_json_goes_to_stdout_and_nothing_else_does(tiny_pir, tmp_path):
     assert report == json.loads((tmp_path / "out" / "report.json").read_text())
 
 
-def test_strict_turns_degraded_into_a_failure(tiny_pir, tmp_path):
-    """The tiny model needs opset 13."""
-    assert paddle2om("convert", tiny_pir, "-o", tmp_path / "a").returncode == 0
-    assert paddle2om("convert", tiny_pir, "-o", tmp_path / "a", "--strict").returncode == 1
+@pytest.fixture
+def no_simplification(monkeypatch):
+    """Every model is degraded: its simplification is refused."""
+    monkeypatch.setenv("PYTHONPATH", str(FAULTS), prepend=os.pathsep)
+    monkeypatch.setenv("FAULT", "no-simplification")
+
+
+def test_strict_turns_degraded_into_a_failure(cls_model, tmp_path, no_simplification):
+    assert paddle2om("convert", cls_model, "-o", tmp_path / "a").returncode == 0
+    assert paddle2om("convert", cls_model, "-o", tmp_path / "a", "--strict").returncode == 1
 
 
 def truncate(directory: Path) -> None:
@@ -261,11 +269,11 @@ def test_a_soc_without_a_shape_keeps_the_onnx_model(tiny_pir, tmp_path):
     assert (out / "tiny_pir" / "inference.onnx").is_file()
 
 
-def test_quiet_and_strict_say_what_is_degraded(tiny_pir, tmp_path):
-    ended = paddle2om("convert", tiny_pir, "-o", tmp_path / "out", "-q", "--strict")
+def test_quiet_and_strict_say_what_is_degraded(cls_model, tmp_path, no_simplification):
+    ended = paddle2om("convert", cls_model, "-o", tmp_path / "out", "-q", "--strict")
 
     assert ended.returncode == 1
-    assert_one_clear_error(ended, "export degraded: opset 13 instead of 11")
+    assert_one_clear_error(ended, "simplify degraded: kept the unsimplified model: planted")
 
 
 def test_a_killed_run_does_not_block_the_directory(cls_model, tmp_path):

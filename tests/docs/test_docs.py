@@ -105,7 +105,8 @@ def problem_of(words: list[str]) -> str:
     if given & {"-h", "--help"}:
         return ""
     wanted = [p for p in command.params if p.param_type_name == "argument"]
-    if arguments < len(wanted) or (arguments > len(wanted) and all(p.nargs == 1 for p in wanted)):
+    least = sum(p.required for p in wanted)
+    if arguments < least or (arguments > len(wanted) and all(p.nargs == 1 for p in wanted)):
         return f"{arguments} arguments"
     missing = [p for p in set(flags.values()) - {None} if p.required and not given & {*p.opts}]
     return f"{missing[0].opts[0]} is missing" if missing else ""

@@ -27,7 +27,7 @@ def plant(monkeypatch: pytest.MonkeyPatch):
     """Returns a function that plants a fault in the export of the tiny model."""
 
     def plant(kind: str) -> None:
-        monkeypatch.setenv("PYTHONPATH", str(FAULTS))
+        monkeypatch.setenv("PYTHONPATH", str(FAULTS), prepend=os.pathsep)
         monkeypatch.setenv("FAULT", kind)
         monkeypatch.setenv("FAULT_OPERATOR", TINY_ONLY)
 
@@ -83,6 +83,9 @@ def test_kill_9_during_export(plant, tiny_pir, cls_model, tmp_path):
 
     class Killer(Silent):
         """Kills the worker as soon as the export has begun."""
+
+        def stage_detail(self, name: str, stage: str, text: str) -> None:
+            pass
 
         def stage_started(self, name: str, stage: str) -> None:
             if (name, stage) == (tiny_pir.name, "export"):
@@ -162,6 +165,9 @@ def test_a_lost_host_loses_only_what_it_was_running(plant, tiny_pir, cls_model, 
     class HostKiller(Silent):
         """Kills the fork server itself while the first model hangs in it."""
 
+        def stage_detail(self, name: str, stage: str, text: str) -> None:
+            pass
+
         def stage_started(self, name: str, stage: str) -> None:
             if (name, stage) == (tiny_pir.name, "export"):
                 worker = worker_of(name, tmp_path / "out")
@@ -224,6 +230,9 @@ def test_a_host_that_no_longer_obeys_is_ended(plant, tiny_pir, tmp_path, monkeyp
 
     class Stopper(Silent):
         """Stops the fork server, so that it neither kills nor reports."""
+
+        def stage_detail(self, name: str, stage: str, text: str) -> None:
+            pass
 
         def stage_started(self, name: str, stage: str) -> None:
             if stage == "export":

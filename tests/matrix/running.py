@@ -59,6 +59,9 @@ class Results:
 
 def preload() -> None:
     """Import what the workers need, once, before they are forked."""
+    import inspect
+
+    import numpy
     import onnx
     import onnxruntime
     import paddle
@@ -67,6 +70,8 @@ def preload() -> None:
     import paddle2onnx.convert  # noqa: F401
 
     assert onnx and onnxruntime and paddle
+    # Paddle's tracer does this for every model; numpy imports a hundred modules on it.
+    inspect.getmembers(numpy)
     # What the collector never touches again is never copied by a worker: a fork costs half.
     gc.collect()
     gc.freeze()

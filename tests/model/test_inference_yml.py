@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from converter.errors import InputError
-from converter.model.inference_yml import InferenceYml, parse_fraction, read_inference_yml
+from converter.model.inference_yml import InferenceYml, read_inference_yml
+from converter.model.normalisation import parse_fraction
 from tests.model.builders import flipped
 
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}

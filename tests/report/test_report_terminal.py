@@ -15,7 +15,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from converter.model.result import RunReport
+from converter.model.result import Message, Placement, RunReport, StageResult
 from converter.report.terminal import render_table
 from tests.report.report_builders import all_ok, mixed, model, run, skipped, validated, validation
 
@@ -91,6 +91,17 @@ def test_every_model_skipping_alike_is_one_line() -> None:
     assert "compile skipped in 9 models: no --soc" in text
 
 
+def test_what_else_a_skipped_stage_says_is_no_reason() -> None:
+    def stage(index: int) -> StageResult:
+        more = Message(level="info", text=f"made static: x [1, 3, 48, {index}]")
+        known = skipped("compile", "atc not found")
+        return known.model_copy(update={"messages": (*known.messages, more)})
+
+    text = show(run([model(f"m{i}", validation(), stage(i)) for i in range(3)]))
+    assert "compile skipped in 3 models: atc not found" in text
+    assert "made static" not in text
+
+
 def test_nothing_compared_is_not_a_number() -> None:
     facts = validated().model_copy(update={"cases": ()})
     assert "nothing" in show(run([model("m", validation(facts))]))
@@ -100,3 +111,13 @@ def test_a_model_that_never_ran_is_not_ok() -> None:
     text = show(run([model("m", skipped("export", "interrupted"))], interrupted=True))
     assert "✗ Interrupted, 1 model not run" in text
     assert "exit code 130" in text
+
+
+def test_where_paddlex_runs_what_is_told_when_there_is_a_choice() -> None:
+    onnx = Placement(backend="onnx", reason="PaddleX feeds it the page in its own size")
+    om = Placement(backend="om", reason="atc made an OM file", cautions=("lines are squeezed",))
+    plain = model("ori", skipped("compile", "no soc")).model_copy(update={"placement": onnx})
+    assert "on onnx" not in show(run([plain]))
+    text = show(run([plain, model("rec").model_copy(update={"placement": om})]), width=140)
+    assert "· ori on onnx: PaddleX feeds it the page in its own size\n" in text
+    assert "· rec on om: atc made an OM file; lines are squeezed\n" in text

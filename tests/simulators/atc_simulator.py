@@ -5,8 +5,9 @@ It takes the syntax of atc's command line, checks flags and the ONNX file in atc
 what atc prints, of CANN ATC_SIMULATOR_CANN (8.1 or 9.2; 8.1 when unset). Its first line on stderr
 says what it is. Each call is noted in the file ATC_SIMULATOR_CALLS. ATC_SIMULATOR_MODE chooses:
 
-faithful (when unset)  checks everything; an OM file is the first bytes of one
-ok, dynamic            the model file is not read; dynamic: the file name has the host's in it
+faithful (when unset)  checks everything; the OM file says what was asked for, and runs nowhere
+ok, dynamic            the model is not checked; dynamic: the file name has the host's in it
+wrong:WHAT             as faithful, with an OM file that is another; WHAT is one of atc_om.SPOILS
 warn                   as ok, with warnings behind the last line
 no-file, not-om        ends with 0 and without an OM file, or with a text file in its place
 truncated              ends with 0 and half an OM header
@@ -15,6 +16,10 @@ inner                  fails with a wrapper code alone
 quiet-fail             says that it failed and ends with 0, as behind a pipe
 segfault, killed       dies of a signal
 hang                   does not end within the hour
+workers                as hang, with compile workers, one of them in a session of its own; their
+                       process ids are written to the file ATC_SIMULATOR_PIDS
+stray                  as ok, and a worker does not end
+large:BYTES            as ok, with an OM file of that size
 """
 
 from __future__ import annotations
@@ -23,17 +28,20 @@ import json
 import os
 import platform
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.simulators import atc_checks, atc_onnx, atc_screen, atc_syntax
+from tests.simulators import atc_checks, atc_om, atc_onnx, atc_screen, atc_syntax
 from tests.simulators.atc_screen import TABLES, AtcFailure
 
 _SINCE = {"7.0": (7, 0), "8.x": (8, 0), "9.x": (9, 0), "9.2": (9, 2)}
-_UNREAD = ("ok", "dynamic", "warn", "no-file", "not-om", "truncated", "quiet-fail")
+_UNREAD = (
+    "ok", "dynamic", "warn", "no-file", "not-om", "truncated", "quiet-fail", "stray", "large",
+)  # fmt: skip
 
 
 def flags_known(cann: str) -> dict[str, str]:
@@ -63,7 +71,9 @@ def main(words: list[str]) -> int:
         atc_checks.check_ranges(values)
     except AtcFailure as failure:
         return fail(failure, cann, dots=False)
-    if mode in ("hang", "segfault", "killed"):
+    if mode in ("workers", "stray"):
+        start_workers()
+    if mode in ("hang", "workers", "segfault", "killed"):
         die(mode)
     try:
         dynamic = simulate(values, cann, mode)
@@ -79,7 +89,7 @@ def main(words: list[str]) -> int:
     if mode == "quiet-fail":
         print(atc_screen.FAILURE)
         return 0
-    write(values, mode, dynamic)
+    write(values, cann, mode, dynamic)
     print(atc_screen.SUCCESS)
     if mode == "warn":
         print("W11001: Op [Slice_29] does not hit the high-priority operator library (simulated)")
@@ -104,7 +114,7 @@ def simulate(values: dict[str, str], cann: str, mode: str) -> bool:
             parameter="--soc_version",
             reason="no platform configuration file for it",
         )
-    if mode in _UNREAD:
+    if mode.partition(":")[0] in _UNREAD:
         return mode == "dynamic"
     dynamic = atc_onnx.check_model(values, cann)
     atc_checks.check_profiles(values, cann)
@@ -121,12 +131,25 @@ def fail(failure: AtcFailure, cann: str, *, dots: bool = True) -> int:
 
 def die(mode: str) -> None:
     """End without a last line, or not at all."""
-    if mode == "hang":
+    if mode in ("hang", "workers"):
         time.sleep(3600)
     os.kill(os.getpid(), signal.SIGSEGV if mode == "segfault" else signal.SIGKILL)
 
 
-def write(values: dict[str, str], mode: str, dynamic: bool) -> None:
+def start_workers() -> None:
+    """Start two compile workers that do not end, as a child and as a daemon; note who they are."""
+    code = "import os, time; print(os.getpid(), flush=True); time.sleep(3600)"
+    with Path(os.environ["ATC_SIMULATOR_PIDS"]).open("a", encoding="utf-8") as pids:
+        print(os.getpid(), file=pids, flush=True)
+        for daemon in (False, True):
+            worker = subprocess.Popen(
+                [sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=daemon
+            )
+            assert worker.stdout is not None
+            print(int(worker.stdout.readline()), file=pids, flush=True)
+
+
+def write(values: dict[str, str], cann: str, mode: str, dynamic: bool) -> None:
     """The OM file, under the name that atc gives it, and the side files in this directory."""
     if values.get("export_compile_stat", "1") != "0":
         Path("fusion_result.json").write_text('[{"simulated": true}]\n', encoding="utf-8")
@@ -143,11 +166,15 @@ def write(values: dict[str, str], mode: str, dynamic: bool) -> None:
     if dynamic:
         system, cpu = values.get("host_env_os", "linux"), values.get("host_env_cpu")
         host = f"_{system}_{cpu or platform.machine()}"
-    header = b"IMOD" + bytes(252) + Path(values["model"]).read_bytes()[:64]
+    spoil = mode.removeprefix("wrong:") if mode.startswith("wrong:") else ""
+    # Where the model is no ONNX file at all, a header has to do.
+    header = atc_om.om_bytes(values, cann, dynamic, spoil) or b"IMOD" + bytes(252)
     if mode == "not-om":
         header = b"version https://git-lfs.github.com/spec/v1\n"
     if mode == "truncated":
         header = header[:128]
+    if mode.startswith("large:"):
+        header = header.ljust(int(mode.partition(":")[2]), b"\0")
     names = [f"{values['output']}{host}{suffix}"]
     if values.get("save_original_model") == "true":
         names.append(f"{values['output']}_original.om")

@@ -46,6 +46,7 @@ def finish(tmp_path):
                 error=ErrorInfo(message="planted", hint="none", exit_code=1) if bad else None,
             )
         for name, content in files.items():
+            (work / name).parent.mkdir(exist_ok=True)
             (work / name).write_text(content)
             job.add_file(name, work / name, "export")
         publish(job)
@@ -115,6 +116,13 @@ def test_a_users_file_under_rejected_is_not_replaced(finish):
         finish({"inference.onnx": "bad"}, failed="validate")
     assert (directory / "rejected" / "inference.onnx").read_text() == "mine"
     assert (directory / "inference.onnx").read_text() == "good"
+
+
+def test_an_om_file_that_was_put_aside_goes_with_the_next_run(finish):
+    directory = finish({"inference.onnx": "good", "rejected/inference.om": "bad"}, failed="compile")
+    assert (directory / "rejected" / "inference.om").read_text() == "bad"
+    finish({"inference.onnx": "good", "inference.om": "good"})
+    assert names(directory) == {"inference.onnx", "inference.om"}
 
 
 def test_an_empty_directory_of_the_user_stays(finish):

@@ -21,21 +21,23 @@ LowerFunction: TypeAlias = Callable[[Operation, Graph], Lowered]
 #: Modules below ``converter.bridge.lowering.rules``; importing one registers its lowerings.
 FAMILIES = (
     "activations",
+    "boxes",
     "complex_numbers",
     "control_flow",
     "convolutions",
     "deformable",
     "grids",
     "hyperbolic",
+    "indexed_pooling",
     "norms",
     "paddings",
     "pixels",
     "pooling",
     "recurrent",
-    "regions",
-    "suppression",
-    "boxes",
+    "region_pooling",
     "scale",
+    "suppression",
+    "yolo",
 )
 
 

@@ -28,7 +28,15 @@ def _fail(kind: str) -> None:
             raise SystemExit(-1)
 
 
-if "FAULT" in os.environ:
+if os.environ.get("FAULT") == "no-simplification":
+    from converter.errors import StageError
+    from converter.stages.simplify import SimplifyStage
+
+    def _refuse(stage, job, source):
+        raise StageError("planted", hint="none")
+
+    SimplifyStage._simplify = _refuse
+elif "FAULT" in os.environ:
     from converter.bridge import repair
     from converter.model.pir_document import operation_name, walk_operations
 

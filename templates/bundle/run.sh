@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Compiles every model of this bundle with atc. Written by paddle2om.
+# Run it on a host with the CANN toolkit; it needs no NPU. Models that are done are left alone, so
+# that it can be run again after a failure. Ends with 1 when a model failed.
+set -u
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")" || exit 2
+shopt -s nullglob
+
+failed=()
+for script in */atc.sh; do
+    model=${script%/atc.sh}
+    if (cd -- "./$model" && sha256sum --check --status inference.om.sha256) 2>/dev/null; then
+        echo "$model: done before"
+        continue
+    fi
+    rm -f -- "./$model/inference.om" "./$model/inference.om.sha256"
+    echo "$model: atc"
+    bash "./$script" >"./$model/atc.log" 2>&1
+    code=$?
+    if [ "$code" = 0 ] && (cd -- "./$model" && sha256sum inference.om >inference.om.sha256); then
+        echo "$model: ok"
+    else
+        failed+=("$model")
+        echo "$model: FAILED with code $code; the end of $model/atc.log:"
+        tail -n 15 -- "./$model/atc.log" | sed 's/^/    /'
+    fi
+done
+
+if [ "${#failed[@]}" -gt 0 ]; then
+    echo "${#failed[@]} failed: ${failed[*]}" >&2
+    exit 1
+fi
+echo "All models are compiled. Take this directory back and run: paddle2om compile --import"
