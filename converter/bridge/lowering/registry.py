@@ -28,16 +28,18 @@ FAMILIES = (
     "deformable",
     "grids",
     "hyperbolic",
+    "indexed_pooling",
     "norms",
     "paddings",
     "pixels",
     "pooling",
     "recurrent",
-    "regions",
+    "region_pooling",
     "scale",
     "set_value",
     "suppression",
     "triangles",
+    "yolo",
 )
 
 
