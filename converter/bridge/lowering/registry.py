@@ -13,11 +13,37 @@ from converter.bridge.lowering.operation import Complex, Operation
 
 #: What a lowering returns: one entry per result of the operator. A result that is a list of
 #: tensors is a list; a result that nothing may use is ``None``.
-Lowered: TypeAlias = "Tensor | Complex | Sequence[Tensor | Complex | Sequence[Tensor] | None]"
+Lowered: TypeAlias = (
+    "Tensor | Complex | Sequence[Tensor | Complex | Sequence[Tensor | Complex] | None]"
+)
 LowerFunction: TypeAlias = Callable[[Operation, Graph], Lowered]
 
 #: Modules below ``converter.bridge.lowering.rules``; importing one registers its lowerings.
-FAMILIES = ("activations", "complex_numbers", "hyperbolic")
+FAMILIES = (
+    "activations",
+    "arithmetic",
+    "assigning",
+    "bits",
+    "comparisons",
+    "complex_numbers",
+    "creation",
+    "diagonals",
+    "einsum",
+    "fourier",
+    "hyperbolic",
+    "layouts",
+    "losses",
+    "matrices",
+    "narrow_types",
+    "order_statistics",
+    "random_numbers",
+    "reductions",
+    "scans",
+    "scattering",
+    "searching",
+    "selecting",
+    "special_functions",
+)
 
 
 @dataclass(frozen=True)
