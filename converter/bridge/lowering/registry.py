@@ -29,6 +29,7 @@ FAMILIES = (
     "grids",
     "hyperbolic",
     "indexed_pooling",
+    "interpolation",
     "norms",
     "paddings",
     "pixels",
