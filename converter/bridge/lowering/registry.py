@@ -37,6 +37,7 @@ FAMILIES = (
     "grids",
     "hyperbolic",
     "indexed_pooling",
+    "interpolation",
     "layouts",
     "losses",
     "matrices",
