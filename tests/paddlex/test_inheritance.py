@@ -13,9 +13,9 @@ import pytest
 
 from converter.errors import InputError
 from converter.paddlex.base import installed_paddlex
+from converter.paddlex.child import child_environment
 from converter.paddlex.inheritance import effective
 from converter.paddlex.pipeline import modules_in
-from converter.paddlex.run import child_environment
 from converter.paddlex.targets import Target
 from tests.paddlex.rendering import model, parsed, read_yaml, render
 

@@ -365,6 +365,16 @@ class Graph:
         (result,) = self.emit_all("Expand", (x, shape), [x.dtype], [rank])
         return result
 
+    def filled(self, shape: Tensor, value: float, dtype: str, rank: int | None = None) -> Tensor:
+        """A tensor of this (computed) shape with one value everywhere."""
+        import numpy as np
+        from onnx import numpy_helper
+
+        self.since(9, "ConstantOfShape")
+        one = numpy_helper.from_array(np.full(1, value, dtype))
+        (result,) = self.emit_all("ConstantOfShape", (shape,), [dtype], [rank], value=one)
+        return result
+
     def concat(self, tensors: Sequence[Tensor], axis: int) -> Tensor:
         """Join along ``axis``."""
         if axis < 0 and self.opset < 11:
@@ -471,6 +481,10 @@ class Graph:
 
     def range(self, start: Tensor | int, stop: Tensor, step: int = 1) -> Tensor:
         """``start, start + step, ...`` below ``stop``; all 0-D, of ``stop``'s dtype."""
+        if self.opset < 11 and stop.dtype == "int64" and (start, step) == (0, 1):
+            ones = self.filled(self.reshape(stop, [1]), 1, "float32", rank=1)
+            (places,) = self.emit_all("NonZero", (ones,), ["int64"], [2])
+            return self.squeeze(places, [0])
         self.since(11, "Range")
         inputs = (self.like(start, stop), stop, self.constant(step, stop.dtype))
         (result,) = self.emit_all("Range", inputs, [stop.dtype], [1])

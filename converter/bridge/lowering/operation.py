@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from converter.bridge.lowering.errors import CannotLower
@@ -14,6 +15,7 @@ from converter.model.pir_document import (
     operand_ids,
     operation_name,
     result_types,
+    walk_operations,
 )
 from converter.model.pir_types import TensorType
 
@@ -97,6 +99,17 @@ class Program:
             return np.array(attribute(operation, "values"), kind.dtype).reshape(kind.shape)
         return None
 
+    @cached_property
+    def read(self) -> frozenset[int]:
+        """The values that an operator of the block, or of the blocks in it, reads."""
+        found: set[int] = set()
+        for operation in self.operations:
+            found.update(operand_ids(operation))
+            if "regions" in operation:
+                for inner in walk_operations(operation):
+                    found.update(operand_ids(inner))
+        return frozenset(found)
+
     def list_items(self, value: int) -> list[int] | None:
         """The values joined into the list ``value``, or ``None`` when it is not such a list."""
         operation = self.producers.get(value)
@@ -152,6 +165,10 @@ class Operation:
         """Whether operand ``index`` is given (optional ones may be missing)."""
         return index < len(self.operands) and self.operands[index] != 0
 
+    def used(self, index: int) -> bool:
+        """Whether anything reads result ``index``."""
+        return self.results[index] in self.program.read
+
     def type(self, index: int) -> TensorType:
         """The type of operand ``index``; -1 is a dynamic extent."""
         return self._type(self.operands[index])
@@ -159,6 +176,14 @@ class Operation:
     def result_type(self, index: int = 0) -> TensorType:
         """The type of result ``index``."""
         return self._type(self.results[index])
+
+    def redeclare(
+        self, index: int, *, shape: Sequence[int] | None = None, dtype: str | None = None
+    ) -> None:
+        """Correct the type of result ``index`` where Paddle itself declares a wrong one."""
+        kind = self.result_type(index)
+        extents = kind.shape if shape is None else tuple(shape)
+        self.program.types[self.results[index]] = TensorType(dtype or kind.dtype, extents)
 
     def rank(self, index: int = 0) -> int:
         """The number of axes of operand ``index``."""

@@ -1,224 +1,289 @@
-"""Non-maximum suppression: ``nms``, ``multiclass_nms3`` and ``matrix_nms``.
-
-The order of the results is Paddle's (its CPU kernels of these names): multiclass_nms3 groups by
-class, best first within one; matrix_nms sorts all by decayed score. paddle2onnx's form of
-multiclass_nms3 sorts by score alone, keeps the background class and takes every model for one of
-batch 1.
-"""
+"""Non-maximum suppression: ONNX has NonMaxSuppression from opset 10 on."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from converter.bridge.lowering.errors import CannotLower
 from converter.bridge.lowering.graph import Graph, Tensor
 from converter.bridge.lowering.operation import Operation
 from converter.bridge.lowering.registry import lowering
+from converter.bridge.lowering.rules.boxes import corner, joined
 
-#: Lower than every score: what has it is never selected.
-_NEVER = -3.0e38
+#: Less than every score.
+_NEVER = -3.4028234663852886e38
+
+
+def suppress(
+    graph: Graph,
+    boxes: Tensor,
+    scores: Tensor,
+    overlap: float,
+    threshold: float,
+    most: Tensor,
+) -> Tensor:
+    """[S, 3]: image, class and box of what is left, by image, class and falling score.
+
+    ``boxes`` [N, M, 4], ``scores`` [N, C, M]; what is not above ``threshold`` takes no part.
+    """
+    graph.since(10, "NonMaxSuppression")
+    limits = (graph.constant([overlap], "float32"), graph.constant([threshold], "float32"))
+    (selected,) = graph.emit_all(
+        "NonMaxSuppression", (boxes, scores, most, *limits), ["int64"], [2]
+    )
+    return selected
+
+
+def _column(graph: Graph, rows: Tensor, index: int) -> Tensor:
+    return graph.gather(rows, graph.constant(index, "int64"), 1)
+
+
+def _count(graph: Graph, x: Tensor, axis: int) -> Tensor:
+    """An extent as a 0-D int64."""
+    return graph.gather(graph.shape(x), graph.constant(axis, "int64"))
+
+
+def _least(graph: Graph, limit: int, extent: Tensor) -> Tensor:
+    """min(limit, extent), or the extent when the limit is negative; [1]."""
+    wide = graph.cast(graph.reshape(extent, [1]), "float32")
+    return (
+        graph.cast(graph.minimum(wide, float(limit)), "int64")
+        if limit >= 0
+        else graph.cast(wide, "int64")
+    )
+
+
+def _with_pixels(graph: Graph, boxes: Tensor, pixel: bool) -> Tensor:
+    """Boxes whose right and bottom pixel belongs to them, as boxes without."""
+    if not pixel:
+        return boxes
+    return boxes + graph.constant([0.0, 0.0, 1.0, 1.0], boxes.dtype)
 
 
 @lowering("nms")
 def nms(op: Operation, graph: Graph) -> Tensor:
-    """Boxes [M, 4] in order of preference -> indices of those kept, int64."""
-    graph.since(11, "counting boxes")
+    """Indices of the boxes that overlap no earlier one that is kept."""
     boxes = op[0]
-    count = graph.reshape(graph.extent(boxes, 0), ())
-    position = graph.range(graph.constant(0, "int64"), count)
-    scores = graph.unsqueeze(graph.cast(count - position, "float32"), [0, 1])
-    selected = _select(graph, graph.unsqueeze(boxes, [0]), scores, float(op.attr("threshold")))
-    return graph.gather(selected, graph.constant(2, "int64"), axis=1)
-
-
-def _select(
-    graph: Graph, boxes: Tensor, scores: Tensor, overlap: float, threshold: float | None = None
-) -> Tensor:
-    """ONNX NonMaxSuppression on [1, M, 4] and [1, C, M]: rows of (batch, class, box), int64."""
-    limit = graph.constant([2**31 - 1], "int64")
-    inputs = [boxes, scores, limit, graph.constant([overlap], "float32")]
-    if threshold is not None:
-        inputs.append(graph.constant([threshold], "float32"))
-    (selected,) = graph.emit_all("NonMaxSuppression", inputs, ["int64"], [2])
-    return selected
-
-
-def _batch(op: Operation) -> int:
-    """The number of images, which has to be known: each has its own number of results."""
-    count = op.type(1).shape[0] if len(op.type(1).shape) == 3 else -1
-    if len(op.type(0).shape) != 3 or len(op.type(1).shape) != 3:
-        raise CannotLower("its boxes are not [N, M, 4] with scores [N, C, M]")
-    if op.type(0).shape[2] != 4:
-        raise CannotLower("its boxes do not have four corners")
-    if count < 0:
-        count = op.type(0).shape[0]
-    # A dynamic batch is taken for one image, which the gate compares with other batches.
-    return count if count > 0 else 1
-
-
-def _image(graph: Graph, x: Tensor, image: int, batch: int) -> Tensor:
-    return x if batch == 1 else graph.slice(x, [image], [image + 1], [0])
-
-
-def _joined(graph: Graph, parts: Sequence[Tensor]) -> Tensor:
-    return parts[0] if len(parts) == 1 else graph.concat(parts, axis=0)
+    count = _count(graph, boxes, 0)
+    order = -graph.cast(graph.range(0, count), "float32")
+    selected = suppress(
+        graph,
+        graph.unsqueeze(boxes, [0]),
+        graph.unsqueeze(order, [0, 1]),
+        float(op.attr("threshold")),
+        _NEVER,
+        graph.reshape(count, [1]),
+    )
+    return _column(graph, selected, 2)
 
 
 @lowering(
     "multiclass_nms3",
     when=lambda op, opset: True,
-    why="paddle2onnx sorts the boxes in another order and takes every batch for one image",
+    why="paddle2onnx 2.1.0 gives the detections in another order and takes one image only",
 )
-def multiclass_nms3(op: Operation, graph: Graph) -> Sequence[Tensor]:
-    """Boxes [N, M, 4], scores [N, C, M] -> [K, 6], indices [K, 1], number of boxes per image."""
-    graph.since(11, "NonMaxSuppression in Paddle's order")
-    if op.has(2):
-        raise CannotLower("its boxes come with rois_num")
-    if float(op.attr("nms_eta", 1.0)) != 1.0:
-        raise CannotLower("its nms_eta is not 1: the threshold changes while it runs")
-    batch = _batch(op)
-    rows, indices, counts = [], [], []
-    for image in range(batch):
-        boxes = _image(graph, op[0], image, batch)
-        scores = _image(graph, op[1], image, batch)
-        row, index = _one_image(op, graph, boxes, scores)
-        rows.append(row)
-        counts.append(graph.extent(row, 0))
-        offset = graph.extent(op[0], 1) * image if image else None
-        indices.append(index if offset is None else index + offset)
-    return (
-        _joined(graph, rows),
-        graph.cast(_joined(graph, indices), "int32"),
-        graph.cast(_joined(graph, counts), "int32"),
-    )
-
-
-def _one_image(op: Operation, graph: Graph, boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows [K, 6] and box indices [K, 1] of one image."""
-    top, keep = int(op.attr("nms_top_k")), int(op.attr("keep_top_k"))
-    threshold = float(op.attr("score_threshold"))
-    corners = boxes
-    if not op.attr("normalized", True):
-        # Boxes of whole pixels: x2 and y2 are inside, so that widths are one more.
-        corners = boxes + graph.constant([0.0, 0.0, 1.0, 1.0], boxes.dtype)
-    candidates = _best(graph, scores, top) if top > -1 else scores
-    background = int(op.attr("background_label", -1))
+def multiclass_nms(op: Operation, graph: Graph) -> list[Tensor]:
+    """Suppression per class, then the best of each image, by class and falling score."""
+    boxes, scores = op[0], op[1]
+    if op.has(2) or op.rank(1) != 3:
+        raise CannotLower("its boxes are not one set per image for all classes")
+    if float(op.attr("nms_eta")) != 1.0:
+        raise CannotLower("its threshold adapts (nms_eta)")
+    graph.since(11, "the choice of the best detections")
     classes = op.type(1).shape[1]
-    if background >= 0 and (classes < 0 or background < classes):
-        candidates = _without_class(graph, candidates, background)
-    selected = _select(graph, corners, candidates, float(op.attr("nms_threshold")), threshold)
-    label = graph.gather(selected, graph.constant(1, "int64"), axis=1)
-    index = graph.gather(selected, graph.constant(2, "int64"), axis=1)
-    flat = graph.reshape(scores, (-1,))
-    score = graph.gather(flat, label * graph.reshape(graph.extent(scores, 2), ()) + index)
-    if keep > -1:
-        count = graph.minimum(graph.extent(score, 0), graph.ints(keep))
-        _, best = graph.top_k(score, count, axis=0)
-        # The best ones, in the order they had: by class, then by score.
-        order, _ = graph.top_k(best, count, axis=0, largest=False)
-        label, index, score = (graph.gather(x, order) for x in (label, index, score))
-    chosen = graph.gather(graph.squeeze(boxes, [0]), index)
-    columns = [graph.unsqueeze(graph.cast(x, boxes.dtype), [1]) for x in (label, score)]
-    return graph.concat([*columns, chosen], axis=1), graph.unsqueeze(index, [1])
+    scores = _without_background(op, graph, scores, classes)
+    top = int(op.attr("nms_top_k"))
+    if top >= 0:
+        k = _least(graph, top, _count(graph, scores, 2))
+        values, indices = graph.top_k(scores, k, 2)
+        nothing = graph.expand(graph.constant(_NEVER, "float32"), graph.shape(scores), rank=3)
+        scores_left = graph.emit("ScatterElements", nothing, indices, values, axis=2)
+    else:
+        scores_left = scores
+    selected = suppress(
+        graph,
+        _with_pixels(graph, boxes, not op.attr("normalized")),
+        scores_left,
+        float(op.attr("nms_threshold")),
+        max(float(op.attr("score_threshold")), _NEVER),
+        graph.reshape(_count(graph, boxes, 1), [1]),
+    )
+    image, label, index = (_column(graph, selected, i) for i in range(3))
+    images, per_image = _count(graph, boxes, 0), _count(graph, boxes, 1)
+    class_count = _count(graph, scores, 1)
+    of_score = (image * class_count + label) * per_image + index
+    score = graph.gather(graph.reshape(scores, [-1]), of_score)
+    keep = int(op.attr("keep_top_k"))
+    if keep >= 0:
+        chosen = _best_of_each(graph, image, score, images, keep)
+        image, label, index, score = (
+            graph.gather(values, chosen) for values in (image, label, index, score)
+        )
+    place = image * per_image + index
+    rows = graph.gather(graph.reshape(boxes, [-1, 4]), place)
+    columns = [graph.unsqueeze(graph.cast(label, "float32"), [1]), graph.unsqueeze(score, [1])]
+    counts = _per_image(graph, image, images)
+    found = graph.concat([*columns, rows], 1)
+    return [found, graph.cast(graph.unsqueeze(place, [1]), "int32"), graph.cast(counts, "int32")]
 
 
-def _best(graph: Graph, scores: Tensor, top: int) -> Tensor:
-    """Scores [1, C, M], all but the ``top`` highest of each class out of the race."""
-    count = graph.minimum(graph.extent(scores, 2), graph.ints(top))
-    values, places = graph.top_k(scores, count, axis=2)
-    empty = graph.expand(graph.constant(_NEVER, scores.dtype), graph.shape(scores), rank=3)
-    return graph.emit("ScatterElements", empty, places, values, axis=2)
+def _without_background(op: Operation, graph: Graph, scores: Tensor, classes: int) -> Tensor:
+    label = int(op.attr("background_label"))
+    if label < 0:
+        return scores
+    if classes < 0:
+        raise CannotLower("its number of classes is dynamic")
+    if label >= classes:
+        return scores
+    limits = [[[_NEVER] if index == label else [-_NEVER] for index in range(classes)]]
+    return graph.minimum(scores, graph.constant(limits, scores.dtype))
 
 
-def _without_class(graph: Graph, scores: Tensor, label: int) -> Tensor:
-    """Scores [1, C, M] with one class out of the race."""
-    parts = [
-        graph.slice(scores, [0], [label], [1]),
-        graph.slice(scores, [label], [label + 1], [1]) * 0.0 + _NEVER,
-        graph.slice(scores, [label + 1], [2**31 - 1], [1]),
-    ]
-    return graph.concat(parts[1:] if label == 0 else parts, axis=1)
+def _per_image(graph: Graph, image: Tensor, images: Tensor) -> Tensor:
+    """How many of ``image`` [S] are 0, 1, ... ``images`` - 1."""
+    same = graph.equal(graph.unsqueeze(image, [1]), graph.range(0, images))
+    return graph.sum(graph.cast(same, "int64"), [0])
+
+
+def _best_of_each(graph: Graph, image: Tensor, score: Tensor, images: Tensor, keep: int) -> Tensor:
+    """Places of the ``keep`` highest scores of each image, in rising order."""
+    every = graph.shape(score)
+    _, by_score = graph.top_k(score, every, 0)
+    # TopK keeps the order of equal elements, so this sorts by image, then by score.
+    _, by_image = graph.top_k(graph.gather(image, by_score), every, 0, largest=False)
+    order = graph.gather(by_score, by_image)
+    counts = _per_image(graph, image, images)
+    starts = graph.emit("CumSum", counts, graph.constant(0, "int64"), exclusive=1)
+    place = graph.range(0, graph.size(score)) - graph.gather(starts, graph.gather(image, order))
+    kept = graph.squeeze(graph.emit("NonZero", place < keep, dtype="int64", rank=2), [0])
+    chosen = graph.gather(order, kept)
+    rising, _ = graph.top_k(chosen, graph.shape(chosen), 0, largest=False)
+    return rising
 
 
 @lowering("matrix_nms")
-def matrix_nms(op: Operation, graph: Graph) -> Sequence[Tensor]:
-    """Boxes [N, M, 4], scores [N, C, M] -> [K, 6], indices [K, 1], number of boxes per image.
-
-    SOLOv2 (arXiv:2003.10152, section 3.3): a score decays by the overlap with better boxes of its
-    class, f(iou_ij) / f(max_k iou_kj), f linear (1 - iou) or Gaussian exp(-sigma * iou^2).
-    """
-    graph.since(11, "TopK of any axis")
-    batch = _batch(op)
-    rows, indices, counts = [], [], []
-    for image in range(batch):
-        boxes = graph.squeeze(_image(graph, op[0], image, batch), [0])
-        scores = graph.squeeze(_image(graph, op[1], image, batch), [0])
-        row, index = _decayed(op, graph, boxes, scores)
-        rows.append(row)
-        counts.append(graph.extent(row, 0))
-        indices.append(index + graph.extent(op[0], 1) * image if image else index)
-    return (
-        _joined(graph, rows),
-        graph.cast(_joined(graph, indices), "int32"),
-        graph.cast(_joined(graph, counts), "int32"),
-    )
-
-
-def _decayed(op: Operation, graph: Graph, boxes: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows [K, 6] and box indices [K, 1] of one image: boxes [M, 4], scores [C, M]."""
+def matrix_nms(op: Operation, graph: Graph) -> list[Tensor]:
+    """Scores decayed by the overlap with better boxes (Wang et al. 2020, SOLOv2)."""
+    graph.since(11, "sorted scores")
+    boxes = op[0]
     classes = op.type(1).shape[1]
-    if classes < 0:
-        raise CannotLower("the number of its classes is dynamic")
-    background = int(op.attr("background_label", -1))
-    labels = [label for label in range(classes) if label != background]
-    if len(labels) < classes:
-        scores = graph.gather(scores, graph.ints(*labels), axis=0)
-    count = graph.extent(scores, 1)
-    if int(op.attr("nms_top_k")) > -1:
-        count = graph.minimum(count, graph.ints(int(op.attr("nms_top_k"))))
-    score, index = graph.top_k(scores, count, axis=1)  # [C, k], best first
-    overlap = _overlaps(graph, graph.gather(boxes, index), bool(op.attr("normalized", True)))
-    # Row i is what i suffers from better ones j < i.
-    place = graph.range(graph.constant(0, "int64"), graph.reshape(count, ()))
-    better = graph.unsqueeze(place, [1]) > graph.unsqueeze(place, [0])
-    overlap = graph.where(better, overlap, overlap * 0.0)
-    worst = graph.unsqueeze(graph.reduce("Max", overlap, [2]), [1])  # of j over its betters
+    scores = _without_background(op, graph, op[1], classes)
+    per_image = _count(graph, boxes, 1)
+    k = _least(graph, int(op.attr("nms_top_k")), per_image)
+    score, index = graph.top_k(scores, k, 2)  # [N, C, K]
+    images = graph.range(0, _count(graph, boxes, 0))
+    place = index + graph.unsqueeze(images * per_image, [1, 2])
+    taken = graph.gather(graph.reshape(boxes, [-1, 4]), place)  # [N, C, K, 4]
+    taken = Tensor(taken.name, taken.dtype, 4, graph)
+    overlap = _overlaps(graph, _with_pixels(graph, taken, not op.attr("normalized")))
+    number = graph.range(0, graph.reshape(k, graph.constant([], "int64"), rank=0))
+    earlier = number < graph.unsqueeze(number, [1])  # [i, j]: j comes before i
+    overlap = overlap * graph.cast(earlier, "float32")
+    largest = graph.unsqueeze(graph.reduce("Max", overlap, [3]), [2])  # of j with those before it
     if op.attr("use_gaussian"):
         sigma = float(op.attr("gaussian_sigma"))
-        decay = graph.exp((worst * worst - overlap * overlap) * sigma)
+        decay = graph.exp((largest * largest - overlap * overlap) * sigma)
     else:
-        decay = (1.0 - overlap) / (1.0 - worst)
-    decay = graph.where(better, decay, decay * 0.0 + 1.0)
-    final = score * graph.minimum(graph.reduce("Min", decay, [2]), 1.0)
-    valid = (score > float(op.attr("score_threshold"))) & (final > float(op.attr("post_threshold")))
-    flat = graph.reshape(graph.where(valid, final, final * 0.0 + _NEVER), (-1,))
-    number = graph.extent(flat, 0)
-    if int(op.attr("keep_top_k")) > -1:
-        number = graph.minimum(number, graph.ints(int(op.attr("keep_top_k"))))
-    best, where = graph.top_k(flat, number, axis=0)
-    real = best > _NEVER / 2
-    best, where = (graph.emit("Compress", x, real, axis=0, rank=1) for x in (best, where))
-    label = graph.gather(graph.ints(*labels), graph.emit("Div", where, count))
-    chosen = graph.gather(graph.reshape(index, (-1,)), where)
-    columns = [graph.unsqueeze(graph.cast(x, boxes.dtype), [1]) for x in (label, best)]
-    rows = graph.concat([*columns, graph.gather(boxes, chosen)], axis=1)
-    return rows, graph.unsqueeze(chosen, [1])
+        decay = (1.0 - overlap) / (1.0 - largest)
+    # Three equal boxes divide zero by zero, which std::min leaves out.
+    real = earlier & ~graph.emit("IsNaN", decay, dtype="bool")
+    decay = graph.where(real, graph.minimum(decay, 1.0), 1.0)
+    decayed = score * graph.reduce("Min", decay, [3])
+    kept = score > float(op.attr("score_threshold"))
+    kept = kept & (decayed > float(op.attr("post_threshold")))
+    decayed = graph.reshape(graph.where(kept, decayed, _NEVER), [0, -1])
+    best = graph.reshape(_count(graph, decayed, 1), [1])
+    if int(op.attr("keep_top_k")) >= 0:
+        best = _least(graph, int(op.attr("keep_top_k")), best)
+    final, where = graph.top_k(decayed, best, 1)
+    left = final > _NEVER
+    rows = graph.transpose(graph.emit("NonZero", left, dtype="int64", rank=2), [1, 0])
+    image, rank = _column(graph, rows, 0), _column(graph, rows, 1)
+    width = graph.reshape(best, graph.constant([], "int64"), rank=0)
+    at = graph.gather(graph.reshape(where, [-1]), image * width + rank)
+    score_left = graph.gather(graph.reshape(final, [-1]), image * width + rank)
+    candidates = graph.reshape(k, graph.constant([], "int64"), rank=0)
+    label = at / candidates
+    flat = graph.gather(graph.reshape(place, [-1]), image * _count(graph, decayed, 1) + at)
+    columns = [graph.unsqueeze(graph.cast(label, "float32"), [1]), graph.unsqueeze(score_left, [1])]
+    found = graph.concat([*columns, graph.gather(graph.reshape(boxes, [-1, 4]), flat)], 1)
+    counts = graph.sum(graph.cast(left, "int32"), [1])
+    return [found, graph.cast(graph.unsqueeze(flat, [1]), "int32"), counts]
 
 
-def _overlaps(graph: Graph, boxes: Tensor, normalized: bool) -> Tensor:
-    """Intersection over union of boxes [C, k, 4] with each other: [C, k, k]."""
-    rank = 3
-    boxes = Tensor(boxes.name, boxes.dtype, rank, graph)
-    low = graph.slice(boxes, [0], [2], [2])
-    high = graph.slice(boxes, [2], [4], [2])
-    more = 0.0 if normalized else 1.0
-    inner_low = graph.maximum(graph.unsqueeze(low, [2]), graph.unsqueeze(low, [1]))
-    inner_high = graph.minimum(graph.unsqueeze(high, [2]), graph.unsqueeze(high, [1]))
-    apart = graph.cast(inner_high < inner_low, "int32")
-    sides = graph.maximum(inner_high - inner_low + more, 0.0)
-    inner = graph.reduce("Prod", sides, [3])
-    touching = graph.reduce("Max", apart, [3]) < 1
-    inner = graph.where(touching, inner, inner * 0.0)
-    area = graph.reduce("Prod", graph.maximum(high - low + more, 0.0), [2])
-    union = graph.unsqueeze(area, [2]) + graph.unsqueeze(area, [1]) - inner
-    return inner / graph.where(union > 0.0, union, union * 0.0 + 1.0)
+def _overlaps(graph: Graph, boxes: Tensor) -> Tensor:
+    """[..., K, K]: intersection over union of all pairs of [..., K, 4]."""
+    rank = (boxes.rank or 0) - 1
+    sides = [corner(graph, boxes, index) for index in range(4)]
+    area = (sides[2] - sides[0]) * (sides[3] - sides[1])
+
+    def pairs(value: Tensor) -> tuple[Tensor, Tensor]:
+        return graph.unsqueeze(value, [rank]), graph.unsqueeze(value, [rank - 1])
+
+    lengths = []
+    for axis in range(2):
+        low = graph.maximum(*pairs(sides[axis]))
+        high = graph.minimum(*pairs(sides[2 + axis]))
+        lengths.append(graph.maximum(high - low, 0.0))
+    common = lengths[0] * lengths[1]
+    first, second = pairs(area)
+    return common / (first + second - common)
+
+
+@lowering("generate_proposals")
+def generate_proposals(op: Operation, graph: Graph) -> list[Tensor]:
+    """Region proposals (Ren et al. 2015; phi/kernels/cpu/generate_proposals_kernel.cc)."""
+    graph.since(11, "sorted scores")
+    if float(op.attr("eta")) != 1.0:
+        raise CannotLower("its threshold adapts (eta)")
+    pixel = 1.0 if op.attr("pixel_offset") else 0.0
+    scores = graph.reshape(graph.transpose(op[0], [0, 2, 3, 1]), [0, -1])  # [N, A]
+    deltas = graph.reshape(graph.transpose(op[1], [0, 2, 3, 1]), [0, -1, 4])
+    anchors, variances = graph.reshape(op[3], [-1, 4]), graph.reshape(op[4], [-1, 4])
+    first = int(op.attr("pre_nms_top_n"))
+    score, index = graph.top_k(
+        scores, _least(graph, first if first > 0 else -1, _count(graph, scores, 1)), 1
+    )
+    images = graph.unsqueeze(graph.range(0, _count(graph, scores, 0)), [1])
+    of_delta = graph.gather(
+        graph.reshape(deltas, [-1, 4]), index + images * _count(graph, scores, 1)
+    )
+    of_delta = of_delta * graph.gather(variances, index)
+    chosen = graph.gather(anchors, index)  # [N, K, 4]
+    sides = [corner(graph, chosen, i) for i in range(4)]
+    change = [corner(graph, of_delta, i) for i in range(4)]
+    limit = [
+        graph.unsqueeze(graph.gather(op[2], graph.constant(1 - axis, "int64"), 1), [1])
+        for axis in range(2)
+    ]
+    lows, highs, lengths = [], [], []
+    left: Tensor | None = None
+    for axis in range(2):
+        length = sides[2 + axis] - sides[axis] + pixel
+        middle = change[axis] * length + (sides[axis] + length * 0.5)
+        grown = graph.exp(graph.minimum(change[2 + axis], 4.135166556742356)) * length
+        ends = (middle - grown * 0.5, middle + grown * 0.5 - pixel)
+        low, high = (graph.maximum(graph.minimum(end, limit[axis] - pixel), 0.0) for end in ends)
+        lows.append(low)
+        highs.append(high)
+        lengths.append(high - low + pixel)
+        large = ~(lengths[axis] < max(float(op.attr("min_size")), 1.0))
+        if pixel:
+            large = large & ~(low + lengths[axis] * 0.5 > limit[axis])
+        left = large if left is None else left & large
+    assert left is not None
+    boxes = joined(graph, *lows, *highs)
+    most = int(op.attr("post_nms_top_n"))
+    selected = suppress(
+        graph,
+        _with_pixels(graph, boxes, bool(pixel)),
+        graph.unsqueeze(graph.where(left, score, _NEVER), [1]),
+        float(op.attr("nms_thresh")),
+        _NEVER,
+        graph.ints(most if most > 0 else 2**31 - 1),
+    )
+    image, place = _column(graph, selected, 0), _column(graph, selected, 2)
+    flat = image * _count(graph, score, 1) + place
+    rois = graph.gather(graph.reshape(boxes, [-1, 4]), flat)
+    probabilities = graph.unsqueeze(graph.gather(graph.reshape(score, [-1]), flat), [1])
+    counts = _per_image(graph, image, _count(graph, scores, 0))
+    op.redeclare(2, shape=[-1], dtype="int32")  # Paddle 3.3 declares float32[1]
+    return [rois, probabilities, graph.cast(counts, "int32")]
