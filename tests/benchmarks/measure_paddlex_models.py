@@ -1,4 +1,4 @@
-"""Convert PaddleX's models with paddle2om and with bare paddle2onnx, and print a table of both.
+"""Convert PaddleX's models with paddle2om and bare paddle2onnx, and print a table of both.
 
 ``python tests/benchmarks/measure_paddlex_models.py MODELS [-o RESULTS.json] [--opset 11 17]``,
 where MODELS is what ``fixtures/build_paddlex_models.py -o MODELS`` wrote. Each conversion is a
