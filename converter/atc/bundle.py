@@ -109,8 +109,11 @@ def add_model(
     script = render_script(name, argv, ONNX, OM, files=tuple(files))
     sources = {ONNX: onnx, **files, **beside}
     bundle.mkdir(parents=True, exist_ok=True)
+    texts = {own: (template_dir() / "bundle" / own).read_bytes() for own in _OWN_FILES}
+    for own, template in texts.items():
+        _check_ours(bundle / own, template)
     for own, mode in _OWN_FILES.items():
-        write_atomically(bundle / own, (template_dir() / "bundle" / own).read_bytes())
+        write_atomically(bundle / own, texts[own])
         (bundle / own).chmod(mode)
     # Hidden, so that neither run.sh nor an import takes a half-written model for one.
     work = Path(tempfile.mkdtemp(prefix=".", suffix=".tmp", dir=bundle))
@@ -134,7 +137,7 @@ def add_model(
             opaque=tuple(sorted(asked.opaque)),
         )
         if target.exists():
-            if _read(target) == manifest:
+            if _read(target) == manifest and _is_whole(target, manifest):
                 return BundleEntry(target, manifest)
             _remove(target)
         text = json.dumps(manifest.model_dump(mode="json"), indent=2) + "\n"
@@ -143,6 +146,27 @@ def add_model(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return BundleEntry(target, manifest)
+
+
+def _is_whole(directory: Path, manifest: BundledModel) -> bool:
+    """Whether every file of the model is there as the manifest says."""
+    return all(
+        (directory / name).is_file() and sha256_of(directory / name) == digest
+        for name, digest in manifest.files.items()
+    )
+
+
+def _check_ours(path: Path, text: bytes) -> None:
+    """Raise ``InputError`` when ``path`` is a file of somebody else's.
+
+    Ours begin with the line that the template begins with, whatever version wrote them.
+    """
+    begin = b"\n".join(text.splitlines()[:2])
+    if path.exists() and (not path.is_file() or not path.read_bytes().startswith(begin)):
+        raise InputError(
+            f"{path} exists and is not a bundle's: a bundle would replace it",
+            hint="give a directory of its own, for example --on bundle:atc-bundle",
+        )
 
 
 def read_bundle(bundle: Path) -> tuple[BundleEntry, ...]:

@@ -62,13 +62,15 @@ def _options(
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    """CI systems cancel with SIGTERM: end as cleanly as after Ctrl-C."""
+    """CI systems cancel with SIGTERM, a lost terminal says SIGHUP: end as after Ctrl-C."""
     raise KeyboardInterrupt
 
 
 def entry() -> None:
     """Run the command line; the one place where errors become messages and exit codes."""
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup wants it ignored
+        signal.signal(signal.SIGHUP, _terminate)
     try:
         app(standalone_mode=True)
     except Paddle2omError as error:

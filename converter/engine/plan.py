@@ -100,6 +100,11 @@ def resolve_compile_options(options: CompileOptions) -> CompileOptions:
 
     Raises ``InputError`` for what no model could be compiled with.
     """
+    if options.soc == "auto" and options.on != "local":
+        raise InputError(
+            f"--soc auto asks this host, and atc is to run elsewhere (--on {options.on})",
+            hint="name the chip that the OM file is for, for example --soc Ascend310P3",
+        )
     if options.soc is not None:
         from converter.atc.soc_detect import resolve_soc
 

@@ -56,12 +56,16 @@ def place(
         return None
     if wish == "onnx":
         return Placement(backend="onnx", reason="asked for", wish=wish)
-    why_not = (role and _NO_ONE_SHAPE.get(role)) or _no_om_file(made) or _unfit(made)
+    missing = _no_om_file(made)
+    why_not = (role and _NO_ONE_SHAPE.get(role)) or (None if missing else _unfit(made))
+    unfit = why_not is not None
+    why_not = why_not or missing
     imprecise = forecast is not None and not forecast.acceptable
     if why_not is None and forecast and imprecise and wish != "om":
-        why_not = f"in atc's precision {forecast.reason}"
+        why_not, unfit = f"in atc's precision {forecast.reason}", True
     if why_not is not None:
-        return Placement(backend="onnx", reason=why_not, wish=wish, granted=wish != "om")
+        granted = wish != "om"
+        return Placement(backend="onnx", reason=why_not, wish=wish, granted=granted, unfit=unfit)
     assert made is not None
     assert isinstance(made.facts, CompileFacts)
     cautions = [*_stretched(made.facts, role)]

@@ -290,11 +290,13 @@ class Placement(Record):
     """From which of its files PaddleX should run a model, and why.
 
     ``granted`` is False when ``wish`` could not be; ``cautions`` are what to know about a choice
-    that is made all the same.
+    that is made all the same. ``unfit`` is True where an OM file would not do; where there is only
+    none yet it is False, and one that comes later may be taken.
     """
 
     backend: Literal["om", "onnx"]
     reason: str
+    unfit: bool = False
     wish: Wish = "auto"
     granted: bool = True
     cautions: tuple[str, ...] = ()

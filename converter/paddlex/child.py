@@ -91,10 +91,14 @@ def child_environment(parent: Mapping[str, str]) -> dict[str, str]:
 
 def _run_child(argv: list[str], log: Path, timeout: float) -> int:
     """Run to the end in a session of its own; the whole session dies at the time limit."""
+    python, *rest = argv
+    if os.sep in python:
+        # The child starts in another directory. Not resolve(): a venv's python is a symlink.
+        python = os.path.abspath(python)  # noqa: PTH100
     with log.open("wb") as output:
         try:
             child = subprocess.Popen(
-                argv,
+                [python, *rest],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -62,7 +62,8 @@ def choose_by_files(model: ConvertedModel, device: Device | None) -> tuple[Route
     npu = device is None or device.kind == "npu"
     why_not = tables.why_no_om(model.model_name)
     decided = read_placement(model.directory)
-    if decided is not None and decided.backend == "onnx" and "om" in model.backends:
+    # An OM file may have come since from a script or a bundle: only a reason against it counts.
+    if decided is not None and (decided.unfit or decided.wish == "onnx"):
         why_not = why_not or decided.reason
     if "om" in model.backends and npu and not why_not:
         return "om", ""

@@ -7,8 +7,11 @@ cd -- "$(dirname -- "${BASH_SOURCE[0]}")" || exit 2
 shopt -s nullglob
 
 failed=()
-for script in */atc.sh; do
-    model=${script%/atc.sh}
+models=0
+for manifest in */paddle2om.bundle.json; do
+    model=${manifest%/paddle2om.bundle.json}
+    script=$model/atc.sh
+    models=$((models + 1))
     if (cd -- "./$model" && sha256sum --check --status inference.om.sha256) 2>/dev/null; then
         echo "$model: done before"
         continue
@@ -26,6 +29,10 @@ for script in */atc.sh; do
     fi
 done
 
+if [ "$models" = 0 ]; then
+    echo "there is no model in $PWD: copy the whole bundle" >&2
+    exit 2
+fi
 if [ "${#failed[@]}" -gt 0 ]; then
     echo "${#failed[@]} failed: ${failed[*]}" >&2
     exit 1

@@ -171,3 +171,37 @@ def test_somebody_elses_directory_stays(pack):
         pack("first")
     assert (pack.bundle / "first" / "thesis.txt").read_text() == "mine"
     assert {path.name for path in pack.bundle.iterdir()} == {"README.md", "run.sh", "first"}
+
+
+@pytest.mark.parametrize("name", ["README.md", "run.sh"])
+def test_somebody_elses_files_stay(pack, name):
+    """A bundle in a project's own directory would replace the project's files."""
+    pack.bundle.mkdir()
+    (pack.bundle / name).write_text("mine")
+
+    with pytest.raises(InputError, match=f"{name} exists and is not a bundle's"):
+        pack("first")
+
+    assert {path.name for path in pack.bundle.iterdir()} == {name}
+    assert (pack.bundle / name).read_text() == "mine"
+
+
+def test_a_damaged_model_is_packed_again(pack):
+    entry = pack("first")
+    (entry.directory / "inference.onnx").write_bytes(b"damaged")
+
+    again = pack("first")
+
+    assert (again.directory / "inference.onnx").read_bytes() == b"onnx bytes"
+
+
+def test_a_bundle_without_a_model_is_not_compiled(pack):
+    entry = pack("first")
+    shutil.rmtree(entry.directory)
+    run(pack.bundle, code=2)
+
+
+def test_a_model_without_its_script_fails(pack):
+    entry = pack("first")
+    (entry.directory / "atc.sh").unlink()
+    run(pack.bundle, code=1)

@@ -240,3 +240,13 @@ def test_auto_without_a_chip(acl, tmp_path, monkeypatch):
         detect_soc()
     assert "--soc Ascend310P3" in refused.value.hint
     assert "acl" not in sys.modules
+
+
+@pytest.mark.parametrize("on", ["ssh:npu", "container:cann", "bundle:out"])
+def test_auto_is_for_this_host_alone(on):
+    from converter.engine.plan import resolve_compile_options
+    from converter.model.compile_options import CompileOptions
+
+    with pytest.raises(InputError, match="--soc auto asks this host") as refused:
+        resolve_compile_options(CompileOptions(soc="auto", on=on))
+    assert "Ascend310P3" in refused.value.hint

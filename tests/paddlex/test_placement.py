@@ -17,9 +17,19 @@ def converted(directory: Path, backends: set[str]) -> ConvertedModel:
     return ConvertedModel("det", directory, "PP-OCRv5_mobile_det", None, frozenset(backends))
 
 
+def test_an_om_file_that_came_later_is_taken(tmp_path: Path) -> None:
+    write_manifest(tmp_path, {}, placement=Placement(backend="onnx", reason="no atc here"))
+
+    assert choose_by_files(converted(tmp_path, {"om", "onnx"}), None)[0] == "om"
+
+
 @pytest.mark.parametrize(("placed", "route"), [(None, "om"), ("om", "om"), ("onnx", "onnx")])
 def test_the_manifest_decides(tmp_path: Path, placed: str | None, route: str) -> None:
-    placement = Placement(backend=placed, reason="atc would refuse it") if placed else None
+    placement = (
+        Placement(backend=placed, reason="atc would refuse it", unfit=placed == "onnx")
+        if placed
+        else None
+    )
     write_manifest(tmp_path, {}, placement=placement)
 
     chosen, reason = choose_by_files(converted(tmp_path, {"om", "onnx"}), parse_device("npu:0"))

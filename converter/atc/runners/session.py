@@ -111,7 +111,8 @@ class _Session:
             self._send()
         done = False
         if self._greeted():
-            while not done and (line := self._from.readline()):
+            # A connection that ends does so anywhere, in the middle of a line too.
+            while not done and (line := self._from.readline()).endswith(b"\n"):
                 done = self._take(json.loads(line))
         self._log.flush()
         if not done:
