@@ -26,8 +26,9 @@ def program_repairs() -> tuple[ProgramRepair, ...]:
     """Every repair of PIR programs, in the order they apply."""
     from converter.bridge.double_attributes import DoubleAttributes
     from converter.bridge.kept_slice_axes import KeptSliceAxes
+    from converter.bridge.true_types import TrueTypes
 
-    return (DoubleAttributes(), KeptSliceAxes())
+    return (DoubleAttributes(), KeptSliceAxes(), TrueTypes())
 
 
 def repair_program(program: dict[str, Any]) -> tuple[RepairApplied, ...]:

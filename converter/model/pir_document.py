@@ -139,9 +139,20 @@ def attribute(operation: JsonObject, name: str) -> Any:
     if entry is None:
         return None
     if entry.get("#") != "0.a_array":
-        return entry.get("D")
+        return _data(entry)
     items = as_list(entry.get("D"), f"attribute {name}")
-    return [as_object(item, f"an item of {name}").get("D") for item in items]
+    return [_data(as_object(item, f"an item of {name}")) for item in items]
+
+
+def _data(entry: JsonObject) -> Any:
+    """The value of a stored attribute. Infinities and NaN, which JSON lacks, are words in "VD"."""
+    special = entry.get("VD")
+    if isinstance(special, str):
+        try:
+            return float(special)
+        except ValueError:
+            raise malformed(f"an attribute is {shown(special)} instead of a number") from None
+    return entry.get("D")
 
 
 def operand_ids(operation: JsonObject) -> list[int]:

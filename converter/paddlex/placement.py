@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from converter.errors import InputError
+from converter.model.artefacts import read_placement
 from converter.paddlex import tables
 from converter.paddlex.modules import Backend, ConvertedModel
 from converter.paddlex.targets import Device, Target
@@ -53,9 +54,16 @@ Chooser = Callable[[ConvertedModel, Device | None], tuple[Route, str]]
 
 
 def choose_by_files(model: ConvertedModel, device: Device | None) -> tuple[Route, str]:
-    """OM where it can be, else ONNX, else native Paddle."""
+    """OM where it can be and ``convert`` did not decide against it, else ONNX, else Paddle.
+
+    What ``convert`` and ``compile`` decided, and why, is in the manifest beside the files: they
+    know what the pre-flight and atc said of this model.
+    """
     npu = device is None or device.kind == "npu"
     why_not = tables.why_no_om(model.model_name)
+    decided = read_placement(model.directory)
+    if decided is not None and decided.backend == "onnx" and "om" in model.backends:
+        why_not = why_not or decided.reason
     if "om" in model.backends and npu and not why_not:
         return "om", ""
     if "onnx" in model.backends:

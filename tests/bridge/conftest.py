@@ -61,15 +61,18 @@ def _layer(function: Callable[..., Any], arity: int) -> Any:
     return Layer()
 
 
-def run_paddle(program: Path, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Run the saved program plainly on the CPU."""
+def run_paddle(program: Path, runs: Sequence[Sequence[np.ndarray]]) -> list[list[np.ndarray]]:
+    """Run the saved program plainly on the CPU, once per set of inputs."""
     from converter.accuracy.reference import PaddlePredictor
 
     params = program.with_suffix(".pdiparams")
     predictor = PaddlePredictor(program, params if params.exists() else None, threads=1)
-    feeds = {f"x{index}": array for index, array in enumerate(arrays)}
     names = [spec.name for spec in describe_pir(load_pir(program), source="it").outputs]
-    return list(predictor.run(feeds, names).values())
+    results = []
+    for arrays in runs:
+        feeds = {f"x{index}": array for index, array in enumerate(arrays)}
+        results.append(list(predictor.run(feeds, names).values()))
+    return results
 
 
 def run_onnx(model: Any, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -103,35 +106,80 @@ def check(tmp_path: Path) -> Check:
         lowered: bool = True,
         more: Sequence[Sequence[np.ndarray]] = (),
     ) -> Translation:
-        specs = specs or [
-            (array.shape if static else (-1,) * array.ndim, array.dtype.name) for array in arrays
-        ]
-        program = save(function, specs, tmp_path)
-        document = load_pir(program)
-        described = describe_pir(document, source="the program")
-        params = program.with_suffix(".pdiparams")
-        translated = translate(
-            document,
-            program,
-            params if params.exists() else None,
-            opset=opset,
-            work_dir=tmp_path,
-        )
-        name_signature(translated.model, described.inputs, described.outputs)
-        import onnx
-
-        onnx.checker.check_model(translated.model, full_check=True)
-        domains = {entry.domain: entry.version for entry in translated.model.opset_import}
-        assert domains == {"": opset}
+        saved = Saved(function, arrays, tmp_path, static=static, specs=specs, more=more)
+        translated = saved.compare(opset, atol=atol, rtol=rtol)
         if lowered:
             assert any(repair.name.startswith("lower-") for repair in translated.repairs)
-        for feeds in (arrays, *more):
-            wanted = run_paddle(program, feeds)
-            found = run_onnx(translated.model, feeds)
-            assert len(wanted) == len(found) > 0
-            for expected, actual in zip(wanted, found, strict=True):
-                assert (actual.dtype, actual.shape) == (expected.dtype, expected.shape)
-                np.testing.assert_allclose(actual, expected, atol=atol, rtol=rtol)
         return translated
 
     return run
+
+
+@pytest.fixture
+def check_case(tmp_path: Path) -> Callable[[Any], None]:
+    """``check_case((function, arrays, options))``: compare at opsets 11 and 17.
+
+    One saved program and one run of Paddle serve both. The options are those of ``check``
+    and ``opsets``. Not every form is lowered at every opset; the numbers must agree at all.
+    """
+
+    def run(case: Any) -> None:
+        function, arrays, *rest = case
+        options = dict(*rest)
+        limits = {key: options.pop(key) for key in ("atol", "rtol") if key in options}
+        opsets = options.pop("opsets", (11, 17))
+        saved = Saved(function, arrays, tmp_path, **options)
+        for opset in opsets:
+            saved.compare(opset, **limits)
+
+    return run
+
+
+class Saved:
+    """A function saved as a model, with inputs and what Paddle makes of them."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        arrays: Sequence[np.ndarray],
+        to: Path,
+        *,
+        static: bool = False,
+        specs: Sequence[tuple[Sequence[int], str]] | None = None,
+        more: Sequence[Sequence[np.ndarray]] = (),
+    ) -> None:
+        arrays, *more = ([np.asarray(array) for array in run] for run in (arrays, *more))
+        specs = specs or [
+            (array.shape if static else (-1,) * array.ndim, array.dtype.name) for array in arrays
+        ]
+        self.directory = to
+        self.program = save(function, specs, to)
+        self.feeds = (arrays, *more)
+        self.wanted = run_paddle(self.program, self.feeds)
+
+    def compare(self, opset: int, *, atol: float = 1e-6, rtol: float = 1e-5) -> Translation:
+        """Translate at ``opset``, check the model and what ONNX Runtime makes of the inputs."""
+        import onnx
+
+        document = load_pir(self.program)
+        params = self.program.with_suffix(".pdiparams")
+        translated = translate(
+            document,
+            self.program,
+            params if params.exists() else None,
+            opset=opset,
+            work_dir=self.directory,
+        )
+        described = describe_pir(document, source="the program")
+        name_signature(translated.model, described.inputs, described.outputs)
+        onnx.checker.check_model(translated.model, full_check=True)
+        domains = {entry.domain: entry.version for entry in translated.model.opset_import}
+        assert domains == {"": opset}, f"{domains} instead of opset {opset}"
+        for feeds, wanted in zip(self.feeds, self.wanted, strict=True):
+            found = run_onnx(translated.model, feeds)
+            assert len(wanted) == len(found) > 0
+            for expected, actual in zip(wanted, found, strict=True):
+                form, wanted_form = (actual.dtype, actual.shape), (expected.dtype, expected.shape)
+                assert form == wanted_form, f"{form} instead of {wanted_form}"
+                np.testing.assert_allclose(actual, expected, atol=atol, rtol=rtol)
+        return translated

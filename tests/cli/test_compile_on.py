@@ -66,6 +66,7 @@ def test_over_ssh(compile_model, model, tmp_path):
     assert {"inference.om", "atc-files/fusion_result.json"} <= names
 
 
+@pytest.mark.slow
 def test_in_a_container(compile_model, model, tmp_path):
     """The engine is a simulator, which runs the command here."""
     directory = tmp_path / "bin"
@@ -88,6 +89,7 @@ def test_in_a_container(compile_model, model, tmp_path):
     assert "cann:8.1" in (tmp_path / "calls").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
 def test_whatever_ends_the_command_ends_atc(end, model, tmp_path):
     """Through the engine: command, fork server, worker, watcher, atc, its workers."""
@@ -165,6 +167,7 @@ def returned(compile_model, model, tmp_path):
     return there_and_back
 
 
+@pytest.mark.slow
 def test_a_bundle_comes_back(returned, compile_model, model, tmp_path):
     bundle = returned("faithful")
     out = tmp_path / "out"

@@ -21,7 +21,7 @@ Array = NDArray[Any]
 Shape = tuple[int, ...]
 
 #: Raised when saved models of an earlier version of this instrument must not be used again.
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 
 #: Opsets that every case is converted at, and those that only a sample of cases is.
 OPSETS = (11, 13, 17)

@@ -41,6 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     add("--docs", action="store_true", help="write docs/reference/operators.md, of a whole run")
     add("--from-results", type=Path, help="run nothing; show, and --docs from, these results")
     add("--keep", action="store_true", help="keep the ONNX files, and the logs of paddle2om")
+    add("--update", type=Path, metavar="OLD", help="put what ran into these results, and show all")
     add("--causes", type=Path, help="write what is not right, grouped by cause, as Markdown")
     add("--list", action="store_true", help="list the cases and end")
     add("-v", "--verbose", action="store_true", help="a line for every cell, not only the bad ones")
@@ -61,15 +62,14 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--docs wants a whole run: leave the filters out")
     opsets = tuple(options.opset) or tuple(sorted((*OPSETS, *SAMPLED_OPSETS)))
     name = "results.json" if whole else "filtered.json"
-    target = options.results or options.build / name
+    target = options.results or options.update or options.build / name
     started = time.monotonic()
     results = running.Results()
     running.preload()
     jobs, build = options.jobs, options.build
     progress = table.Progress(sys.stderr)
-    saved, results.cases = running.save_all(
-        chosen, build / "models", jobs=jobs, told=progress.stage("save", len(chosen))
-    )
+    told = progress.stage("save", running.count_unsaved(chosen, build / "models"))
+    saved, results.cases = running.save_all(chosen, build / "models", jobs=jobs, told=told)
     count = sum(opset in one.case.opsets for opset in opsets for one in saved)
     for tool, convert, left_out in (
         ("bare", running.convert_bare, options.only_ours),
@@ -81,6 +81,8 @@ def main(argv: list[str] | None = None) -> int:
             results.cells += convert(saved, opsets, build / tool, jobs=jobs, keep=keep, told=told)
     progress.close()
     results.seconds = round(time.monotonic() - started, 1)
+    if options.update and options.update.is_file():
+        results = results.over(running.Results.read(options.update))
     results.write(target)
     print(f"results: {target}", file=sys.stderr)
     return _report(results, options)

@@ -97,6 +97,7 @@ def is_weak(outputs: list[list[Array]]) -> str:
         values: Any = np.concatenate([part.astype(np.float64) for part in flat])
         if np.isnan(values).all():
             return f"output {index} is NaN everywhere"
-        if values.size > 1 and (values == values[0]).all():
+        # Of two scalars it cannot be said: a count may well be the same twice.
+        if values.size > 2 and (values == values[0]).all():
             return f"output {index} is constant"
     return ""

@@ -6,7 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from tests.matrix.case import OPSETS, SAMPLED_OPSETS
+from tests.matrix.case import OPSETS, SAMPLE_EVERY, SAMPLED_OPSETS
 from tests.matrix.running import Results
 from tests.matrix.table import TOOLS, not_as_bare
 from tests.matrix.verdict import VERDICTS, Cell
@@ -45,7 +45,10 @@ _MEANING = {
 def _head(results: Results) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
     count = len(results.cases) - len(results.unsaved)
-    opsets, sampled = (", ".join(map(str, each)) for each in (OPSETS, SAMPLED_OPSETS))
+    ran = _opsets(results)
+    told = f"at opsets {_listed(at for at in ran if at in OPSETS)}"
+    if sampled := _listed(at for at in ran if at in SAMPLED_OPSETS):
+        told += f"; one in {SAMPLE_EVERY} also at {sampled}"
     meanings = "\n".join(_row(pair) for pair in _MEANING.items())
     return f"""# Operators and architectures
 
@@ -57,7 +60,7 @@ two sets of inputs, of different shapes where the model has dynamic dims. The re
 program in Paddle's own predictor. onnxsim is not involved.
 
 Measured on {results.date[:10]}, {results.machine}: {versions}.
-{count} cases at opsets {opsets}; one in five also at {sampled}.
+{count} cases {told}.
 
 | Verdict | Meaning |
 |---|---|
@@ -99,7 +102,7 @@ def _totals(results: Results) -> str:
 
 def _families(results: Results) -> str:
     """Right at exactly the opset asked for, of all, per family."""
-    columns = [(tool, opset) for opset in OPSETS for tool in TOOLS]
+    columns = [(tool, at) for at in _opsets(results) if at in OPSETS for tool in TOOLS]
     head = [f"{opset}, {'alone' if tool == 'bare' else 'paddle2om'}" for tool, opset in columns]
     lines = [
         "## Families",
@@ -138,7 +141,7 @@ def _not_right(results: Results) -> str:
             reason = re.sub(r"\bopset \d+", "this opset", _clean(cell.reason))
             groups[cell.case, cell.verdict, reason].append(cell.opset)
     for (case, verdict, reason), opsets in sorted(groups.items()):
-        lines.append(_row([_code(case), ", ".join(map(str, opsets)), verdict, reason]))
+        lines.append(_row([_code(case), _listed(opsets), verdict, reason]))
     if unsaved := results.unsaved:
         lines += ["", "Paddle itself cannot save or run: " + ", ".join(map(_code, sorted(unsaved)))]
     return "\n".join([*lines, ""])
@@ -170,6 +173,10 @@ def _operators(results: Results) -> str:
         ]
         lines.append(_row([_code(operator.removeprefix("pd_op.")), len(found), *right]))
     return "\n".join(lines)
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, numbers))
 
 
 def _opsets(results: Results) -> list[int]:

@@ -7,7 +7,7 @@ import json
 import platform
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -43,6 +43,12 @@ class Results:
         """Cases that Paddle itself could not save or run, with what it said."""
         return {name: facts["unsaved"] for name, facts in self.cases.items() if "unsaved" in facts}
 
+    def over(self, old: Results) -> Results:
+        """These results, and what ``old`` has of cases, tools and opsets that did not run now."""
+        ran = {(cell.case, cell.tool, cell.opset) for cell in self.cells}
+        kept = [c for c in old.cells if (c.case, c.tool, c.opset) not in ran]
+        return replace(self, cases={**old.cases, **self.cases}, cells=[*kept, *self.cells])
+
     def write(self, path: Path) -> None:
         """Write as JSON, over what is there."""
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -75,6 +81,11 @@ def preload() -> None:
     # What the collector never touches again is never copied by a worker: a fork costs half.
     gc.collect()
     gc.freeze()
+
+
+def count_unsaved(cases: Sequence[Case], root: Path) -> int:
+    """How many cases ``save_all`` will have to save."""
+    return sum(not Saved(case, root).done for case in cases)
 
 
 def save_all(

@@ -65,7 +65,8 @@ def cells(results: Results, *, verbose: bool) -> str:
                 nodes = "" if found.nodes is None else found.nodes
                 told.append(f"{tool} {found.verdict:11}{flag}{nodes:>5}  ")
         repairs = f" [{', '.join(judged.repairs)}]" if judged.repairs else ""
-        lines.append("".join(told) + judged.reason + repairs)
+        eager = " (eager Paddle differs)" if results.cases.get(case, {}).get("eager") else ""
+        lines.append("".join(told) + judged.reason + repairs + eager)
     for name, reason in sorted(results.unsaved.items()):
         lines.append(f"{name:44} not a model: Paddle: {reason}")
     return "\n".join(lines)

@@ -225,6 +225,14 @@ def test_changes_are_told_the_bad_ones_first() -> None:
     assert "better: 1\n  a.c ours 11: crash -> right" in told
 
 
+def test_a_part_that_ran_again_replaces_its_old_results() -> None:
+    old = results(Cell("a.b", "ours", 11, "wrong"), Cell("a.c", "ours", 11, "wrong"))
+    new = results(Cell("a.b", "ours", 11, "right"), Cell("a.b", "ours", 17, "right"))
+    found = {(c.case, c.opset): c.verdict for c in new.over(old).cells}
+    assert found == {("a.b", 11): "right", ("a.b", 17): "right", ("a.c", 11): "wrong"}
+    assert new.over(old).cases.keys() == {"a.b", "a.c"}
+
+
 def test_results_survive_their_file(tmp_path: Path) -> None:
     made = results(Cell("a.b", "ours", 11, "right", repairs=("one",)))
     made.write(tmp_path / "results.json")

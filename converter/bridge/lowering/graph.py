@@ -294,7 +294,35 @@ class Graph:
         """Largest integer that is not greater."""
         return self.emit("Floor", x)
 
+    def is_nan(self, x: Tensor) -> Tensor:
+        """Whether an element is not a number; before opset 9 a comparison with itself."""
+        if self.opset >= 9:
+            return self.emit("IsNaN", x, dtype="bool")
+        first, second = x < 0.0, x >= 0.0
+        return ~(first | second)
+
+    def is_negative(self, x: Tensor) -> Tensor:
+        """Whether the sign bit of a float is set (also of -0.0, not of NaN)."""
+        return (x < 0.0) | ((1.0 / x) < 0.0)
+
+    def all_true(self, x: Tensor) -> Tensor:
+        """Whether every element of a bool tensor is true, 0-D."""
+        return self.cast(self.reduce("Min", self.cast(x, "int32")), "bool")
+
     # Shape and layout
+
+    def join(self, *extents: Tensor | int) -> Tensor:
+        """A 1-D int64 tensor of these extents: numbers, or 1-D int64 tensors."""
+        if all(isinstance(extent, int) for extent in extents):
+            return self.constant(list(extents), "int64")
+        parts = [extent if isinstance(extent, Tensor) else self.ints(extent) for extent in extents]
+        return parts[0] if len(parts) == 1 else self.concat(parts, axis=0)
+
+    def scalar(self, x: Tensor) -> Tensor:
+        """A tensor of one element as a 0-D one."""
+        if x.rank == 0:
+            return x
+        return self.reshape(x, self.constant([], "int64"), rank=0)
 
     def shape(self, x: Tensor) -> Tensor:
         """The extents as a 1-D int64 tensor."""

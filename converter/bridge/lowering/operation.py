@@ -189,6 +189,16 @@ class Operation:
         """The number of axes of operand ``index``."""
         return len(self.type(index).shape)
 
+    def extents(self, index: int = 0) -> list[int | Tensor]:
+        """Operand ``index``'s extents: numbers where declared, else 1-D int64 tensors."""
+        shape = self.type(index).shape
+        if all(extent >= 0 for extent in shape):
+            return list(shape)
+        x = self[index]
+        return [
+            extent if extent >= 0 else x.graph.extent(x, axis) for axis, extent in enumerate(shape)
+        ]
+
     def axis(self, value: int, index: int = 0) -> int:
         """``value`` as a non-negative axis of operand ``index``."""
         return value % max(self.rank(index), 1)
@@ -225,6 +235,20 @@ class Operation:
             return value
         tensor = self[index]
         return Complex(tensor, tensor * 0)
+
+    def complex_items(self, index: int) -> list[Complex]:
+        """Operand ``index``, a list of complex (or real) tensors, item by item."""
+        items = self.program.list_items(self.operands[index])
+        if items is None:
+            raise CannotLower(f"its operand {index} is a list made at run time")
+        values = [self._resolve(item) for item in items]
+        if any(isinstance(value, Array) for value in values):
+            raise CannotLower(f"its operand {index} has tensor arrays")
+        return [
+            Complex(value, value * 0) if isinstance(value, Tensor) else value
+            for value in values
+            if not isinstance(value, Array)
+        ]
 
     def tensors(self, index: int) -> list[Tensor]:
         """Operand ``index``, a list of tensors, item by item."""

@@ -248,8 +248,10 @@ class _Planner:
     def _choose(self, operation: Operation) -> Lowering | None:
         """The lowering to use, ``None`` to leave the operator to paddle2onnx."""
         entries = all_lowerings().get(operation.name, ())
-        for entry in entries:
-            if entry.when is not None and entry.when(operation, self.opset):
+        for entry in entries:  # what has a condition is about real numbers
+            if entry.when is None or operation.is_complex:
+                continue
+            if entry.when(operation, self.opset):
                 return entry
         known = operation.name in supported_operators()
         if known and not operation.is_complex:

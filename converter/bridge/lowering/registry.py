@@ -14,30 +14,51 @@ from converter.bridge.lowering.operation import Array, Complex, Operation
 #: What a lowering returns: one entry per result of the operator. A result that is a list of
 #: tensors is a list; a result that nothing may use is ``None``.
 Lowered: TypeAlias = (
-    "Tensor | Complex | Array | Sequence[Tensor | Complex | Sequence[Tensor] | None]"
+    "Tensor | Complex | Array | Sequence[Tensor | Complex | Sequence[Tensor | Complex] | None]"
 )
 LowerFunction: TypeAlias = Callable[[Operation, Graph], Lowered]
 
 #: Modules below ``converter.bridge.lowering.rules``; importing one registers its lowerings.
 FAMILIES = (
     "activations",
+    "arithmetic",
+    "assigning",
+    "bits",
     "boxes",
+    "comparisons",
     "complex_numbers",
     "control_flow",
     "convolutions",
+    "creation",
     "deformable",
+    "diagonals",
+    "einsum",
+    "fourier",
     "grids",
     "hyperbolic",
+    "indexed_pooling",
+    "interpolation",
+    "layouts",
+    "losses",
+    "matrices",
+    "narrow_types",
     "norms",
+    "order_statistics",
     "paddings",
     "pixels",
     "pooling",
+    "random_numbers",
     "recurrent",
-    "regions",
+    "reductions",
+    "region_pooling",
     "scale",
-    "set_value",
+    "scans",
+    "scattering",
+    "searching",
+    "selecting",
+    "special_functions",
     "suppression",
-    "triangles",
+    "yolo",
 )
 
 

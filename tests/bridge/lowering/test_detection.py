@@ -195,5 +195,5 @@ def test_a_changing_threshold_is_refused_by_name(check):
     def function(b, s):
         return paddle._C_ops.multiclass_nms3(b, s, None, 0.1, 20, 10, 0.4, True, 0.9, -1)
 
-    with pytest.raises(StageError, match=r"multiclass_nms3 \(its threshold adapts"):
+    with pytest.raises(StageError, match=r"multiclass_nms3 \(its nms_eta"):
         check(function, boxes(1, 9), scores(1, 3, 9), static=True)

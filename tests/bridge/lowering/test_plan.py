@@ -87,9 +87,9 @@ def test_operators_without_a_form_are_named(check):
     from converter.errors import StageError
 
     def function(x):
-        return paddle.digamma(paddle.acosh(x)), paddle.digamma(x)
+        return paddle.linalg.svd(paddle.acosh(x))[1], paddle.linalg.svd(x)[1]
 
-    with pytest.raises(StageError, match="digamma") as caught:
+    with pytest.raises(StageError, match="svd") as caught:
         check(function, X)
     assert "acosh" not in caught.value.message
     assert caught.value.hint

@@ -55,3 +55,11 @@ def test_first_states_and_time_major(check):
 
 def test_rectified(check):
     check(layer("SimpleRNN", activation="relu", direction="bidirect"), X, specs=[SPEC])
+
+
+def test_gather_tree(check):
+    import paddle
+
+    ids, parents = RNG.integers(0, 9, (4, 2, 3)), RNG.integers(0, 3, (4, 2, 3))
+    specs = [((4, -1, -1), "int64")] * 2
+    check(paddle.nn.functional.gather_tree, ids, parents, specs=specs)

@@ -14,12 +14,6 @@ def scores(*shape):
     return ((RNG.permutation(count) + 0.5) / count).reshape(shape).astype("float32")
 
 
-def test_nms(check):
-    import paddle
-
-    check(lambda b: paddle.vision.ops.nms(b, 0.3), boxes(20), more=[[boxes(7)]])
-
-
 OPTIONS = [
     {},
     {"keep_top_k": 5, "nms_top_k": 6},

@@ -1,5 +1,8 @@
 """Functions of single elements and of pairs: arithmetic, comparison, logic, bits, rounding."""
 
+from dataclasses import replace
+
+import numpy as np
 import paddle
 
 from tests.matrix.case import Family, boolean, f32, f64, i32, i64
@@ -35,10 +38,6 @@ for name in (
     "round",
     "trunc",
     "frac",
-    "isnan",
-    "isinf",
-    "isfinite",
-    "nan_to_num",
     "rad2deg",
     "deg2rad",
     "i0",
@@ -46,7 +45,6 @@ for name in (
     "i1",
     "i1e",
     "sinc",
-    "isreal",
 ):
     family.case(name, getattr(paddle, name), x)
 for name in ("log", "log2", "log10", "log1p", "sqrt", "rsqrt", "reciprocal", "digamma", "lgamma"):
@@ -105,6 +103,7 @@ family.case(
     "clip_tensor", lambda x, a: paddle.clip(x, a, a + 1.0), x, f32("a", (1,), low=-1, high=0)
 )
 
+coarse = f32("x", (2, 6, 5), (3, 6, 9), draw=lambda rng, shape: rng.integers(0, 4, shape))
 for name in (
     "equal",
     "not_equal",
@@ -114,9 +113,10 @@ for name in (
     "less_equal",
 ):
     family.case(f"{name}_int", getattr(paddle, name), whole, other)
-    family.case(f"{name}_float", getattr(paddle, name), x, y)
+    family.case(f"{name}_float", getattr(paddle, name), coarse, replace(coarse, name="y"))
 family.case("equal_bool", paddle.equal, yes, no)
-family.case("equal_all", paddle.equal_all, whole, other)
+family.case("equal_all_not", paddle.equal_all, whole, other)
+family.case("equal_all", lambda x: paddle.equal_all(x, x.abs().floor()), coarse)
 family.case("allclose", lambda x: paddle.allclose(x, x * 1.0000001), x, weak=True)
 family.case("allclose_not", lambda x, y: paddle.allclose(x, y), x, y, weak=True)
 family.case("isclose", lambda x, y: paddle.isclose(x, y, rtol=0.1, atol=0.3), x, y)
@@ -185,3 +185,16 @@ family.case("increment", lambda x: paddle.increment(x, 2.0) * 2.0, f32("x", (1,)
 for name in ("signbit", "isneginf", "isposinf"):
     family.case(name, getattr(paddle, name), f32("x", (6,)), weak=name != "signbit")
 family.case("positive", lambda x: paddle.positive(x) * 1.5, x)
+
+
+def odd(rng, shape):
+    """Numbers, NaN and both infinities."""
+    chosen = rng.integers(0, 6, shape)
+    return np.choose(np.minimum(chosen, 3), [np.nan, np.inf, -np.inf, rng.normal(0, 1, shape)])
+
+
+for name in ("isnan", "isinf", "isfinite", "nan_to_num"):
+    family.case(name, getattr(paddle, name), f32("x", (2, 6, 5), (3, 6, 9), draw=odd))
+family.case("isreal", paddle.isreal, x, weak=True)
+family.case("maximum_nan", paddle.maximum, f32("x", (2, 6, 5), (3, 6, 9), draw=odd), y)
+family.case("fmax_nan", paddle.fmax, f32("x", (2, 6, 5), (3, 6, 9), draw=odd), y)

@@ -29,7 +29,7 @@ for name, function in {
     "sqrt_abs": lambda x: paddle.sqrt(paddle.abs(x)),
 }.items():
     family.case(f"zero_d_{name}", function, scalar)
-vector = f32("x", (5,), (7,))
+vector = f32("x", (6,), (11,))
 for name, function in {
     "sum": paddle.sum,
     "mean": paddle.mean,

@@ -112,7 +112,6 @@ for p, label in (
     (2, "2"),
     (3, "3"),
     (0.5, "half"),
-    (0, "0"),
     (float("inf"), "inf"),
     (float("-inf"), "minus_inf"),
 ):
@@ -159,3 +158,5 @@ family.case(
     f32("y", (4, 3), (2, 3)),
 )
 family.case("renorm", lambda x: paddle.renorm(x, 2.0, 0, 1.5), f32("x", (4, 3, 5)))
+family.case("p_norm_0", lambda x: paddle.linalg.vector_norm(F.relu(x), p=0, axis=-1), tokens)
+family.case("p_norm_0_keepdim", lambda x: paddle.norm(F.relu(x), p=0, axis=1, keepdim=True), tokens)

@@ -30,7 +30,7 @@ for name in ("std", "var"):
 for name in ("any", "all"):
     function = getattr(paddle, name)
     family.case(f"{name}_all", lambda x, f=function: f(x), boolean("x", (2, 2), (3, 2)), weak=True)
-    family.case(f"{name}_axis", lambda x, f=function: f(x, axis=1), boolean("x", (5, 2), (7, 2)))
+    family.case(f"{name}_axis", lambda x, f=function: f(x, axis=1), boolean("x", (9, 2), (12, 2)))
     family.case(
         f"{name}_axes_keepdim",
         lambda x, f=function: f(x, axis=[0, 2], keepdim=True),

@@ -1,180 +1,141 @@
-"""Boxes of detectors: coding, clipping, prior boxes, and YOLO's with IoU awareness."""
+"""Coding boxes against anchors, and making anchors: ``box_coder``, ``prior_box``.
+
+Formulas are those of Paddle's documentation of ``paddle.vision.ops``.
+"""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Sequence
 
 from converter.bridge.lowering.errors import CannotLower
 from converter.bridge.lowering.graph import Graph, Tensor
 from converter.bridge.lowering.operation import Operation
 from converter.bridge.lowering.registry import lowering
-from converter.bridge.lowering.sampling import as_float, image_extents
-
-
-def corner(graph: Graph, boxes: Tensor, index: int) -> Tensor:
-    """Coordinate ``index`` of boxes [..., 4]: x1, y1, x2 or y2, without the last axis."""
-    assert boxes.rank is not None
-    return graph.gather(boxes, graph.constant(index, "int64"), boxes.rank - 1)
-
-
-def joined(graph: Graph, *coordinates: Tensor) -> Tensor:
-    """Boxes [..., 4] of their coordinates."""
-    rank = max(coordinate.rank or 0 for coordinate in coordinates)
-    return graph.concat([graph.unsqueeze(part, [rank]) for part in coordinates], rank)
 
 
 @lowering("box_coder")
 def box_coder(op: Operation, graph: Graph) -> Tensor:
-    """Offsets of boxes to prior boxes and back (Girshick et al. 2014; phi/cpu/box_coder)."""
-    prior, target = op[0], op[2]
-    pixel = 0.0 if op.attr("box_normalized") else 1.0
-    variance = op[1] if op.has(1) else None
-    numbers = [float(v) for v in op.attr("variance") or [1.0] * 4]
-    decode = op.attr("code_type") == "decode_center_size"
-    axis = int(op.attr("axis")) if decode else 0
-    sides = [corner(graph, prior, i) for i in range(4)]
-    width, height = sides[2] - sides[0] + pixel, sides[3] - sides[1] + pixel
-    centre = (sides[0] + width * 0.5, sides[1] + height * 0.5)
-
-    def spread(value: Tensor) -> Tensor:
-        return graph.unsqueeze(value, [axis])
-
-    def scale(index: int) -> Tensor | float:
-        return numbers[index] if variance is None else spread(corner(graph, variance, index))
-
-    extents = (spread(width), spread(height))
-    middles = (spread(centre[0]), spread(centre[1]))
-    parts = [corner(graph, target, i) for i in range(4)]
-    if decode:
-        lows, highs = [], []
-        for i in range(2):
-            middle = parts[i] * scale(i) * extents[i] + middles[i]
-            half = graph.exp(parts[2 + i] * scale(2 + i)) * extents[i] * 0.5
-            lows.append(middle - half)
-            highs.append(middle + half - pixel)
-        return joined(graph, *lows, *highs)
-    codes = []
-    for i in range(2):
-        middle = graph.unsqueeze((parts[i] + parts[2 + i]) * 0.5, [1])
-        codes.append((middle - middles[i]) / extents[i] / scale(i))
-    for i in range(2):
-        length = graph.unsqueeze(parts[2 + i] - parts[i] + pixel, [1])
-        codes.append(graph.log(graph.abs(length / extents[i])) / scale(2 + i))
-    return joined(graph, *codes)
+    """Anchors [M, 4], their variances, and boxes to encode [N, 4] or to decode [N, M, 4]."""
+    more = 0.0 if op.attr("box_normalized", True) else 1.0
+    if op.attr("code_type") == "encode_center_size":
+        return _encode(op, graph, more)
+    return _decode(op, graph, more)
 
 
-@lowering("box_clip")
-def box_clip(op: Operation, graph: Graph) -> Tensor:
-    """Boxes cut to the image, whose size is round(h / scale), round(w / scale)."""
-    raise CannotLower("it takes boxes of several images in one tensor with levels of detail")
+def _center_and_size(graph: Graph, boxes: Tensor, more: float) -> tuple[Tensor, Tensor]:
+    """Centers and sizes, [..., 2] each, of corner boxes [..., 4]."""
+    assert boxes.rank is not None
+    last = boxes.rank - 1
+    low, high = graph.slice(boxes, [0], [2], [last]), graph.slice(boxes, [2], [4], [last])
+    size = high - low + more
+    return low + size * 0.5, size
+
+
+def _variance(op: Operation, graph: Graph) -> Tensor | None:
+    """Variances that broadcast against [N, M, 4]; ``None`` when all are one."""
+    if op.has(1):
+        return op[1]
+    given = [float(value) for value in op.attr("variance", [])]
+    return graph.constant(given, op.type(0).dtype) if given else None
+
+
+def _encode(op: Operation, graph: Graph, more: float) -> Tensor:
+    """((center - anchor) / anchor size, log |size / anchor size|) / variance: [N, M, 4]."""
+    anchor_center, anchor_size = _center_and_size(graph, op[0], more)
+    center, size = _center_and_size(graph, op[2], more)
+    # Paddle takes the middle of the target's corners, without the pixel.
+    low, high = graph.slice(op[2], [0], [2], [1]), graph.slice(op[2], [2], [4], [1])
+    center = (low + high) * 0.5
+    anchor_center, anchor_size = (graph.unsqueeze(x, [0]) for x in (anchor_center, anchor_size))
+    center, size = (graph.unsqueeze(x, [1]) for x in (center, size))
+    shift = (center - anchor_center) / anchor_size
+    grow = graph.log(graph.abs(size / anchor_size))
+    coded = graph.concat([shift, grow], axis=2)
+    variance = _variance(op, graph)
+    return coded if variance is None else coded / variance
+
+
+def _decode(op: Operation, graph: Graph, more: float) -> Tensor:
+    """Corners of the boxes that [N, M, 4] codes; anchors lie along ``1 - axis``."""
+    axis = int(op.attr("axis", 0))
+    anchor_center, anchor_size = _center_and_size(graph, op[0], more)
+    anchor_center, anchor_size = (graph.unsqueeze(x, [axis]) for x in (anchor_center, anchor_size))
+    coded = op[2]
+    variance = _variance(op, graph)
+    if variance is not None:
+        coded = coded * (graph.unsqueeze(variance, [axis]) if op.has(1) else variance)
+    shift, grow = graph.slice(coded, [0], [2], [2]), graph.slice(coded, [2], [4], [2])
+    center = shift * anchor_size + anchor_center
+    size = graph.exp(grow) * anchor_size
+    return graph.concat([center - size * 0.5, center + size * 0.5 - more], axis=2)
 
 
 @lowering("prior_box")
-def prior_box(op: Operation, graph: Graph) -> list[Tensor]:
-    """Boxes of several sizes and ratios around every cell (Liu et al. 2016)."""
-    import numpy as np
-
-    steps = [float(op.attr("step_h")), float(op.attr("step_w"))]
-    offset = float(op.attr("offset"))
-    sizes = _prior_sizes(op)
-    cells = image_extents(graph, op[0], op.type(0).shape)
-    image = [as_float(graph, e, "float32") for e in image_extents(graph, op[1], op.type(1).shape)]
-    centres = []
-    for axis in range(2):
-        extent = cells[axis]
-        index = graph.range(0, extent) if isinstance(extent, Tensor) else graph.ints(*range(extent))
-        step: Tensor | float = steps[axis]
-        if steps[0] == 0 or steps[1] == 0:
-            step = image[axis] / as_float(graph, extent, "float32")
-        place = (graph.cast(index, "float32") + offset) * step
-        centres.append(graph.unsqueeze(place, [1, 2] if axis == 0 else [0, 2]))
-    halves = np.array(sizes, "float32") / 2
-    half = [graph.constant(halves[:, 0]), graph.constant(halves[:, 1])]  # widths, heights
-    zero = (centres[0] + centres[1]) * 0.0
-    y, x = centres[0] + zero, centres[1] + zero
-    parts = [
-        (x - half[0]) / image[1],
-        (y - half[1]) / image[0],
-        (x + half[0]) / image[1],
-        (y + half[1]) / image[0],
-    ]
-    boxes = joined(graph, *parts)
+def prior_box(op: Operation, graph: Graph) -> Sequence[Tensor]:
+    """Anchors [H, W, P, 4] over a feature map [N, C, H, W] of an image, and their variances."""
+    graph.since(11, "Range")
+    dtype = op.result_type().dtype
+    feature, image = graph.shape(op[0]), graph.shape(op[1])
+    sides = []
+    for axis, key in ((2, "step_h"), (3, "step_w")):
+        at = graph.constant(axis, "int64")
+        extent = graph.gather(feature, at)
+        whole = graph.cast(graph.gather(image, at), dtype)
+        step = float(op.attr(key, 0.0))
+        pace = graph.constant(step, dtype) if step else whole / graph.cast(extent, dtype)
+        place = graph.cast(graph.range(graph.constant(0, "int64"), extent), dtype)
+        sides.append(((place + float(op.attr("offset", 0.5))) * pace, whole, extent))
+    (center_y, height, rows), (center_x, width, columns) = sides
+    halves = _half_sizes(op)
+    half = graph.constant(halves, dtype)  # [P, 2]: half width, half height
+    half_x = graph.reshape(graph.slice(half, [0], [1], [1]), (-1,))
+    half_y = graph.reshape(graph.slice(half, [1], [2], [1]), (-1,))
+    x = graph.unsqueeze(center_x, [1])  # [W, 1]
+    y = graph.unsqueeze(center_y, [1])  # [H, 1]
+    along_x = [graph.unsqueeze((x + sign * half_x) / width, [0]) for sign in (-1.0, 1.0)]
+    along_y = [graph.unsqueeze((y + sign * half_y) / height, [1]) for sign in (-1.0, 1.0)]
+    shape = graph.concat(
+        [
+            graph.reshape(rows, (1,)),
+            graph.reshape(columns, (1,)),
+            graph.ints(len(halves)),
+        ],
+        axis=0,
+    )
+    corners = [along_x[0], along_y[0], along_x[1], along_y[1]]
+    boxes = graph.concat(
+        [graph.unsqueeze(graph.expand(corner, shape, rank=3), [3]) for corner in corners], axis=3
+    )
     if op.attr("clip"):
         boxes = graph.clip(boxes, 0.0, 1.0)
-    variances = graph.constant([float(v) for v in op.attr("variances")], "float32")
-    return [boxes, graph.expand(variances, graph.shape(boxes), rank=4)]
+    variances = graph.constant([float(v) for v in op.attr("variances")], dtype)
+    return boxes, graph.expand(variances, graph.shape(boxes), rank=4)
 
 
-def _prior_sizes(op: Operation) -> list[tuple[float, float]]:
-    """Width and height of a cell's boxes (``ExpandAspectRatios`` and the kernel's order)."""
+def _half_sizes(op: Operation) -> list[tuple[float, float]]:
+    """Half widths and heights of the anchors at one place, in Paddle's order."""
+    smallest = [float(size) for size in op.attr("min_sizes")]
+    largest = [float(size) for size in op.attr("max_sizes", [])]
+    if largest and len(largest) != len(smallest):
+        raise CannotLower("it has another number of max_sizes than of min_sizes")
     ratios = [1.0]
-    for ratio in (float(r) for r in op.attr("aspect_ratios")):
+    for ratio in op.attr("aspect_ratios"):
         if all(abs(ratio - other) >= 1e-6 for other in ratios):
-            ratios.append(ratio)
+            ratios.append(float(ratio))
             if op.attr("flip"):
-                ratios.append(1.0 / ratio)
-    largest = [float(size) for size in op.attr("max_sizes") or []]
-    sizes = []
-    for index, least in enumerate(float(size) for size in op.attr("min_sizes")):
-        square = [((least * largest[index]) ** 0.5,) * 2] if largest else []
-        shaped = [(least * r**0.5, least / r**0.5) for r in ratios]
-        if op.attr("min_max_aspect_ratios_order"):
-            sizes += [(least, least), *square]
-            sizes += [s for s, r in zip(shaped, ratios, strict=True) if abs(r - 1.0) >= 1e-6]
-        else:
-            sizes += [*shaped, *square]
-    return sizes
-
-
-@lowering(
-    "yolo_box",
-    when=lambda op, opset: bool(op.attr("iou_aware")),
-    why="paddle2onnx 2.1.0 splits the IoU channels wrongly",
-)
-def yolo_box(op: Operation, graph: Graph) -> list[Tensor]:
-    """YOLOv3's boxes with PP-YOLO's IoU awareness (phi/kernels/cpu/yolo_box_kernel.cc)."""
-    x, size = op[0], graph.cast(op[1], op[0].dtype)
-    anchors = [float(a) for a in op.attr("anchors")]
-    count, classes = len(anchors) // 2, int(op.attr("class_num"))
-    factor = float(op.attr("iou_aware_factor"))
-    height, width = image_extents(graph, x, op.type(0).shape)
-    cells = graph.slice(graph.shape(x), [2], [4], [0])
-    scale = float(op.attr("scale_x_y"))
-    bias = -0.5 * (scale - 1.0)
-
-    ious = graph.emit("Sigmoid", graph.slice(x, [0], [count], [1]))
-    rest = graph.slice(x, [count], [2**31 - 1], [1])
-    shape = graph.concat([graph.ints(-1, count, 5 + classes), cells], 0)
-    parts = graph.transpose(graph.reshape(rest, shape, rank=5), [0, 1, 3, 4, 2])
-
-    def part(first: int, last: int) -> Tensor:
-        return graph.slice(parts, [first], [last], [4])
-
-    def column(index: int) -> Tensor:
-        return graph.gather(parts, graph.constant(index, "int64"), 4)
-
-    confidence = graph.emit("Sigmoid", column(4)) ** (1.0 - factor) * ious**factor
-    kept = graph.cast(~(confidence < float(op.attr("conf_thresh"))), x.dtype)
-    image = [
-        graph.unsqueeze(graph.gather(size, graph.constant(i, "int64"), 1), [1, 2, 3])
-        for i in range(2)
-    ]
-    lengths = (as_float(graph, height, x.dtype), as_float(graph, width, x.dtype))
-    downsample = float(op.attr("downsample_ratio"))
-    lows, highs = [], []
-    for axis in (0, 1):  # x, then y
-        extent = (width, height)[axis]
-        index = graph.range(0, extent) if isinstance(extent, Tensor) else graph.ints(*range(extent))
-        grid = graph.cast(index, x.dtype)
-        grid = grid if axis == 0 else graph.unsqueeze(grid, [1])
-        of_image, length = image[1 - axis], lengths[1 - axis]
-        middle = (graph.emit("Sigmoid", column(axis)) * scale + bias + grid) * of_image / length
-        sides = graph.constant([[[[a / downsample]] for a in anchors[axis::2]]], x.dtype)
-        extent_of_box = graph.exp(column(2 + axis)) * sides * of_image / length
-        low, high = middle - extent_of_box * 0.5, middle + extent_of_box * 0.5
-        if op.attr("clip_bbox"):
-            low, high = graph.maximum(low, 0.0), graph.minimum(high, of_image - 1.0)
-        lows.append(low * kept)
-        highs.append(high * kept)
-    boxes = joined(graph, *lows, *highs)
-    scores = graph.emit("Sigmoid", part(5, 5 + classes))
-    scores = scores * graph.unsqueeze(confidence * kept, [4])
-    return [graph.reshape(boxes, [0, -1, 4]), graph.reshape(scores, [0, -1, classes])]
+                ratios.append(1.0 / float(ratio))
+    ordered = bool(op.attr("min_max_aspect_ratios_order"))
+    halves = []
+    for index, size in enumerate(smallest):
+        stretched = [
+            (size * math.sqrt(ratio) / 2, size / math.sqrt(ratio) / 2)
+            for ratio in ratios
+            if not (ordered and abs(ratio - 1.0) < 1e-6)
+        ]
+        square = []
+        if largest:
+            side = math.sqrt(size * largest[index]) / 2
+            square = [(side, side)]
+        halves += [(size / 2, size / 2), *square, *stretched] if ordered else stretched + square
+    return halves

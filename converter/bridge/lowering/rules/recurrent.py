@@ -87,3 +87,21 @@ def _stacked(graph: Graph, parts: Sequence[Tensor], rows: Tensor) -> Tensor:
     """Both directions on a new first axis, the gates in ONNX's order."""
     ordered = [graph.unsqueeze(graph.gather(part, rows), [0]) for part in parts]
     return graph.concat(ordered, 0) if len(ordered) > 1 else ordered[0]
+
+
+@lowering("gather_tree")
+def gather_tree(op: Operation, graph: Graph) -> Tensor:
+    """Follow each beam's parents back from the last step; [time, batch, beam]."""
+    steps = op.type(0).shape[0]
+    if steps < 0:
+        raise CannotLower("its number of steps is dynamic")
+    ids, parents = (
+        [graph.gather(op[index], graph.constant(step, "int64")) for step in range(steps)]
+        for index in range(2)
+    )
+    made = [ids[-1]]
+    parent = graph.cast(parents[-1], "int64")
+    for step in reversed(range(steps - 1)):
+        made.append(graph.gather_elements(ids[step], parent, 1))
+        parent = graph.cast(graph.gather_elements(parents[step], parent, 1), "int64")
+    return graph.concat([graph.unsqueeze(step, [0]) for step in reversed(made)], 0)

@@ -20,6 +20,8 @@ def _is_scalar_or_integer(op: Operation, opset: int) -> bool:
 def scale(op: Operation, graph: Graph) -> Tensor:
     """scale * x + bias, or scale * (x + bias), in x's own dtype as Paddle's kernel does."""
     x = op[0]
+    if x.dtype in ("int8", "uint8", "int16"):  # ONNX Runtime does not multiply these
+        x = graph.cast(x, "int32")
     factor = op.constant(1)
     bias = graph.constant(op.attr("bias", 0.0), x.dtype)
     if factor is not None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from converter.bridge.lowering.corners import corner, joined
 from converter.bridge.lowering.errors import CannotLower
 from converter.bridge.lowering.graph import Graph, Tensor
 from converter.bridge.lowering.operation import Operation
 from converter.bridge.lowering.registry import lowering
-from converter.bridge.lowering.rules.boxes import corner, joined
 
 #: Less than every score.
 _NEVER = -3.4028234663852886e38
@@ -86,7 +86,7 @@ def multiclass_nms(op: Operation, graph: Graph) -> list[Tensor]:
     if op.has(2) or op.rank(1) != 3:
         raise CannotLower("its boxes are not one set per image for all classes")
     if float(op.attr("nms_eta")) != 1.0:
-        raise CannotLower("its threshold adapts (nms_eta)")
+        raise CannotLower("its nms_eta is not 1: the threshold changes while it runs")
     graph.since(11, "the choice of the best detections")
     classes = op.type(1).shape[1]
     scores = _without_background(op, graph, scores, classes)
@@ -173,7 +173,7 @@ def matrix_nms(op: Operation, graph: Graph) -> list[Tensor]:
     place = index + graph.unsqueeze(images * per_image, [1, 2])
     taken = graph.gather(graph.reshape(boxes, [-1, 4]), place)  # [N, C, K, 4]
     taken = Tensor(taken.name, taken.dtype, 4, graph)
-    overlap = _overlaps(graph, _with_pixels(graph, taken, not op.attr("normalized")))
+    overlap = _overlaps(graph, taken, not op.attr("normalized"))
     number = graph.range(0, graph.reshape(k, graph.constant([], "int64"), rank=0))
     earlier = number < graph.unsqueeze(number, [1])  # [i, j]: j comes before i
     overlap = overlap * graph.cast(earlier, "float32")
@@ -209,23 +209,26 @@ def matrix_nms(op: Operation, graph: Graph) -> list[Tensor]:
     return [found, graph.cast(graph.unsqueeze(flat, [1]), "int32"), counts]
 
 
-def _overlaps(graph: Graph, boxes: Tensor) -> Tensor:
-    """[..., K, K]: intersection over union of all pairs of [..., K, 4]."""
+def _overlaps(graph: Graph, boxes: Tensor, pixel: bool) -> Tensor:
+    """[..., K, K]: intersection over union of all pairs of [..., K, 4], 0 where they are apart."""
     rank = (boxes.rank or 0) - 1
+    more = 1.0 if pixel else 0.0
     sides = [corner(graph, boxes, index) for index in range(4)]
-    area = (sides[2] - sides[0]) * (sides[3] - sides[1])
 
     def pairs(value: Tensor) -> tuple[Tensor, Tensor]:
         return graph.unsqueeze(value, [rank]), graph.unsqueeze(value, [rank - 1])
 
-    lengths = []
+    lengths, common, meeting = [], [], []
     for axis in range(2):
-        low = graph.maximum(*pairs(sides[axis]))
-        high = graph.minimum(*pairs(sides[2 + axis]))
-        lengths.append(graph.maximum(high - low, 0.0))
-    common = lengths[0] * lengths[1]
-    first, second = pairs(area)
-    return common / (first + second - common)
+        low, high = sides[axis], sides[2 + axis]
+        lengths.append(graph.maximum(high - low + more, 0.0))
+        begin, end = graph.maximum(*pairs(low)), graph.minimum(*pairs(high))
+        common.append(graph.maximum(end - begin + more, 0.0))
+        meeting.append(~(end < begin))
+    shared = common[0] * common[1] * graph.cast(meeting[0] & meeting[1], boxes.dtype)
+    first, second = pairs(lengths[0] * lengths[1])
+    union = first + second - shared
+    return shared / graph.where(union > 0.0, union, 1.0)
 
 
 @lowering("generate_proposals")
@@ -233,7 +236,7 @@ def generate_proposals(op: Operation, graph: Graph) -> list[Tensor]:
     """Region proposals (Ren et al. 2015; phi/kernels/cpu/generate_proposals_kernel.cc)."""
     graph.since(11, "sorted scores")
     if float(op.attr("eta")) != 1.0:
-        raise CannotLower("its threshold adapts (eta)")
+        raise CannotLower("its eta is not 1: the threshold changes while it runs")
     pixel = 1.0 if op.attr("pixel_offset") else 0.0
     scores = graph.reshape(graph.transpose(op[0], [0, 2, 3, 1]), [0, -1])  # [N, A]
     deltas = graph.reshape(graph.transpose(op[1], [0, 2, 3, 1]), [0, -1, 4])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from converter.bridge.lowering.corners import corner
 from converter.bridge.lowering.errors import CannotLower
 from converter.bridge.lowering.graph import Graph, Tensor
 from converter.bridge.lowering.operation import Operation
 from converter.bridge.lowering.registry import lowering
-from converter.bridge.lowering.rules.boxes import corner
 from converter.bridge.lowering.sampling import as_float, image_extents
 
 
