@@ -1,12 +1,13 @@
 """Convert PaddleX's models with paddle2om and bare paddle2onnx, and print a table of both.
 
-``python tests/benchmarks/measure_paddlex_models.py MODELS [-o RESULTS.json] [--opset 11 17]``,
-where MODELS is what ``fixtures/build_paddlex_models.py -o MODELS`` wrote. Each conversion is a
-process of its own. Results are kept in RESULTS.json as they come, so that an interrupted run goes
-on; the table on standard output is that of ``docs/reference/models.md``.  paddle2om is run as
-users run it, but without onnxsim where a model has many operators: onnxsim takes minutes there
-and changes nothing about right or wrong. paddle2onnx is called as its command calls it, without
-polygraphy; its file is compared with Paddle on the same inputs.
+``python tests/benchmarks/measure_paddlex_models.py MODELS [-o RESULTS.json] [--opset 11 17]``;
+MODELS is what ``fixtures/build_paddlex_models.py -o MODELS`` wrote. Each conversion is a process of
+its own. Results are kept in RESULTS.json as they come, so that an interrupted run goes on; the
+table on standard output is that of ``docs/reference/models.md``.
+
+paddle2om is run as users run it, but without onnxsim where a model has many operators: onnxsim
+takes minutes there and changes nothing about right or wrong. paddle2onnx is called as its command
+calls it, without polygraphy; its file is compared with Paddle on the same inputs.
 """
 
 from __future__ import annotations

@@ -144,6 +144,16 @@ CASES = {
         [SQ, np.int64([2, 3])],
         {"specs": [((-1, -1), "float32"), ((2,), "int64")]},
     ),
+    "tile_rank_tensor": (
+        lambda x, r: paddle.tile(x, r),
+        [SQ, np.int64([2, 1, 3])],
+        {"specs": [((-1, -1), "float32"), ((3,), "int64")]},
+    ),
+    # As RT-DETR counts its boxes.
+    "tile_scalar_by_batch": (
+        lambda x: paddle.to_tensor(300, dtype="int32").tile([paddle.shape(x)[0]]),
+        [SQ],
+    ),
     "tile_int32": (lambda x: paddle.tile(x, [2, 1]), [SQ.astype("int32")]),
     "full_from_shape": (lambda x: paddle.full(paddle.shape(x), 2.5), [X]),
     "full_like": (lambda x: paddle.full_like(x, 3.5), [X]),

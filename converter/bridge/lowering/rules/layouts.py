@@ -187,9 +187,17 @@ def _more_axes(op: Operation, opset: int) -> bool:
 @lowering("tile", when=_more_axes, why="paddle2onnx makes a Tile of the wrong rank")
 def tile(op: Operation, graph: Graph) -> Tensor:
     """Repeated along each axis, new axes in front."""
-    repeats = op.known(1, "repeats").reshape(-1).tolist() if op.has(1) else op.attr("repeat_times")
-    x = graph.unsqueeze(op[0], list(range(len(repeats) - op.rank())))
-    (result,) = graph.emit_all("Tile", (x, graph.ints(*repeats)), [x.dtype], [len(repeats)])
+    rank = len(op.result_type().shape)
+    x = graph.unsqueeze(op[0], list(range(rank - op.rank())))
+    if op.has(1):
+        repeats = graph.cast(op[1], "int64")
+        count = op.type(1).shape[0] if op.rank(1) == 1 else -1
+    else:
+        repeats = graph.ints(*op.attr("repeat_times"))
+        count = len(op.attr("repeat_times"))
+    if count != rank:  # fewer would make a result of the operand's rank, which is left alone
+        raise CannotLower("how many axes it repeats is not known")
+    (result,) = graph.emit_all("Tile", (x, repeats), [x.dtype], [rank])
     return result
 
 
