@@ -71,19 +71,30 @@ def main(argv: list[str] | None = None) -> int:
     told = progress.stage("save", running.count_unsaved(chosen, build / "models"))
     saved, results.cases = running.save_all(chosen, build / "models", jobs=jobs, told=told)
     count = sum(opset in one.case.opsets for opset in opsets for one in saved)
+    old = running.Results()
+    if options.update and options.update.is_file():
+        old = running.Results.read(options.update)
+
+    def keep_so_far() -> None:
+        """A run of hours may be ended from outside: what it found is on disk."""
+        results.seconds = round(time.monotonic() - started, 1)
+        results.over(old).write(target)
+
     for tool, convert, left_out in (
         ("bare", running.convert_bare, options.only_ours),
         ("ours", running.convert_ours, options.only_bare),
     ):
         if not left_out:
             told = progress.stage(tool, count)
-            keep = options.keep
-            results.cells += convert(saved, opsets, build / tool, jobs=jobs, keep=keep, told=told)
+            for cell in convert(
+                saved, opsets, build / tool, jobs=jobs, keep=options.keep, told=told
+            ):
+                results.cells.append(cell)
+                if len(results.cells) % 500 == 0:
+                    keep_so_far()
+            keep_so_far()
     progress.close()
-    results.seconds = round(time.monotonic() - started, 1)
-    if options.update and options.update.is_file():
-        results = results.over(running.Results.read(options.update))
-    results.write(target)
+    results = results.over(old)
     print(f"results: {target}", file=sys.stderr)
     return _report(results, options)
 
