@@ -12,6 +12,9 @@ import typer
 from converter.cli import compile_flags as flags
 from converter.cli.convert import directory
 
+#: Where results go without -o.
+_OUT = Path("paddle2om-out")
+
 
 def compile_command(
     model: Annotated[
@@ -22,11 +25,11 @@ def compile_command(
         typer.Option(metavar="SOC", help="Chip, e.g. Ascend310P3; a card's name; or auto."),
     ] = None,
     out: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "-o", "--out", metavar="DIR|FILE.om", parser=directory, help="Where the OM file goes."
         ),
-    ] = Path("paddle2om-out"),
+    ] = None,
     shape: flags.Shape = None,
     profile: flags.Profile = None,
     profile_flag: flags.ProfileKind = None,
@@ -69,7 +72,7 @@ def compile_command(
     and no --soc are needed: both are in the bundle.
     """
     if bundle is not None:
-        _import(bundle, model, soc, out, force, strict, quiet, json_output)
+        _import(bundle, model, soc, out or _OUT, force, strict, quiet, json_output)
     if model is None or soc is None:
         from converter.errors import InputError
 
@@ -98,11 +101,15 @@ def compile_command(
     from converter.cli.show import print_failures, print_report
     from converter.engine.compile import om_file, run_compile
     from converter.errors import InputError
+    from converter.model.paddle_dir import model_name
     from converter.report.findings import findings_text
     from converter.report.progress import Progress
 
     if not timeout > 0:
         raise InputError("--timeout must be positive", hint="give seconds, for example 900")
+    if out is None:  # each model a directory of its own, as convert gives it
+        stem = model.stem if model.suffix == ".onnx" else ""
+        out = _OUT / (stem if stem not in ("", "inference", "model") else model_name(model))
     with Progress(total=1, quiet=quiet) as progress:
         report = run_compile(
             model,
@@ -141,6 +148,7 @@ def _import(
     json_output: bool,
 ) -> NoReturn:
     """Import a bundle and print where the OM files are now."""
+    from converter.atc.bundle import read_bundle
     from converter.cli.show import print_failures, print_report
     from converter.engine.bundles import imported_files, run_import
     from converter.errors import InputError
@@ -151,7 +159,7 @@ def _import(
             "--import takes a bundle alone",
             hint="its models and chips are in it; -o is a directory, as of paddle2om convert",
         )
-    with Progress(total=1, quiet=quiet) as progress:
+    with Progress(total=len(read_bundle(bundle)), quiet=quiet) as progress:
         report = run_import(
             bundle,
             out,

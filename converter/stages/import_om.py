@@ -8,7 +8,7 @@ from pathlib import Path
 from converter.atc.bundle import LOG, ONNX, read_bundle, returned_om
 from converter.atc.om_check import check_om
 from converter.errors import InputError, StageError
-from converter.model.artefacts import sha256_of
+from converter.model.artefacts import read_om_input_shape, sha256_of
 from converter.model.om_file import read_om
 from converter.model.result import CompileFacts
 from converter.stages.job import Job
@@ -29,6 +29,14 @@ class ImportStage(Stage):
             raise InputError(
                 f"{there} is not the model that {entry.directory.name} of the bundle was made from",
                 hint="import into another directory with -o, or make the bundle again",
+            )
+        om, shape = there.with_name(job.task.om_name), read_om_input_shape(there.parent)
+        other = shape not in (None, entry.manifest.input_shape)
+        if om.is_file() and other and not job.task.force:
+            raise InputError(
+                f"{om} is compiled for {shape}, the one in the bundle for "
+                f"{entry.manifest.input_shape}",
+                hint="import into another directory with -o, or replace it with --force",
             )
 
     def run(self, job: Job) -> Outcome:
