@@ -91,6 +91,8 @@ def pair(reference: Array, candidate: Array, counts: Array, tolerance: Tolerance
     b, a = reference.astype(np.float64), candidate.astype(np.float64)
     if (np.abs(b[:, SCORE] - a[:, SCORE]) > allowed[SCORE]).any():
         return None
+    if not all(_is_ranked(b[first:last, SCORE], allowed[SCORE]) for first, last in _images(counts)):
+        return None
     taken = np.arange(len(b))
     left_out: list[int] = []
     for first, last in _images(counts):
@@ -109,6 +111,15 @@ def pair(reference: Array, candidate: Array, counts: Array, tolerance: Tolerance
     if not moved and not left_out:
         return None
     return Paired(reference[kept], candidate[taken[kept]], moved, len(left_out))
+
+
+def _is_ranked(scores: Array, allowed: float) -> bool:
+    """Whether an image's boxes are in the order of scores that tell most of them apart.
+
+    Where all scores are one within the tolerance, any order at all would pass.
+    """
+    steps = scores[:-1] - scores[1:]
+    return bool((steps >= -allowed).all() and (not len(steps) or np.ptp(scores) > 10 * allowed))
 
 
 def _images(counts: Array) -> Iterator[tuple[int, int]]:

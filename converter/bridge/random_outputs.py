@@ -48,26 +48,38 @@ _DRAWS_IN_TRAINING = {
 }
 
 
+#: Operators that look at the extents of their operand alone.
+_SHAPE_ONLY = frozenset(
+    f"pd_op.{name}"
+    for name in ("shape", "shape64", "numel", "full_like", "zeros_like", "ones_like")
+)
+
+
 def random_outputs(document: JsonObject) -> tuple[str, ...]:
     """Names of the outputs that a random operator has an influence on, in program order."""
     tainted: set[int] = set()
     outputs: list[str] = []
-    # Blocks come after their operator: what is random in a block makes its results random too,
-    # so go over the program until nothing changes.
+    # Blocks come after their operator, so go over the program until nothing changes.
     before = -1
     while before != len(tainted):
         before = len(tainted)
         outputs = []
         for operation in walk_operations(document):
             name = operation_name(operation)
-            random = _draws(operation) or any(v in tainted for v in operand_ids(operation))
-            random = random or _has_draws_inside(operation)
-            if not random:
+            random = _draws(operation) or _has_draws_inside(operation)
+            random = random or not tainted.isdisjoint(_reads(operation))
+            if not random or name in _SHAPE_ONLY:
                 continue
             tainted.update(result_types(operation))
             if name == "pd_op.fetch":
                 outputs.append(str(attribute(operation, "name")))
     return tuple(outputs)
+
+
+def _reads(operation: JsonObject) -> set[int]:
+    """What an operator and those in its blocks read."""
+    inside = {"regions": operation.get("regions", [])}
+    return {v for one in (operation, *walk_operations(inside)) for v in operand_ids(one)}
 
 
 def _draws(operation: JsonObject) -> bool:
@@ -78,7 +90,7 @@ def _draws(operation: JsonObject) -> bool:
 
 
 def _has_draws_inside(operation: JsonObject) -> bool:
-    """Whether an operator of its blocks draws; what they read is not looked at."""
+    """Whether an operator of its blocks draws."""
     if "regions" not in operation:
         return False
     return any(map(_draws, walk_operations({"regions": operation["regions"]})))

@@ -146,3 +146,15 @@ def test_the_tolerance_given_decides_what_is_equal(outputs):
 def test_what_is_not_boxes(outputs, change):
     assert find_boxes(outputs) == ("boxes", "count")
     assert find_boxes({**outputs, **change}) is None
+
+
+def test_boxes_of_one_score_have_to_stand_in_order():
+    """Where nothing tells boxes apart, pairing would let any order pass."""
+    random = np.random.default_rng(0)
+    rows = np.zeros((40, 6), "float32")
+    rows[:, 2:] = random.uniform(0, 100, (40, 4))
+    counts = np.array([40], "int32")
+    reference = {"boxes": rows, "counts": counts}
+    candidate = {"boxes": rows[::-1].copy(), "counts": counts}
+    compared = compare_case("x", {}, 0, reference, candidate, None)
+    assert not compared.passed

@@ -53,3 +53,18 @@ def test_dropout_draws_in_training_only(tmp_path, is_test, found):
             attribute_entry(operation, "is_test")["D"] = is_test
 
     assert random_outputs(program) == found
+
+
+def test_a_draw_that_a_branch_reads_from_outside(tmp_path):
+    import paddle
+
+    class Layer(paddle.nn.Layer):
+        def forward(self, x0):
+            noise = paddle.uniform([4])
+            if x0.sum() > 0:
+                y = paddle.tanh(noise)
+            else:
+                y = paddle.sin(noise)
+            return x0 + y, paddle.shape(noise)
+
+    assert outputs_of(Layer(), tmp_path) == ("fetch_name_0",)

@@ -91,7 +91,7 @@ class Program:
         if name == "pd_op.full":
             # A variable that a loop assigns before it reads it starts as a 0-D ``full`` that is
             # declared with the variable's later shape, dynamic extents included.
-            shape = [max(extent, 1) for extent in kind.shape]
+            shape = [1 if extent < 0 else extent for extent in kind.shape]
             return np.full(shape, attribute(operation, "value"), kind.dtype)
         if name == "pd_op.full_int_array":
             return np.array(attribute(operation, "value"), kind.dtype)

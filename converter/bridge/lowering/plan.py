@@ -267,6 +267,7 @@ class _Planner:
         single = isinstance(lowered, Tensor | Complex | Array)
         results = [lowered] if single else list(lowered)
         assert len(results) == len(operation.results), operation.name
+        kept: set[str] = set()
         for value, result in zip(operation.results, results, strict=True):
             if isinstance(result, list | tuple):
                 self.lists[value] = list(result)
@@ -274,6 +275,12 @@ class _Planner:
                 kind = self.program.types.get(value)
                 if isinstance(result, Tensor) and kind is not None:
                     result = graph.cast(result, kind.dtype)
+                    # The result gets a name of its own in the cut: not that of an operand, nor
+                    # that of another result.
+                    made = {name for node in graph.nodes for name in node.output}
+                    if result.name not in made or result.name in kept:
+                        result = graph.emit("Identity", result, rank=result.rank)
+                    kept.add(result.name)
                 self.values[value] = result
 
     def _take_apart(self, index: int, json: JsonObject) -> None:
@@ -327,6 +334,8 @@ class _Planner:
                 return
             source = self.names[value]
             is_input = source in self.plan.inputs
+            if operation_name(self.program.producers[value]) == "builtin.parameter":
+                self.plan.parameters.add(source)
             if made is None and (source != name or value in given or is_input):
                 graph = Graph(self.opset, "lowered.out")
                 made = Tensor(source, kind.dtype, len(kind.shape), graph)

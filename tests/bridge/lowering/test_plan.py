@@ -109,3 +109,14 @@ def _initial():
     import paddle
 
     return paddle.nn.initializer.Constant(1.5)
+
+
+def test_a_result_that_is_an_operand(check):
+    """The real part of complex(x, y) is x itself; it gets a name of its own."""
+    import paddle
+
+    def function(x, y):
+        made = paddle.complex(x, y)
+        return paddle.cast(made, "float32") * 2.0, paddle.cast(made, "float32") + y
+
+    check(function, X, X + 1.0, static=True)
