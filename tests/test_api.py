@@ -21,7 +21,7 @@ def test_export_onnx_from_a_directory_and_from_a_file(tiny_pir, tmp_path):
 
     assert from_directory.status is Status.OK
     assert from_directory.opset == 13
-    assert [repair.name for repair in from_directory.repairs] == ["double-attributes"]
+    assert "double-attributes" in [repair.name for repair in from_directory.repairs]
     assert from_directory.path == tmp_path / "a.onnx"
     assert from_directory.path.read_bytes() == from_file.path.read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.onnx", "b.onnx"]

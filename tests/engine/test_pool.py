@@ -255,8 +255,10 @@ def test_a_host_that_no_longer_obeys_is_ended(plant, tiny_pir, tmp_path, monkeyp
     assert processes_mentioning(str(tmp_path / "out")) == []
 
 
-def test_what_paddle2onnx_refuses_is_not_a_crash(tmp_path):
-    """It says why and then aborts the process."""
+def test_what_paddle2onnx_refuses_is_not_a_crash(tmp_path, monkeypatch):
+    """It says why and then aborts the process; seen without our lowering of this form."""
+    monkeypatch.setenv("PYTHONPATH", str(FAULTS), prepend=os.pathsep)
+    monkeypatch.setenv("FAULT", "no-lowering")
     script = tmp_path / "save.py"
     script.write_text(
         "import paddle\n"

@@ -42,7 +42,7 @@ def test_every_stage_of_a_small_model(tiny_pir, job_for):
     assert [result.status for result in results[:4]] == [Status.OK] * 4
     exported, validated = results[1].facts, results[3].facts
     assert exported.opset == 13
-    assert [repair.name for repair in exported.repairs] == ["double-attributes"]
+    assert "double-attributes" in [repair.name for repair in exported.repairs]
     assert len(validated.cases) >= 3
     assert all(case.passed for case in validated.cases)
     assert {case.input_shapes["x"][0] for case in validated.cases} == {1, 2}

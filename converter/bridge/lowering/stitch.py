@@ -42,6 +42,11 @@ def stitch(model: onnx.ModelProto, plan: Plan) -> None:
     outputs = []
     for output in plan.outputs:
         if output.made is None:
+            if output.name not in made:
+                raise StageError(
+                    f"the ONNX graph has no output {output.name}",
+                    hint="report this model: paddle2onnx dropped an output",
+                )
             outputs.append(made[output.name])
             continue
         if output.made.name != output.name:  # else an input that is given out as it is

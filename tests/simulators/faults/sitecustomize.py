@@ -36,6 +36,10 @@ if os.environ.get("FAULT") == "no-simplification":
         raise StageError("planted", hint="none")
 
     SimplifyStage._simplify = _refuse
+elif os.environ.get("FAULT") == "no-lowering":
+    from converter.bridge.lowering import plan
+
+    plan.all_lowerings = dict
 elif "FAULT" in os.environ:
     from converter.bridge import repair
     from converter.model.pir_document import operation_name, walk_operations
