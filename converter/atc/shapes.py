@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from converter.atc.flags import DATA
 from converter.errors import InputError
+from converter.model.compile_options import ONLY_INPUT
 from converter.model.tensor import ShapeHint, TensorSpec
 
 Shape: TypeAlias = tuple[int, ...]
@@ -66,6 +67,8 @@ def static_shapes(
     for a dynamic input that nothing gives a shape to.
     """
     names = [spec.name for spec in inputs]
+    if ONLY_INPUT in asked:
+        asked = _with_name(asked, names)
     for name in asked:
         if name not in names:
             raise InputError(
@@ -79,6 +82,17 @@ def static_shapes(
     for spec in inputs:
         shapes[spec.name], sources[spec.name] = _choose(spec, asked, hints, known)
     return StaticShapes(shapes, sources)
+
+
+def _with_name(asked: Mapping[str, Shape], names: list[str]) -> dict[str, Shape]:
+    """``asked`` with the name of the model's only input for ``ONLY_INPUT``."""
+    if len(names) != 1:
+        raise InputError(
+            f"a shape without the name of an input, and the model has {len(names)}",
+            hint=f"name the input: {', '.join(names)}",
+        )
+    shape = asked[ONLY_INPUT]
+    return {names[0]: shape} | {name: s for name, s in asked.items() if name != ONLY_INPUT}
 
 
 def _choose(
