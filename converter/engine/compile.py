@@ -15,6 +15,7 @@ from converter.engine.launch import Host
 from converter.engine.plan import (
     available_cpus,
     begin_log,
+    check_is_no_file,
     check_logs,
     resolve_compile_options,
     tool_versions,
@@ -62,6 +63,7 @@ def run_compile(
         onnx = find_onnx(source)
         single = out.suffix == ".om"
         directory = out.parent if single else out
+        check_is_no_file(directory)
         if preflight_only:  # it leaves nothing behind
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="paddle2om-")))
         om_name = out.name if single else f"{onnx.stem}.om"
