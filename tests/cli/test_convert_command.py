@@ -163,6 +163,14 @@ def test_output_into_the_model_directory_is_refused(tiny_copy):
     assert sorted(tiny_copy.iterdir()) == before
 
 
+def test_output_into_a_file_is_refused(tiny_pir, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    ended = paddle2om("convert", tiny_pir, "-o", tmp_path / "file")
+    assert ended.returncode == 2
+    assert_one_clear_error(ended, "file is a file, and results go into a directory")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_the_same_model_twice_is_refused(tiny_pir, tmp_path):
     ended = paddle2om("convert", tiny_pir, tiny_pir, "-o", tmp_path / "out")
 
