@@ -65,12 +65,8 @@ def static_shapes(
     Raises ``InputError`` for an unknown name, a wrong rank, a contradiction of a fixed extent, and
     for a dynamic input that nothing gives a shape to.
     """
+    check_shapes(inputs, asked)
     names = [spec.name for spec in inputs]
-    for name in asked:
-        if name not in names:
-            raise InputError(
-                f"--shape names {name!r}, which is not an input", hint=f"inputs: {', '.join(names)}"
-            )
     known = known_shapes(hints.model_name)
     if len(known) == len(inputs) == 1:  # exporters name the one input as they like
         known = {names[0]: next(iter(known.values()))}
@@ -79,6 +75,17 @@ def static_shapes(
     for spec in inputs:
         shapes[spec.name], sources[spec.name] = _choose(spec, asked, hints, known)
     return StaticShapes(shapes, sources)
+
+
+def check_shapes(inputs: tuple[TensorSpec, ...], asked: Mapping[str, Shape]) -> None:
+    """Raise ``InputError`` for an unknown name, a wrong rank, and other extents than fixed ones."""
+    specs = {spec.name: spec for spec in inputs}
+    for name, shape in asked.items():
+        if name not in specs:
+            raise InputError(
+                f"--shape names {name!r}, which is not an input", hint=f"inputs: {', '.join(specs)}"
+            )
+        _fitting(specs[name], shape)
 
 
 def _choose(
