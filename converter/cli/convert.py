@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from converter.cli import compile_flags as flags
+from converter.cli.seconds import seconds
 
 
 def directory(text: str) -> Path:
@@ -74,7 +75,9 @@ def convert_command(
     jobs: Annotated[
         int | None, typer.Option("-j", "--jobs", min=1, help="Models at a time.")
     ] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds one model may take.")] = 900.0,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", parser=seconds, help="Seconds one model may take.")
+    ] = 900.0,
     force: Annotated[
         bool, typer.Option("--force", help="Replace an inference.onnx that is not ours.")
     ] = False,

@@ -46,14 +46,19 @@ def run_task(task_id: str, data: dict[str, Any], pipe: TextIO) -> None:
 
     job = Job(task, tell=tell)
     failed: StageResult | None = None
-    for stage in stages_named(task.stages):
-        if failed:
+    first, *later = stages_named(task.stages)
+    for stage in (first, *later):
+        if failed and failed.stage == stage.name:  # foreseen
+            result = failed
+        elif failed:
             result = not_run(stage.name, failed)
         else:
             emit("stage", stage=stage.name)
             result = stage(job)
             if result.status.is_failure:
                 failed = result
+            elif stage is first:
+                failed = next(filter(None, (each.foreseen(job) for each in later)), None)
         job.results[stage.name] = result
         emit_result(result)
     try:

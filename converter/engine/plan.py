@@ -90,8 +90,11 @@ def check_options(options: ConvertOptions) -> ConvertOptions:
             raise InputError(f"{name} {value} is not a tolerance", hint="give a number >= 0")
     if options.seed < 0:
         raise InputError(f"--seed {options.seed} is negative", hint="give a number >= 0")
-    if not options.timeout > 0:
-        raise InputError("--timeout must be positive", hint="give seconds, for example 900")
+    if not 0 < options.timeout < math.inf:
+        raise InputError(
+            f"a timeout of {options.timeout} s is no time limit",
+            hint="give seconds, for example 900",
+        )
     return options.model_copy(update={"compile": compiled})
 
 
@@ -118,9 +121,19 @@ def resolve_compile_options(options: CompileOptions) -> CompileOptions:
     return options
 
 
+def check_is_no_file(out_dir: Path) -> None:
+    """Refuse an output directory that is a file."""
+    if out_dir.exists() and not out_dir.is_dir():
+        raise InputError(
+            f"{out_dir} is a file, and results go into a directory",
+            hint="name a directory with -o; it is made if it does not exist",
+        )
+
+
 def check_out_dir(out_dir: Path, sources: Sequence[Path], names: Sequence[str]) -> None:
-    """Refuse an output directory that would put files into a model directory."""
+    """Refuse an output directory that is a file, or would put files into a model directory."""
     _check_text(out_dir)
+    check_is_no_file(out_dir)
     for source in sources:
         directory = (source.parent if source.is_file() else source).resolve()
         for name in names:
