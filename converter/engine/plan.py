@@ -205,6 +205,7 @@ def plan(
         tasks.append(
             Task(
                 name=name,
+                model=name,
                 source=str(source.absolute()),
                 stages=STAGES,
                 work_dir=str(directory.absolute()),

@@ -41,6 +41,8 @@ def report_of(state: Running, results: list[StageResult]) -> ModelReport:
     return ModelReport(
         name=task.name,
         source=task.source,
+        model=task.model,
+        variant=task.variant,
         stages=tuple(results),
         log=log,
         placement=state.placement,
@@ -111,7 +113,13 @@ def interrupted(task: Task, results: list[StageResult]) -> ModelReport:
         for stage in task.stages
         if stage not in seen
     ]
-    return ModelReport(name=task.name, source=task.source, stages=(*results, *rest))
+    return ModelReport(
+        name=task.name,
+        source=task.source,
+        model=task.model,
+        variant=task.variant,
+        stages=(*results, *rest),
+    )
 
 
 def describe_death(wait_status: int | None) -> str:

@@ -40,6 +40,7 @@ class ConvertOptions(Record):
 class Task(Record):
     """One model's way through ``stages``.
 
+    ``name`` is unique in the run; ``model`` and ``variant`` are what it is made of.
     ``source`` is what the user named (a directory or a program file), ``work_dir`` a directory
     that only this task writes to, and ``destination`` the directory that finished artefacts move
     to. ``report_root`` is what artefact paths in the result are relative to. ``onnx_name`` is the
@@ -53,6 +54,8 @@ class Task(Record):
     """
 
     name: str
+    model: str = ""
+    variant: dict[str, str] = Field(default_factory=dict)
     source: str
     stages: tuple[str, ...]
     work_dir: str
