@@ -98,8 +98,9 @@ def entry() -> None:
 
 
 def _report(error: Paddle2omError) -> None:
-    typer.echo(f"error: {error.message}", err=True)
-    typer.echo(f"hint: {error.hint}", err=True)
+    for each in (error, *error.more):
+        typer.echo(f"error: {each.message}", err=True)
+        typer.echo(f"hint: {each.hint}", err=True)
     sys.exit(error.exit_code)
 
 

@@ -30,7 +30,7 @@ LOG_DIRECTORY = "logs"
 _FLAG_OF = {"shapes": "shape", "profiles": "profile", "flags": "atc-flag"}
 
 #: What the output directory holds besides the models.
-_RESERVED = (LOG_DIRECTORY, "report.json", "report.html")
+RESERVED = (LOG_DIRECTORY, "report.json", "report.html")
 
 
 def _check_text(path: Path) -> None:
@@ -60,7 +60,7 @@ def unique_names(sources: Sequence[Path]) -> list[str]:
     if twice:
         raise InputError(f"{twice[0]} is given more than once", hint="name each model once")
     names = [model_name(source) for source in sources]
-    counts = Counter([*names, *_RESERVED])
+    counts = Counter([*names, *RESERVED])
     for index, source in enumerate(sources):
         if counts[names[index]] > 1:  # another model's name, or one of ours
             parent = source.resolve().parent
