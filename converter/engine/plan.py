@@ -90,7 +90,7 @@ def check_options(options: ConvertOptions) -> ConvertOptions:
             raise InputError(f"{name} {value} is not a tolerance", hint="give a number >= 0")
     if options.seed < 0:
         raise InputError(f"--seed {options.seed} is negative", hint="give a number >= 0")
-    if not 0 < options.timeout < math.inf:
+    if not options.timeout > 0:
         raise InputError(
             f"a timeout of {options.timeout} s is no time limit",
             hint="give seconds, for example 900",

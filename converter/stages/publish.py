@@ -18,7 +18,7 @@ from converter.model.artefacts import (
     sha256_of,
     write_manifest,
 )
-from converter.model.result import Artefact, CompileFacts, Record
+from converter.model.result import Artefact, CompileFacts, Record, Status
 from converter.stages.job import Job
 
 #: Where the files of a model that failed go: kept for diagnosis, never under the name that
@@ -42,7 +42,9 @@ def publish(job: Job) -> tuple[Published, ...]:
     does not reject the ONNX model, which has passed its own checks by then.
     """
     failed = next((r.stage for r in job.results.values() if r.status.is_failure), None)
-    passed = failed is None or (failed == "compile" and job.onnx is not None)
+    exported = job.results.get("export")
+    foreseen = exported is not None and exported.status is Status.SKIPPED
+    passed = failed in (None, "compile") and not foreseen
     destination = Path(job.task.destination)
     if failed == "import":  # the bundle has it all, for another try
         return ()
