@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from converter.accuracy.inputs import (
     plan_cases,
     reshaped,
 )
+from converter.accuracy.kept import Keep, pack, unpack
 from converter.accuracy.nearby import nearby_inputs
 from converter.errors import StageError
 from converter.model.tensor import ShapeHint, TensorSpec
@@ -91,19 +92,26 @@ class PaddlePredictor:
 
 
 class PaddleReference:
-    """Reference cases for one model, computed on demand and kept for every stage that compares."""
+    """Reference cases for one model, computed on demand and kept for every stage that compares.
+
+    The predictor is opened when Paddle has to run. With ``keep`` all cases are computed at once and
+    kept there, and an earlier run's are taken from there.
+    """
 
     def __init__(
         self,
-        predictor: PaddlePredictor,
+        open_predictor: Callable[[], PaddlePredictor],
         inputs: tuple[TensorSpec, ...],
         outputs: tuple[TensorSpec, ...],
         *,
         hints: dict[str, ShapeHint],
         value_range: tuple[float, float] | None,
         seed: int,
+        keep: Keep | None = None,
     ) -> None:
-        self._predictor = predictor
+        self._open_predictor = open_predictor
+        self._opened: PaddlePredictor | None = None
+        self._keep = keep
         self._inputs = inputs
         self._output_names = [spec.name for spec in outputs]
         self._value_range = value_range
@@ -118,16 +126,65 @@ class PaddleReference:
 
         Raises ``StageError`` when Paddle runs none of the shapes tried for a case.
         """
+        if self._keep is not None and not self._done:
+            with self._keep.once():
+                self._recall_or_compute(self._keep)
         yield from self._done
         while len(self._done) < len(self._planned):
             self._done.append(self._compute(self._planned[len(self._done)]))
             yield self._done[-1]
 
+    @property
+    def _predictor(self) -> PaddlePredictor:
+        if self._opened is None:
+            self._opened = self._open_predictor()
+        return self._opened
+
+    def _recall_or_compute(self, keep: Keep) -> None:
+        """Take the cases that are kept; where there are none, compute all and keep them."""
+        data = keep.load()
+        if data is not None and self._recall(data):
+            return
+        while len(self._done) < len(self._planned):
+            self._done.append(self._compute(self._planned[len(self._done)]))
+        about = {
+            "cases": [done.case.model_dump(mode="json") for done in self._done],
+            "refused": {
+                shapes: [error.message, error.hint] for shapes, error in self._refused.items()
+            },
+            "too_wide": self._too_wide,
+        }
+        keep.save(pack(about, [done.outputs for done in self._done]))
+
+    def _recall(self, data: bytes) -> bool:
+        """Whether ``data`` holds this model's cases; then they count as computed."""
+        try:
+            about, outputs = unpack(data)
+            cases = [InputCase.model_validate(case) for case in about["cases"]]
+            refused = {
+                shapes: StageError(message, hint=hint)
+                for shapes, (message, hint) in about["refused"].items()
+            }
+            too_wide = dict(about["too_wide"])
+        except (ValueError, KeyError):
+            return False
+        if len(cases) != len(self._planned) or any(
+            sorted(made) != sorted(self._output_names) for made in outputs
+        ):
+            return False
+        self._refused, self._too_wide = refused, too_wide
+        self._done = [
+            ReferenceCase(case, make_inputs(case, self._inputs, self._value_range), made)
+            for case, made in zip(cases, outputs, strict=True)
+        ]
+        return True
+
     def finish(self) -> None:
         """Compute every case now and let Paddle's copy of the weights go."""
         for _ in self.cases():
             pass
-        self._predictor.release()
+        if self._opened is not None:
+            self._opened.release()
 
     def first(self, count: int) -> list[ReferenceCase]:
         """One case for each of the first ``count`` input shapes, of different kinds if possible."""

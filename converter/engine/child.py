@@ -6,6 +6,7 @@ import json
 import time
 from typing import Any, TextIO
 
+from converter.engine.cache.steps import Steps
 from converter.errors import Paddle2omError
 from converter.model.result import ErrorInfo, StageResult
 from converter.model.task import Task
@@ -45,6 +46,7 @@ def run_task(task_id: str, data: dict[str, Any], pipe: TextIO) -> None:
             emit("detail", text=text[:_TELL_AT_MOST])
 
     job = Job(task, tell=tell)
+    steps = Steps(job)
     failed: StageResult | None = None
     first, *later = stages_named(task.stages)
     for stage in (first, *later):
@@ -54,13 +56,15 @@ def run_task(task_id: str, data: dict[str, Any], pipe: TextIO) -> None:
             result = not_run(stage.name, failed)
         else:
             emit("stage", stage=stage.name)
-            result = stage(job)
+            result = steps.kept(stage) or steps.run(stage)
             if result.status.is_failure:
                 failed = result
         job.results[stage.name] = result
         emit_result(result)
         if stage is first and failed is None:
             failed = next(filter(None, (each.foreseen(job) for each in later)), None)
+            if failed:
+                steps.keep_foreseen(failed)
     try:
         job.placement = place_model(job)
         published = publish(job)

@@ -46,6 +46,21 @@ def write_atomically(path: Path, data: bytes) -> None:
             temporary.unlink()
 
 
+def write_quickly(path: Path, data: bytes) -> None:
+    """As ``write_atomically``, for what may be lost in a power cut; makes the directory.
+
+    Raises ``OSError``.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _temporary_beside(path)
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
 def move_into_place(source: Path, target: Path) -> None:
     """Rename ``source`` to ``target``; copy it first where the file systems are different."""
     try:
@@ -113,12 +128,23 @@ def write_manifest(
     placement: Placement | None = None,
 ) -> None:
     """Record that ``files`` (name -> sha256 digests) in ``directory`` are paddle2om's."""
+    data = manifest_bytes(files, om_input_shape=om_input_shape, placement=placement)
+    write_atomically(directory / MANIFEST, data)
+
+
+def manifest_bytes(
+    files: dict[str, list[str]],
+    *,
+    om_input_shape: str | None = None,
+    placement: Placement | None = None,
+) -> bytes:
+    """The manifest's content."""
     content: dict[str, object] = {"tool": "paddle2om", "files": dict(sorted(files.items()))}
     if om_input_shape is not None:
         content["om_input_shape"] = om_input_shape
     if placement is not None:
         content["placement"] = placement.model_dump(mode="json")
-    write_atomically(directory / MANIFEST, (json.dumps(content, indent=2) + "\n").encode())
+    return (json.dumps(content, indent=2) + "\n").encode()
 
 
 def remove_ours(directory: Path, *, keep: Collection[str] = ()) -> None:

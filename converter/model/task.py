@@ -37,6 +37,23 @@ class ConvertOptions(Record):
     timeout: float = DEFAULT_TIMEOUT
 
 
+class CacheUse(Record):
+    """What of a task's results is looked up and kept in the cache in the directory ``root``.
+
+    ``keys`` are those of the stages that can be kept, ``reference`` that of Paddle's outputs.
+    ``inputs`` are the model's files with size, modification time and inode as they were when the
+    keys were made: where a file has changed since, nothing is kept. ``failures`` says whether a
+    kept failure counts, and ``damaged`` names stages whose result was there and could not be read.
+    """
+
+    root: str
+    keys: dict[str, str]
+    reference: str | None = None
+    inputs: dict[str, tuple[int, int, int]] = Field(default_factory=dict)
+    failures: bool = False
+    damaged: tuple[str, ...] = ()
+
+
 class Task(Record):
     """One model's way through ``stages``.
 
@@ -50,7 +67,7 @@ class Task(Record):
     makes it a failure when there is no atc. ``yml`` is the ``inference.yml`` of an ONNX file, None
     for the one beside it; ``om`` an OM file that a device kit is made for. ``bundle`` is a model's
     directory in a bundle that came back. With ``preflight_only`` the compile stage ends before atc
-    starts.
+    starts. Without ``cache`` nothing is looked up and nothing kept.
     """
 
     name: str
@@ -72,3 +89,4 @@ class Task(Record):
     bundle: str | None = None
     preflight_only: bool = False
     options: ConvertOptions = ConvertOptions()
+    cache: CacheUse | None = None

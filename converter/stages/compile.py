@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -15,8 +16,11 @@ from converter.atc.runners.contract import Runner
 from converter.atc.runners.local import LocalRunner
 from converter.atc.runners.place import BundlePlace, parse_place
 from converter.errors import InputError, Paddle2omError, StageError
+from converter.model.artefacts import sha256_of
+from converter.model.compile_options import CONFIG_FILES
 from converter.model.om_file import OmFile, read_om
 from converter.model.result import CompileFacts, InspectFacts, Message, Status
+from converter.model.task import Task
 from converter.stages.atc_files import kept_side_files, log_of, pack
 from converter.stages.compile_plan import CompilePlan, plan_compilation
 from converter.stages.job import PREPARED_NAME, SCRIPT_NAME, Job
@@ -33,11 +37,37 @@ class CompileStage(Stage):
     """Builds the atc command from the ONNX inputs, the shapes asked for and the soc_version."""
 
     name = "compile"
+    reads = ("compile", "rename", "seed")
+    tools = ("onnx", "onnxsim", "onnxruntime", "numpy", "pillow", "jinja2")
+    rooms = ("stages", "model", "accuracy", "atc")
+    feeds = False
 
     def __init__(self) -> None:
         self._plan: CompilePlan | None = None
         self._om: OmFile | None = None
         self._failed: Paddle2omError | None = None
+
+    def surroundings(self, task: Task) -> dict[str, str] | None:
+        """The files that flags name, and atc itself; unknown where atc runs elsewhere."""
+        options = task.options.compile
+        if options.soc is None:
+            return {}
+        if not isinstance(parse_place(options.on), LocalRunner):
+            return None
+        named = [getattr(options, name) for name in CONFIG_FILES]
+        named += [options.aipp, *options.flags.values()]
+        files = {str(text): Path(text) for text in named if text and Path(text).is_file()}
+        found = {f"file {name}": sha256_of(file) for name, file in files.items()}
+        atc = find_atc()
+        status = atc.resolve().stat() if atc else None
+        told = f"{atc} {status.st_size} {status.st_mtime_ns}" if status else "none"
+        ours = sorted(name for name in os.environ if name.startswith("ASCEND_"))
+        return {
+            **found,
+            "model name": task.name,
+            "atc": told,
+            **{name: os.environ[name] for name in ours},
+        }
 
     def foresee(self, job: Job) -> None:
         """Shapes that do not fit the model, and files that are not there."""

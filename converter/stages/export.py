@@ -25,6 +25,9 @@ class ExportStage(Stage):
     """Repairs the program where it must be, calls paddle2onnx, and trusts nothing it returns."""
 
     name = "export"
+    reads = ("opset", "rename")
+    tools = ("python", "paddlepaddle", "paddle2onnx", "onnx", "onnxruntime", "numpy")
+    rooms = ("stages", "model", "bridge")
 
     def run(self, job: Job) -> Outcome:
         """Write the ONNX file; facts are read back from the file itself."""

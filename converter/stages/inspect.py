@@ -8,6 +8,7 @@ from pathlib import Path
 from converter.model.artefacts import check_replaceable
 from converter.model.describe import describe, read_program
 from converter.model.paddle_dir import find_model
+from converter.model.result import InspectFacts
 from converter.model.separate_params import combine, separate_files
 from converter.stages.job import OM_NAME, PREPARED_NAME, SCRIPT_NAME, YML_NAME, Job
 from converter.stages.stage import Outcome, Stage
@@ -17,6 +18,7 @@ class InspectStage(Stage):
     """Reads the program and the parameter headers; nothing native runs before this passed."""
 
     name = "inspect"
+    tools = ("python", "pyyaml")
 
     def requires(self, job: Job) -> None:
         """What we are going to write must not replace someone else's file."""
@@ -29,15 +31,25 @@ class InspectStage(Stage):
         job.model = find_model(Path(job.task.source))
         facts = describe(job.model)
         job.yml = job.model.yml
-        if job.model.params is None and facts.parameter_count:
-            # One file per parameter: what follows wants them in one.
-            combined = job.work_dir / "combined.pdiparams"
-            parameters = read_program(job.model).parameters
-            combine(separate_files(job.model.directory, parameters), combined)
-            job.model = replace(job.model, params=combined)
+        self._combine(job, facts)
         if job.model.yml is not None:
             # PaddleX needs it next to the ONNX or OM file; the user's own stays where it is.
             copy = job.work_dir / YML_NAME
             copy.write_bytes(job.model.yml.read_bytes())
             job.add_file(YML_NAME, copy, self.name)
         return Outcome(facts=facts)
+
+    def restore(self, job: Job) -> None:
+        """Find the model's files again."""
+        job.model = find_model(Path(job.task.source))
+        self._combine(job, job.facts(InspectFacts))
+
+    def _combine(self, job: Job, facts: InspectFacts) -> None:
+        """Where there is one file per parameter: what follows wants them in one."""
+        assert job.model is not None
+        if job.model.params is not None or not facts.parameter_count:
+            return
+        combined = job.work_dir / "combined.pdiparams"
+        parameters = read_program(job.model).parameters
+        combine(separate_files(job.model.directory, parameters), combined)
+        job.model = replace(job.model, params=combined)

@@ -16,7 +16,13 @@ from converter.model.task import ConvertOptions, Task
 if TYPE_CHECKING:
     import onnxruntime
 
-    from converter.accuracy.reference import Arrays, PaddleReference, ReferenceCase
+    from converter.accuracy.kept import Keep
+    from converter.accuracy.reference import (
+        Arrays,
+        PaddlePredictor,
+        PaddleReference,
+        ReferenceCase,
+    )
 
 Facts = TypeVar("Facts", bound=Record)
 
@@ -33,7 +39,8 @@ class Job:
 
     ``files`` maps the name a file will have in the destination directory to where it lies in the
     work directory, and the stage that made it. ``tell`` takes lines about what is going on, for
-    who watches; most of them may be dropped.
+    who watches; most of them may be dropped. ``digests`` are those of files in the work directory
+    as far as they are known, and ``kept_reference`` is where Paddle's outputs are kept.
     """
 
     task: Task
@@ -44,6 +51,8 @@ class Job:
     yml: Path | None = None
     placement: Placement | None = None
     tell: Callable[[str], None] = lambda _: None
+    digests: dict[Path, str] = field(default_factory=dict)
+    kept_reference: Keep | None = None
     _sessions: dict[Path, onnxruntime.InferenceSession] = field(default_factory=dict)
     _outputs: dict[tuple[Path, str], Arrays] = field(default_factory=dict)
 
@@ -88,17 +97,26 @@ class Job:
     @cached_property
     def reference(self) -> PaddleReference:
         """Paddle's own outputs for this model, computed once and shared by the stages."""
-        from converter.accuracy.reference import PaddlePredictor, PaddleReference
+        from converter.accuracy.reference import PaddleReference
 
-        assert self.model is not None
         described = self.facts(InspectFacts)
         return PaddleReference(
-            PaddlePredictor(self.model.program, self.model.params, threads=self.options.threads),
+            self.open_predictor,
             described.inputs,
             described.outputs,
             hints=described.shape_hints,
             value_range=described.value_range,
             seed=self.options.seed,
+            keep=self.kept_reference,
+        )
+
+    def open_predictor(self) -> PaddlePredictor:
+        """Paddle with this model. Raises ``StageError``."""
+        from converter.accuracy.reference import PaddlePredictor
+
+        assert self.model is not None
+        return PaddlePredictor(
+            self.model.program, self.model.params, threads=self.options.threads
         )
 
     def session(self, onnx: Path) -> onnxruntime.InferenceSession:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from converter.model.artefacts import (
     MANIFEST,
     check_replaceable,
     describe_artefact,
+    manifest_bytes,
     move_into_place,
     read_manifest,
     read_om_input_shape,
@@ -58,7 +59,9 @@ def publish(job: Job) -> tuple[Published, ...]:
         return ()
     target = destination if passed else destination / REJECTED
     target.mkdir(parents=True, exist_ok=True)
-    digests = {name: sha256_of(path) for name, (path, _) in files.items()}
+    digests = {
+        name: job.digests.get(path) or sha256_of(path) for name, (path, _) in files.items()
+    }
     earlier = read_manifest(target)
     with_manifest = job.task.only is None
     if with_manifest:
@@ -95,6 +98,49 @@ def publish(job: Job) -> tuple[Published, ...]:
             placement=job.placement if passed else None,
         )
     return tuple(published)
+
+
+def published_already(
+    job: Job, digest_of: Callable[[Path], str]
+) -> tuple[Published, ...] | None:
+    """What ``publish`` would return, if all of it is in place already and nothing else is.
+
+    For a job whose files' digests are known; ``digest_of`` gives those of files in place. None when
+    there is something to do.
+    """
+    _, passed = _verdict(job)
+    destination = Path(job.task.destination)
+    target = destination if passed else destination / REJECTED
+    if not job.files:
+        return ()
+    if passed and (destination / REJECTED).exists():
+        return None
+    digests = {name: job.digests[path] for name, (path, _) in job.files.items()}
+    wanted = manifest_bytes(
+        {name: [digest] for name, digest in digests.items()},
+        om_input_shape=_om_input_shape(job, target, job.files),
+        placement=job.placement if passed else None,
+    )
+    try:
+        if (target / MANIFEST).read_bytes() != wanted:
+            return None
+        if any(digest_of(target / name) != digest for name, digest in digests.items()):
+            return None
+        root = Path(job.task.report_root)
+        return tuple(
+            Published(
+                stage=stage, artefact=describe_artefact(target / name, root, digests[name])
+            )
+            for name, (_, stage) in job.files.items()
+        )
+    except OSError:
+        return None
+
+
+def _verdict(job: Job) -> tuple[str | None, bool]:
+    """The stage that failed, and whether the ONNX model is worth having all the same."""
+    failed = next((r.stage for r in job.results.values() if r.status.is_failure), None)
+    return failed, failed is None or (failed == "compile" and job.onnx is not None)
 
 
 def _om_input_shape(job: Job, target: Path, files: Collection[str]) -> str | None:

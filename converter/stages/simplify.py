@@ -20,6 +20,9 @@ class SimplifyStage(Stage):
     """Simplifies; keeps the unsimplified file when anything about the result is in doubt."""
 
     name = "simplify"
+    reads = ("simplify", "rename", "seed")
+    tools = ("onnx", "onnxsim", "onnxruntime", "paddlepaddle", "numpy", "pillow")
+    rooms = ("stages", "model", "accuracy")
 
     def requires(self, job: Job) -> None:
         """There must be an exported model."""

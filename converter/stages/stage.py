@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from converter.errors import (
+    GateError,
     InputError,
     InternalError,
     Paddle2omError,
@@ -20,6 +21,7 @@ from converter.errors import (
 from converter.model.memory import peak_memory, reset_peak_memory
 from converter.model.result import ErrorInfo, Message, Record, StageFacts, StageResult, Status
 from converter.model.wording import first_line
+from converter.model.task import Task
 from converter.stages.job import Job
 
 logger = logging.getLogger(__name__)
@@ -41,9 +43,34 @@ class Stage(ABC):
     ``ensures`` raises when what ``run`` made is not what it promised. Calling the stage runs all
     three and returns a ``StageResult``: exceptions become a failed result, facts established
     before an ``ensures`` failure are kept.
+
+    The result may be kept and found again by a key (``converter.engine.cache.keys``). For that a
+    stage says what its result depends on besides the stage before it: ``reads``, the fields of
+    ``ConvertOptions`` it looks at; ``tools``, packages; ``rooms``, packages of ours whose code it
+    runs; and ``surroundings``. ``version`` is raised when what it promises changes. ``feeds`` says
+    whether later stages depend on what it leaves. ``tests/engine/cache/test_reads.py`` catches an
+    option that is read and not declared.
     """
 
     name: ClassVar[str]
+    version: ClassVar[int] = 1
+    reads: ClassVar[tuple[str, ...]] = ()
+    tools: ClassVar[tuple[str, ...]] = ()
+    rooms: ClassVar[tuple[str, ...]] = ("stages", "model")
+    feeds: ClassVar[bool] = True
+
+    #: Whether the failure that a call ended with would be the same another time.
+    lasting: bool = False
+
+    def surroundings(self, task: Task) -> dict[str, str] | None:
+        """What else the result depends on, as text by name; None when that cannot be told."""
+        return {}
+
+    def restore(self, job: Job) -> None:  # noqa: B027
+        """Give ``job`` what ``run`` leaves on it besides files, where the result is an earlier one.
+
+        Raises what ``run`` raises.
+        """
 
     def requires(self, job: Job) -> None:  # noqa: B027 - most stages need nothing more
         """Raise a ``Paddle2omError`` when the stage cannot start. Default: it always can."""
@@ -72,12 +99,15 @@ class Stage(ABC):
         started = time.perf_counter()
         outcome = Outcome()
         error: Paddle2omError | None = None
+        begun = False
         try:
             self.requires(job)
+            begun = True
             outcome = self.run(job)
             self.ensures(job, outcome)
         except Paddle2omError as raised:
             error = raised
+            self.lasting = begun and _is_lasting(raised)
         except OSError as raised:
             error = describe_os_error(raised)
         except SystemExit as raised:
@@ -109,6 +139,12 @@ class Stage(ABC):
             seconds=seconds,
             peak_memory=peak_memory(),
         )
+
+
+def _is_lasting(error: Paddle2omError) -> bool:
+    """Whether the model is what failed, and not the machine: a full disk, a lost process, a bug."""
+    environment = isinstance(error.__cause__ or error.__context__, OSError | MemoryError)
+    return isinstance(error, InputError | StageError | GateError) and not environment
 
 
 def describe_os_error(error: OSError) -> InputError:

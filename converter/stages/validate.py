@@ -38,6 +38,10 @@ class ValidateStage(Stage):
     """Compares every output on every case, and passes only if something was compared."""
 
     name = "validate"
+    reads = ("atol", "rtol", "rename", "seed")
+    tools = ("onnxruntime", "paddlepaddle", "numpy", "pillow")
+    rooms = ("stages", "model", "accuracy")
+    feeds = False
 
     def run(self, job: Job) -> Outcome:
         """Run both on the same inputs and measure; the verdict is the post-condition's."""

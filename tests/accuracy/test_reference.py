@@ -32,7 +32,7 @@ class Predictor:
 
 def reference(predictor, *inputs, value_range=None):
     return PaddleReference(
-        predictor, inputs, (spec("y"),), hints={}, value_range=value_range, seed=0
+        lambda: predictor, inputs, (spec("y"),), hints={}, value_range=value_range, seed=0
     )
 
 

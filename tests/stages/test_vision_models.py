@@ -57,7 +57,7 @@ except (RuntimeError, StageError) as error:
     sys.exit()
 described = describe(found)
 reference = PaddleReference(
-    PaddlePredictor(found.program, found.params, threads=1),
+    lambda: PaddlePredictor(found.program, found.params, threads=1),
     described.inputs, described.outputs, hints={}, value_range=None, seed=0,
 )
 cases = [

@@ -1,0 +1,1 @@
+"""Results of stages that were computed once, by what they were computed from."""

@@ -1,0 +1,104 @@
+"""Digests of files, remembered by path, size, time and inode: a model is read once, not per run."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from converter.engine.cache.locks import locked
+from converter.model.artefacts import sha256_of, write_quickly
+
+#: A file that changed so few nanoseconds before it was read may change again within the same tick
+#: of its file system's clock; its digest is not remembered.
+_SETTLED = 2_000_000_000
+
+#: Files that are remembered at most; those not asked for in a long time go first.
+_AT_MOST = 50_000
+
+Signature = tuple[int, int, int]
+
+
+def signature(path: Path) -> Signature:
+    """Size, modification time and inode: what changes when a file does. Raises ``OSError``."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+class Digests:
+    """A memo of digests in the file ``memo``; several processes may share it."""
+
+    def __init__(self, memo: Path) -> None:
+        self._memo = memo
+        self._known = _load(memo)
+        self._new: dict[str, list[object]] = {}
+
+    def known(self, path: Path) -> str | None:
+        """The digest of a file as it is now, if that is remembered."""
+        found = self._known.get(str(path))
+        try:
+            if found is None or tuple(found[:3]) != signature(path):
+                return None
+        except OSError:
+            return None
+        return str(found[3])
+
+    def of(self, path: Path) -> str:
+        """The digest of a file. Raises ``OSError``."""
+        digest = self.known(path)
+        if digest is None:
+            before = signature(path)
+            digest = sha256_of(path)
+            self.remember(path, digest, before)
+        return digest
+
+    def remember(self, path: Path, digest: str, seen: Signature) -> None:
+        """Note what a file's digest was when it had the signature ``seen``.
+
+        It is known while this process runs, and in later ones if the file had settled.
+        """
+        self._known[str(path)] = [*seen, digest, int(time.time())]
+        if time.time_ns() - seen[1] > _SETTLED:
+            self._new[str(path)] = self._known[str(path)]
+
+    def read_all(self, paths: Iterable[Path]) -> None:
+        """Compute those that are not known, several at a time; unreadable files are left out."""
+
+        def read(path: Path) -> None:
+            with contextlib.suppress(OSError):
+                self.of(path)
+
+        unknown = [path for path in dict.fromkeys(paths) if self.known(path) is None]
+        if unknown:
+            with ThreadPoolExecutor(min(8, len(os.sched_getaffinity(0)))) as threads:
+                list(threads.map(read, unknown))
+
+    def save(self) -> None:
+        """Add what is new to the file. What cannot be written is computed again next time."""
+        if not self._new:
+            return
+        with contextlib.suppress(OSError), locked(self._memo.with_suffix(".lock")):
+            merged = {**_load(self._memo), **self._new}
+            if len(merged) > _AT_MOST:
+                newest = sorted(merged.items(), key=lambda item: -int(str(item[1][4])))
+                merged = dict(newest[:_AT_MOST])
+            write_quickly(self._memo, json.dumps(merged).encode())
+            self._new = {}
+
+
+def _load(memo: Path) -> dict[str, list[object]]:
+    try:
+        content = json.loads(memo.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(content, dict):
+        return {}
+    return {
+        path: found
+        for path, found in content.items()
+        if isinstance(found, list) and len(found) == 5 and isinstance(found[4], int)
+    }

@@ -1,0 +1,128 @@
+"""Keys of results: a digest over everything that a stage's result depends on.
+
+The key of a stage is made of the stage and its schema version, the options it reads, the versions
+of the tools it uses, the code of paddle2om that it runs, and the key of the stage before it. The
+first stage's is made of the model's files. All of them are known before anything runs.
+
+How many threads and how much time a worker may have is no part of it: those decide how fast a
+result is there, not what it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import converter
+from converter.model.task import Task
+from converter.stages.stage import Stage
+from converter.version import __version__
+
+#: Version of what entries look like; raised when older ones cannot be read any more.
+SCHEMA = 1
+
+#: Options that decide how a result is computed and not what it is.
+EXECUTION = frozenset({"threads", "timeout"})
+
+
+class Key(NamedTuple):
+    """A key, and what it is made of as text, which tells why two keys differ."""
+
+    text: str
+    parts: Mapping[str, str]
+
+
+def stage_keys(
+    task: Task, stages: Sequence[Stage], inputs: Mapping[str, str]
+) -> dict[str, Key | None]:
+    """The key of each stage; None for one whose result depends on what we do not know.
+
+    ``inputs`` are the digests of the model's files by name. What follows a stage without a key has
+    none either.
+    """
+    keys: dict[str, Key | None] = {}
+    before = {f"input {name}": digest for name, digest in sorted(inputs.items())}
+    lost = not inputs
+    for stage in stages:
+        outside = None if lost else stage.surroundings(task)
+        if outside is None:
+            lost = True
+            keys[stage.name] = None
+            continue
+        parts = {"schema": f"{SCHEMA}", "stage": f"{stage.name} {stage.version}"}
+        parts |= {"paddle2om": __version__, "machine": platform.machine()}
+        parts |= {f"option {name}": option_text(task, name) for name in stage.reads}
+        parts |= {f"tool {name}": version_of(name) for name in stage.tools}
+        parts |= {f"code {room}": code_digest(room) for room in stage.rooms}
+        parts |= {f"outside {name}": text for name, text in outside.items()}
+        parts |= before
+        keys[stage.name] = Key(digest_of(parts), parts)
+        if stage.feeds:
+            before = {f"after {stage.name}": digest_of(parts)}
+    return keys
+
+
+def option_text(task: Task, name: str) -> str:
+    """An option as it goes into a key."""
+    value: Any = task.options.model_dump(mode="json")[name]
+    if name == "compile":
+        # Files that options name are in the stage's surroundings, by content.
+        value = {k: v for k, v in value.items() if k not in EXECUTION}
+        if value["soc"] is None:  # nothing is compiled
+            value = None
+    return json.dumps(value, sort_keys=True)
+
+
+def digest_of(parts: Mapping[str, str]) -> str:
+    """The digest over named texts."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def version_of(tool: str) -> str:
+    """A package's version; ``python`` is the interpreter's."""
+    if tool == "python":
+        return platform.python_version()
+    try:
+        return metadata.version(tool)
+    except metadata.PackageNotFoundError:
+        return "none"
+
+
+@cache
+def code_digest(room: str) -> str:
+    """A digest over the modules of one of our packages: a changed check must not find old results.
+
+    ``room`` is a package below ``converter``.
+    """
+    digest = hashlib.sha256()
+    root = Path(converter.__file__).parent
+    for path in sorted((root / room).rglob("*.py")):
+        digest.update(f"{path.relative_to(root)}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """What differs between two keys' parts, in words; what follows from other stages is left out.
+
+    For example ``["option opset 11 → 13", "input inference.json changed"]``.
+    """
+    told = []
+    for name in sorted({*old, *new}):
+        before, after = old.get(name), new.get(name)
+        if before == after or name.startswith("after "):
+            continue
+        kind = name.partition(" ")[0]
+        if kind in ("input", "code", "outside"):
+            what = "is new" if before is None else "is gone" if after is None else "changed"
+            told.append(f"{name} {what}")
+        else:
+            told.append(f"{name} {before or 'none'} → {after or 'none'}")
+    return told

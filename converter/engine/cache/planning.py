@@ -1,0 +1,103 @@
+"""Gives tasks their keys, and says what there is of each in the cache and why the rest is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from converter.engine.cache.digests import Digests, Signature, signature
+from converter.engine.cache.keys import (
+    Key,
+    code_digest,
+    differences,
+    digest_of,
+    stage_keys,
+    version_of,
+)
+from converter.engine.cache.sources import source_files
+from converter.engine.cache.store import Cache
+from converter.model.task import CacheUse, Task
+from converter.stages.pipeline import stages_named
+
+
+class Keyed:
+    """Tasks with their keys; what the keys are made of is kept for the history."""
+
+    def __init__(self, cache: Cache, digests: Digests, *, failures: bool) -> None:
+        self._cache = cache
+        self._digests = digests
+        self._failures = failures
+        self._files: dict[str, tuple[Path, ...]] = {}
+        self.parts: dict[str, dict[str, dict[str, str]]] = {}
+
+    def all(self, tasks: Sequence[Task]) -> list[Task]:
+        """The tasks with their keys. The models' files are read where their digests are unknown."""
+        for task in tasks:
+            if task.source not in self._files:
+                self._files[task.source] = source_files(Path(task.source))
+        seen = {file: _signature(file) for files in self._files.values() for file in files}
+        self._digests.read_all(seen)
+        keyed = [self._one(task, seen) for task in tasks]
+        self._digests.save()
+        return keyed
+
+    def _one(self, task: Task, seen: dict[Path, Signature | None]) -> Task:
+        files = self._files[task.source]
+        digests = {file.name: self._digests.known(file) or _read(self._digests, file) for file in files}
+        inputs = {name: digest for name, digest in digests.items() if digest is not None}
+        if len(inputs) < len(files):
+            inputs = {}  # one cannot be read: the stage will say which
+        keys = stage_keys(task, stages_named(task.stages), inputs)
+        known = {stage: key for stage, key in keys.items() if key is not None}
+        self.parts[task.name] = {stage: dict(key.parts) for stage, key in known.items()}
+        if not known:
+            return task
+        use = CacheUse(
+            root=str(self._cache.root),
+            keys={stage: key.text for stage, key in known.items()},
+            reference=_reference_key(task, inputs).text,
+            inputs={str(file): found for file in files if (found := seen[file]) is not None},
+            failures=self._failures,
+        )
+        return task.model_copy(update={"cache": use})
+
+    def why(self, task: Task, stage: str) -> str:
+        """Why the stage's result is not there, as far as the history knows."""
+        parts = self.parts.get(task.name, {}).get(stage)
+        if parts is None:
+            return "its result is not kept"
+        before = self._cache.history.of(task.source, task.name)
+        if before is None or not before.parts:
+            return "new"
+        old = before.parts.get(stage)
+        if old is None:
+            return "not finished before"
+        changed = differences(old, parts)
+        if changed:
+            return ", ".join(changed)
+        after = [name for name in parts if name.startswith("after ")]
+        if any(old.get(name) != parts[name] for name in after):
+            return f"{after[0]} is run again" if after else "changed"
+        return "not in the cache (any more)"
+
+
+def _reference_key(task: Task, inputs: dict[str, str]) -> Key:
+    """The key of Paddle's own outputs: of the model and the inputs, whatever is made of it."""
+    parts = {"reference": "1", "option seed": str(task.options.seed)}
+    parts |= {f"tool {name}": version_of(name) for name in ("paddlepaddle", "numpy", "pillow")}
+    parts |= {f"code {room}": code_digest(room) for room in ("accuracy", "model")}
+    parts |= {f"input {name}": digest for name, digest in sorted(inputs.items())}
+    return Key(digest_of(parts), parts)
+
+
+def _signature(path: Path) -> Signature | None:
+    with suppress(OSError):
+        return signature(path)
+    return None
+
+
+def _read(digests: Digests, path: Path) -> str | None:
+    with suppress(OSError):
+        return digests.of(path)
+    return None

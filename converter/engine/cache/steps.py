@@ -1,0 +1,178 @@
+"""Runs a job's stages in a worker: takes what is in the cache, and keeps what is not."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from converter.engine.cache.digests import signature
+from converter.engine.cache.entries import Entry, KeptFile
+from converter.engine.cache.objects import BadObject
+from converter.engine.cache.recall import fetch, find_entry, recalled, register
+from converter.engine.cache.store import Cache
+from converter.errors import Paddle2omError
+from converter.model.result import Message, StageResult, Status
+from converter.model.task import CacheUse
+from converter.stages.job import Job
+from converter.stages.stage import Stage
+
+#: A failed compile is tried again: atc fails for many reasons that lie in its host.
+_NEVER_KEPT_FAILED = frozenset({"compile"})
+
+#: Paddle's outputs of one model that are larger (bytes) are not worth their place.
+_LARGEST_REFERENCE = 1 << 29
+
+
+class Steps:
+    """A job's stages with a cache behind them; without ``job.task.cache`` they just run."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._use = job.task.cache
+        self._cache = Cache(Path(self._use.root)) if self._use else None
+        self._damaged: dict[str, str] = {}
+        if self._use and self._cache:
+            self._damaged = dict.fromkeys(self._use.damaged, "the cached result was damaged")
+            if self._use.reference:
+                job.kept_reference = KeptReference(self._cache, self._use.reference, self)
+
+    def kept(self, stage: Stage) -> StageResult | None:
+        """The stage's earlier result, with its files in place; None when it has to run."""
+        if self._cache is None:
+            return None
+        try:
+            entry = find_entry(self._cache, self._job.task, stage.name)
+            if entry is None or entry.foreseen:
+                return None
+            stage.requires(self._job)
+            fetch(self._cache, self._job, entry)
+        except BadObject as error:
+            self._damaged[stage.name] = str(error)
+            return None
+        except (Paddle2omError, OSError):  # let the stage itself say it
+            return None
+        result = recalled(entry)
+        register(self._job, stage.name, entry)
+        self._job.results[stage.name] = result
+        try:
+            stage.restore(self._job)
+        except Paddle2omError:  # the model has gone meanwhile: let the stage say it
+            self._job.digests.clear()
+            return None
+        return result
+
+    def run(self, stage: Stage) -> StageResult:
+        """Run the stage and keep its result; or take it, when another process made it meanwhile."""
+        key = self._use.keys.get(stage.name) if self._use else None
+        if self._cache is None or key is None:
+            return stage(self._job)
+        with self._cache.once(key):
+            kept = self.kept(stage)
+            if kept is not None:
+                return kept
+            onnx = self._job.onnx
+            result = stage(self._job)
+            told = self._keep(key, stage, result, onnx)
+        notes = []
+        if stage.name in self._damaged:
+            text = f"{self._damaged[stage.name]}; it was made anew"
+            hint = "paddle2om cache verify looks at all of them; check the disk"
+            notes.append(Message(level="warning", text=text, hint=hint))
+        if told:
+            notes.append(Message(level="info", text=told))
+        return result.model_copy(update={"messages": (*result.messages, *notes)})
+
+    def keep_foreseen(self, result: StageResult) -> None:
+        """Keep a failure that was told before its stage's turn came."""
+        key = self._use.keys.get(result.stage) if self._use else None
+        if self._cache is None or key is None or not self.unchanged():
+            return
+        entry = Entry(
+            stage=result.stage, result=result, source=self._job.task.source, foreseen=True
+        )
+        try:
+            self._cache.entries.write(key, entry)
+        except OSError:
+            return
+
+    def unchanged(self) -> bool:
+        """Whether the model's files are still those that the keys were made of."""
+        return self._use is not None and inputs_unchanged(self._use)
+
+    def _keep(self, key: str, stage: Stage, result: StageResult, onnx: Path | None) -> str:
+        """Keep what a stage left on the job; what to say when that did not work."""
+        assert self._cache is not None
+        if result.status.is_failure and (not stage.lasting or stage.name in _NEVER_KEPT_FAILED):
+            return ""
+        if result.status not in (Status.OK, Status.DEGRADED, Status.SKIPPED, Status.FAILED):
+            return ""
+        if not self.unchanged():
+            return "not kept in the cache: the model's files changed meanwhile"
+        job = self._job
+        try:
+            made = []
+            for name, (path, by) in job.files.items():
+                if by == stage.name:
+                    digest = self._cache.objects.put(path)
+                    job.digests[path] = digest
+                    made.append(
+                        KeptFile(
+                            name=name,
+                            path=str(path.relative_to(job.work_dir)),
+                            sha256=digest,
+                            bytes=path.stat().st_size,
+                            executable=os.access(path, os.X_OK),
+                        )
+                    )
+            moved = job.onnx is not None and job.onnx != onnx
+            entry = Entry(
+                stage=stage.name,
+                result=result,
+                files=tuple(made),
+                onnx=str(job.onnx.relative_to(job.work_dir)) if moved and job.onnx else None,
+                source=job.task.source,
+            )
+            self._cache.entries.write(key, entry)
+        except OSError as error:
+            return f"not kept in the cache: {error.strerror or error}"
+        return ""
+
+
+class KeptReference:
+    """Paddle's outputs of one model in the cache (``converter.accuracy.kept.Keep``)."""
+
+    def __init__(self, cache: Cache, key: str, steps: Steps) -> None:
+        self._cache = cache
+        self._key = key
+        self._steps = steps
+
+    def load(self) -> bytes | None:
+        """The bytes, if they are there and sound."""
+        try:
+            digest = self._cache.entries.read_bytes(self._key)
+            return self._cache.objects.read(digest.decode()) if digest else None
+        except (BadObject, OSError):
+            return None
+
+    def save(self, data: bytes) -> None:
+        """Keep the bytes, if the model is still the same."""
+        if len(data) > _LARGEST_REFERENCE or not self._steps.unchanged():
+            return
+        try:
+            digest = self._cache.objects.put_bytes(data)
+            self._cache.entries.write_bytes(self._key, digest.encode())
+        except OSError:
+            return
+
+    def once(self) -> AbstractContextManager[object]:
+        """Held while they are computed."""
+        return self._cache.once(self._key)
+
+
+def inputs_unchanged(use: CacheUse) -> bool:
+    """Whether the files that the keys were made of are as they were."""
+    try:
+        return all(signature(Path(path)) == seen for path, seen in use.inputs.items())
+    except OSError:
+        return False
