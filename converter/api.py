@@ -39,6 +39,7 @@ def convert(
     seed: int = 0,
     jobs: int | None = None,
     timeout: float = ConvertOptions().timeout,
+    memory: int | None = None,
     force: bool = False,
     strict: bool = False,
 ) -> RunReport:
@@ -49,7 +50,8 @@ def convert(
     ``compile_options`` holds what else there is to say about OM files, and is overridden by those
     two. ``rename`` maps Paddle's names of inputs and outputs to the ONNX file's. ``jobs`` is the
     number of models converted at a time (default: one per CPU), ``timeout`` the seconds one model
-    may take. ``force`` lets an existing ``inference.onnx`` that paddle2om did not make be replaced.
+    may take, ``memory`` the bytes. ``force`` lets an existing ``inference.onnx`` that
+    paddle2om did not make be replaced.
 
     A model that fails is a row of the returned report: look at ``report.exit_code`` or
     ``report.models[i].failure``. Raises ``InputError`` for wrong arguments, ``WorkerError`` when no
@@ -78,6 +80,7 @@ def convert(
         rtol=rtol,
         seed=seed,
         timeout=timeout,
+        memory=memory,
     )
     out = as_path(out_dir)
     report = run_conversion(

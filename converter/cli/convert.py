@@ -78,6 +78,10 @@ def convert_command(
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", parser=seconds, help="Seconds one model may take.")
     ] = 900.0,
+    memory: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Memory one model may take, e.g. 4G; no limit if not."),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace an inference.onnx that is not ours.")
     ] = False,
@@ -93,9 +97,11 @@ def convert_command(
     DIR/<name>/; DIR/report.html and DIR/report.json tell the whole story.
     """
     from converter.engine.launch import Host
+    from converter.model.memory import parse_bytes
 
     names = parse_renames(rename or [])
     flags.parse_shapes(shape or [])  # a typing mistake is told before anything is started
+    limit = parse_bytes(memory) if memory else None
     host = Host()  # its imports take longest: they run while the rest of this is imported
 
     from converter.api import write_reports
@@ -134,6 +140,7 @@ def convert_command(
         rtol=rtol,
         seed=seed,
         timeout=timeout,
+        memory=limit,
     )
     with Progress(total=len(models), quiet=quiet) as progress:
         report = run_conversion(

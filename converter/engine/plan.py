@@ -90,6 +90,8 @@ def check_options(options: ConvertOptions) -> ConvertOptions:
             raise InputError(f"{name} {value} is not a tolerance", hint="give a number >= 0")
     if options.seed < 0:
         raise InputError(f"--seed {options.seed} is negative", hint="give a number >= 0")
+    if options.memory is not None and options.memory <= 0:
+        raise InputError("--memory must be positive", hint="give an amount, for example 4G")
     if not options.timeout > 0:
         raise InputError(
             f"a timeout of {options.timeout} s is no time limit",

@@ -15,7 +15,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from converter.errors import InputError
 from converter.model.compile_options import ONLY_INPUT, PRECISION_V1, PRECISION_V2, ProfileFlag
+from converter.model.memory import parse_bytes
 from converter.model.result import Record
 from converter.model.task import OPSET_RANGE, ConvertOptions
 
@@ -137,6 +139,17 @@ Precision = Annotated[
 ]
 
 
+def _memory(value: Any) -> Any:
+    try:
+        return parse_bytes(value) if isinstance(value, str) else value
+    except InputError as error:
+        raise _hinted(error.message, error.hint) from error
+
+
+#: Bytes, written as ``4G``.
+Memory = Annotated[int, BeforeValidator(_memory), WithJsonSchema({"type": ["string", "integer"]})]
+
+
 class ToleranceOverride(Record):
     """The gate of float outputs: ``max_abs`` alone, or ``atol + rtol * max|reference|``."""
 
@@ -179,6 +192,7 @@ class Overrides(Record):
     tolerance: ToleranceOverride | None = None
     seed: int | None = Field(default=None, ge=0)
     timeout: float | None = Field(default=None, gt=0)
+    memory: Memory | None = None
     soc: str | None = None
     shapes: Shapes | None = None
     profiles: Annotated[tuple[Shapes, ...], Field(min_length=1)] | None = None

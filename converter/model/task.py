@@ -23,7 +23,8 @@ class ConvertOptions(Record):
     ``rename`` maps Paddle's names of inputs and outputs to those the ONNX file is to have. ``atol``
     and ``rtol`` override the default gate of every float output. ``threads`` is how many CPU
     threads the native libraries of one worker may use. ``timeout`` is the seconds that one model
-    may take, all stages together.
+    may take, all stages together; ``memory`` the resident bytes that its worker and what that
+    starts may have, None for no limit.
     """
 
     opset: int = DEFAULT_OPSET
@@ -35,6 +36,7 @@ class ConvertOptions(Record):
     seed: int = 0
     threads: int = 1
     timeout: float = DEFAULT_TIMEOUT
+    memory: int | None = None
 
 
 class CacheUse(Record):

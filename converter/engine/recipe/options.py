@@ -24,7 +24,7 @@ COMPILE_KEYS: Mapping[str, str] = {
 } | {"atc_flags": "flags", "atc_timeout": "timeout"}
 
 #: Keys that are fields of ``ConvertOptions`` as they are.
-PLAIN_KEYS = ("opset", "simplify", "rename", "seed", "timeout")
+PLAIN_KEYS = ("opset", "simplify", "rename", "seed", "timeout", "memory")
 
 #: What says nothing without a chip to compile for; ``target`` and ``on`` mean no harm.
 _NEEDS_SOC = frozenset(COMPILE_KEYS) - {"soc", "target", "on", "cann", "atc_timeout"}
