@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from converter.engine.convert import (
-    REPORT_FILES,
     as_path,
     export_onnx,
     make_options,
     run_conversion,
 )
+from converter.engine.run import REPORT_FILES
 from converter.errors import InputError, Interrupted
 from converter.model.artefacts import sha256_of, write_manifest
 from converter.model.compile_options import CompileOptions

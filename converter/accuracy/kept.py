@@ -37,10 +37,13 @@ class Keep(Protocol):
 
 def pack(about: dict[str, Any], outputs: Sequence[Arrays]) -> bytes:
     """``about`` (plain data) and the outputs of each case as bytes."""
-    named = {f"{i}:{name}": array for i, case in enumerate(outputs) for name, array in case.items()}
+    named: Arrays = {
+        f"{i}:{name}": array for i, case in enumerate(outputs) for name, array in case.items()
+    }
     text = json.dumps(about).encode()
     buffer = io.BytesIO()
-    np.savez(buffer, **{_TEXT: np.frombuffer(text, np.uint8), **named})
+    named[_TEXT] = np.frombuffer(text, np.uint8)
+    np.savez(buffer, **named)  # type: ignore[arg-type]
     return buffer.getvalue()
 
 

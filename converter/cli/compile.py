@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from converter.cli import compile_flags as flags
-from converter.cli.convert import directory
+from converter.cli.directories import directory
 from converter.cli.seconds import seconds
 
 #: Where results go without -o.

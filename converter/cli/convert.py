@@ -10,14 +10,8 @@ from typing import Annotated
 import typer
 
 from converter.cli import compile_flags as flags
+from converter.cli.directories import CacheDirectory, directory
 from converter.cli.seconds import seconds
-
-
-def directory(text: str) -> Path:
-    """A path from the command line; an empty one is a variable that was not set."""
-    if not str(text):
-        raise typer.BadParameter("it is empty: name a directory, or . for the current one")
-    return Path(text)
 
 
 def parse_renames(texts: list[str]) -> dict[str, str]:
@@ -82,6 +76,7 @@ def convert_command(
         str | None,
         typer.Option(metavar="SIZE", help="Memory one model may take, e.g. 4G; no limit if not."),
     ] = None,
+    cache: CacheDirectory = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace an inference.onnx that is not ours.")
     ] = False,
@@ -152,6 +147,7 @@ def convert_command(
             strict=strict,
             command=shlex.join(["paddle2om", *sys.argv[1:]]),
             observer=progress,
+            cache=cache,
             host=host,
         )
     write_reports(report, out)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import atexit
 import os
-import platform
 import shutil
 import tempfile
-import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +14,14 @@ from pydantic import ValidationError
 
 from converter.engine.launch import Host
 from converter.engine.plan import (
-    LOG_DIRECTORY,
     available_cpus,
-    begin_log,
-    check_logs,
     check_options,
-    check_out_dir,
-    plan,
-    source_bytes,
-    tool_versions,
     unique_names,
-    work_directory,
 )
 from converter.engine.pool import Observer, Pool
+from converter.engine.run import Settings, run_models
 from converter.errors import InputError, WorkerError, error_for
-from converter.model.artefacts import check_replaceable
+from converter.model.recipe import PlannedModel
 from converter.model.result import (
     ExportFacts,
     ModelReport,
@@ -43,10 +33,6 @@ from converter.model.result import (
 )
 from converter.model.task import DEFAULT_OPSET, ConvertOptions, Task
 from converter.stages.stage import describe_os_error
-from converter.version import __version__
-
-#: What a run leaves in the output directory besides the models and the logs.
-REPORT_FILES = ("report.json", "report.html")
 
 
 class Silent:
@@ -79,50 +65,23 @@ def run_conversion(
     command: str = "",
     observer: Observer | None = None,
     host: Host | None = None,
+    cache: Path | None = None,
 ) -> RunReport:
     """Convert every source into ``out_dir/<name>/``.
 
     A model that fails is a row of the report, not an exception. On Ctrl-C the workers are stopped
     and the report says which models were not finished. ``host`` is a fork server that was started
-    ahead; it is ended in any case. Raises ``InputError`` for what is wrong before any model is
+    ahead; it is ended in any case. ``cache`` is the directory where results are kept and looked up;
+    without it everything is done anew. Raises ``InputError`` for what is wrong before any model is
     looked at, and ``WorkerError`` when no worker can be started.
     """
-    started, clock = datetime.now(UTC), time.perf_counter()
     with Pool(host) as pool:  # from here on a host that was handed in is ended, whatever happens
-        if jobs is not None and not (isinstance(jobs, int) and jobs >= 1):
-            raise InputError(
-                f"{jobs!r} is not a number of jobs",
-                hint="give at least 1, or leave it out for one per CPU",
-            )
-        options = check_options(options)
-        names = unique_names(sources)
-        check_out_dir(out_dir, sources, names)
-        logs = {name: f"{LOG_DIRECTORY}/{name}.log" for name in names}
-        if not force:
-            check_replaceable(out_dir, REPORT_FILES)
-            check_logs(out_dir / log for log in logs.values())
-        jobs = min(jobs or available_cpus(), len(sources))
-        with work_directory(out_dir) as work:
-            tasks = plan(sources, names, out_dir, work, options, jobs=jobs, force=force)
-            # The longest first, so that none is left to run alone at the end.
-            tasks.sort(key=source_bytes, reverse=True)
-            log_of = {task.name: begin_log(out_dir / logs[task.name], task.name) for task in tasks}
-            reports = pool.run(tasks, log_of, observer or Silent(), jobs=jobs)
-        interrupted = pool.interrupted
-    by_source = {report.source: report for report in reports}
-    models = [by_source[str(source.absolute())] for source in sources]
-    return RunReport(
-        version=__version__,
-        command=command,
-        started=started.isoformat(timespec="seconds"),
-        seconds=time.perf_counter() - clock,
-        platform=platform.platform(),
-        versions=tool_versions(),
-        out_dir=str(out_dir.absolute()),
-        strict=strict,
-        interrupted=interrupted,
-        models=tuple(models),
-    )
+        planned = [
+            PlannedModel(name=name, model=name, source=source, options=options)
+            for source, name in zip(sources, unique_names(sources), strict=True)
+        ]
+        settings = Settings(jobs=jobs, cache=cache, force=force, strict=strict, command=command)
+        return run_models(planned, out_dir, settings, pool, observer or Silent())
 
 
 class ExportResult(Record):

@@ -17,6 +17,7 @@ from pathlib import Path
 from converter.errors import InputError
 from converter.model.compile_options import CompileOptions
 from converter.model.paddle_dir import model_name
+from converter.model.recipe import PlannedModel
 from converter.model.task import OPSET_RANGE, ConvertOptions, Task
 from converter.stages.pipeline import STAGES
 from converter.stages.stage import describe_os_error
@@ -188,36 +189,25 @@ def _cannot_write(error: OSError) -> InputError:
     return InputError(f"cannot write to the output directory: {refused.message}", hint=refused.hint)
 
 
-def plan(
-    sources: Sequence[Path],
-    names: Sequence[str],
-    out_dir: Path,
-    work: Path,
-    options: ConvertOptions,
-    *,
-    jobs: int,
-    force: bool,
+def tasks_for(
+    models: Sequence[PlannedModel], out_dir: Path, work: Path, *, threads: int, force: bool
 ) -> list[Task]:
-    """The tasks for ``sources``; nothing has run yet."""
-    threads = max(1, available_cpus() // jobs)
-    tasks = []
-    for index, (source, name) in enumerate(zip(sources, names, strict=True)):
-        directory = work / str(index)
-        directory.mkdir()
-        tasks.append(
-            Task(
-                name=name,
-                model=name,
-                source=str(source.absolute()),
-                stages=STAGES,
-                work_dir=str(directory.absolute()),
-                destination=str((out_dir / name).absolute()),
-                report_root=str(out_dir.absolute()),
-                force=force,
-                options=options.model_copy(update={"threads": threads}),
-            )
+    """The tasks of ``models``, with work directories below ``work`` that are not made yet."""
+    return [
+        Task(
+            name=model.name,
+            model=model.model,
+            variant=model.variant,
+            source=str(model.source.absolute()),
+            stages=STAGES,
+            work_dir=str((work / str(index)).absolute()),
+            destination=str((out_dir / model.name).absolute()),
+            report_root=str(out_dir.absolute()),
+            force=force,
+            options=model.options.model_copy(update={"threads": threads}),
         )
-    return tasks
+        for index, model in enumerate(models)
+    ]
 
 
 def begin_log(log: Path, model: str) -> Path:
@@ -248,16 +238,6 @@ def check_logs(logs: Iterable[Path]) -> None:
                 f"{log} exists and is not a log of paddle2om",
                 hint="choose another output directory with -o, or replace the file with --force",
             )
-
-
-def source_bytes(task: Task) -> int:
-    """Bytes of the model's files: a measure of how long it will take. 0 when it is not there."""
-    source = Path(task.source)
-    directory = source.parent if source.is_file() else source
-    try:
-        return sum(path.stat().st_size for path in directory.iterdir() if path.is_file())
-    except OSError:
-        return 0
 
 
 def available_cpus() -> int:

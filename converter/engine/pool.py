@@ -31,6 +31,7 @@ from converter.engine.running import (
     should_retry,
     with_retry_told,
 )
+from converter.engine.schedule import Schedule
 from converter.errors import WorkerError
 from converter.model.result import (
     Artefact,
@@ -84,7 +85,7 @@ class Pool:
         self._buffer = b""
         self._ready = False
         self.finished: dict[str, ModelReport] = {}
-        self._waiting: list[Task] = []
+        self._schedule = Schedule((), jobs=1)
         self._first_deaths: dict[str, str] = {}
         #: Whether the last ``run`` ended with Ctrl-C.
         self.interrupted = False
@@ -109,26 +110,29 @@ class Pool:
         observer: Observer,
         *,
         jobs: int,
+        schedule: Schedule | None = None,
     ) -> list[ModelReport]:
         """Run every task, at most ``jobs`` at a time; return the reports in the order of ``tasks``.
 
+        ``schedule`` says which is next; without it they begin in the order given.
         Raises ``WorkerError`` when the fork server itself does not start. On ``KeyboardInterrupt``
         the workers are killed and ``interrupted`` is set; the reports say how far each model got.
         """
         self.finished = {}
         self.interrupted = False
-        waiting = self._waiting = list(tasks)
+        waiting = self._schedule = schedule or Schedule(tasks, jobs=jobs)
         self._first_deaths.clear()
         running: dict[str, Running] = {}
         try:
-            while waiting or running:
-                if not self._host_is_there(waiting, observer):
+            while waiting.waiting or running:
+                if not self._host_is_there(waiting.waiting, observer):
                     break
                 # One at a time: with many commands on the way and nobody reading events, parent
                 # and host could wait for each other for ever.
                 starting = any(state.pid is None for state in running.values())
-                if waiting and len(running) < jobs and not starting:
-                    self._begin(waiting.pop(0), log_of, running, observer)
+                task = None if starting else waiting.next(running)
+                if task is not None:
+                    self._begin(task, log_of, running, observer)
                 for event in self._events(running):
                     self._handle(event, running, observer)
         except KeyboardInterrupt:
@@ -304,7 +308,7 @@ class Pool:
         if should_retry(state, death):
             self._first_deaths[name] = describe_first(state, death)
             begin_again(state, self._first_deaths[name])
-            self._waiting.append(state.task)  # last, when the machine is least busy
+            self._schedule.again(state.task)
             del running[name]
             return
         if not state.done:

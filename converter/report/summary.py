@@ -113,6 +113,8 @@ def model_mark(model: ModelReport) -> Mark:
     if all(stage.status is Status.SKIPPED for stage in model.stages):
         return NOT_RUN
     marks = [stage_mark(stage) for stage in model.stages]
+    if model.status is Status.OK and all(stage.cached for stage in model.stages):
+        return MARKS[Status.CACHED]
     return WARNING if model.status is Status.OK and WARNING in marks else MARKS[model.status]
 
 

@@ -119,9 +119,7 @@ class Job:
         from converter.accuracy.reference import PaddlePredictor
 
         assert self.model is not None
-        return PaddlePredictor(
-            self.model.program, self.model.params, threads=self.options.threads
-        )
+        return PaddlePredictor(self.model.program, self.model.params, threads=self.options.threads)
 
     def session(self, onnx: Path) -> onnxruntime.InferenceSession:
         """An ONNX Runtime session, opened once per file. Raises ``StageError``."""

@@ -59,9 +59,7 @@ def publish(job: Job) -> tuple[Published, ...]:
         return ()
     target = destination if passed else destination / REJECTED
     target.mkdir(parents=True, exist_ok=True)
-    digests = {
-        name: job.digests.get(path) or sha256_of(path) for name, (path, _) in files.items()
-    }
+    digests = {name: job.digests.get(path) or sha256_of(path) for name, (path, _) in files.items()}
     earlier = read_manifest(target)
     with_manifest = job.task.only is None
     if with_manifest:
@@ -100,9 +98,7 @@ def publish(job: Job) -> tuple[Published, ...]:
     return tuple(published)
 
 
-def published_already(
-    job: Job, digest_of: Callable[[Path], str]
-) -> tuple[Published, ...] | None:
+def published_already(job: Job, digest_of: Callable[[Path], str]) -> tuple[Published, ...] | None:
     """What ``publish`` would return, if all of it is in place already and nothing else is.
 
     For a job whose files' digests are known; ``digest_of`` gives those of files in place. None when
@@ -128,9 +124,7 @@ def published_already(
             return None
         root = Path(job.task.report_root)
         return tuple(
-            Published(
-                stage=stage, artefact=describe_artefact(target / name, root, digests[name])
-            )
+            Published(stage=stage, artefact=describe_artefact(target / name, root, digests[name]))
             for name, (_, stage) in job.files.items()
         )
     except OSError:

@@ -20,8 +20,8 @@ from converter.errors import (
 )
 from converter.model.memory import peak_memory, reset_peak_memory
 from converter.model.result import ErrorInfo, Message, Record, StageFacts, StageResult, Status
-from converter.model.wording import first_line
 from converter.model.task import Task
+from converter.model.wording import first_line
 from converter.stages.job import Job
 
 logger = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""What earlier runs say of a model: how long it took, what it needed, what its keys were made of."""
+"""What earlier runs tell of a model: its times, its memory, and what its keys were made of."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from converter.model.artefacts import write_quickly
 from converter.model.result import Record
@@ -20,9 +20,9 @@ class Seen(Record):
     not of one that was cached. ``parts`` holds what each stage's key was made of.
     """
 
-    seconds: dict[str, float] = {}
-    peak_memory: dict[str, int] = {}
-    parts: dict[str, dict[str, str]] = {}
+    seconds: dict[str, float] = Field(default_factory=dict)
+    peak_memory: dict[str, int] = Field(default_factory=dict)
+    parts: dict[str, dict[str, str]] = Field(default_factory=dict)
 
 
 class History:

@@ -19,7 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import converter
+from converter.errors import InputError
 from converter.model.task import Task
 from converter.stages.stage import Stage
 from converter.version import __version__
@@ -28,7 +28,7 @@ from converter.version import __version__
 SCHEMA = 1
 
 #: Options that decide how a result is computed and not what it is.
-EXECUTION = frozenset({"threads", "timeout"})
+EXECUTION = frozenset({"threads", "timeout", "memory"})
 
 
 class Key(NamedTuple):
@@ -49,15 +49,16 @@ def stage_keys(
     keys: dict[str, Key | None] = {}
     before = {f"input {name}": digest for name, digest in sorted(inputs.items())}
     lost = not inputs
+    options = option_texts(task)
     for stage in stages:
-        outside = None if lost else stage.surroundings(task)
+        outside = None if lost else _surroundings(stage, task)
         if outside is None:
             lost = True
             keys[stage.name] = None
             continue
         parts = {"schema": f"{SCHEMA}", "stage": f"{stage.name} {stage.version}"}
         parts |= {"paddle2om": __version__, "machine": platform.machine()}
-        parts |= {f"option {name}": option_text(task, name) for name in stage.reads}
+        parts |= {f"option {name}": options[name] for name in stage.reads}
         parts |= {f"tool {name}": version_of(name) for name in stage.tools}
         parts |= {f"code {room}": code_digest(room) for room in stage.rooms}
         parts |= {f"outside {name}": text for name, text in outside.items()}
@@ -68,15 +69,20 @@ def stage_keys(
     return keys
 
 
-def option_text(task: Task, name: str) -> str:
-    """An option as it goes into a key."""
-    value: Any = task.options.model_dump(mode="json")[name]
-    if name == "compile":
-        # Files that options name are in the stage's surroundings, by content.
-        value = {k: v for k, v in value.items() if k not in EXECUTION}
-        if value["soc"] is None:  # nothing is compiled
-            value = None
-    return json.dumps(value, sort_keys=True)
+def option_texts(task: Task) -> dict[str, str]:
+    """The options as they go into keys."""
+    values: dict[str, Any] = task.options.model_dump(mode="json")
+    compiled = {k: v for k, v in values["compile"].items() if k not in EXECUTION}
+    # Files that options name are in the stage's surroundings, by content.
+    values["compile"] = compiled if compiled["soc"] else None  # else nothing is compiled
+    return {name: json.dumps(value, sort_keys=True) for name, value in values.items()}
+
+
+def _surroundings(stage: Stage, task: Task) -> dict[str, str] | None:
+    try:
+        return stage.surroundings(task)
+    except (InputError, OSError):  # the stage itself will say it
+        return None
 
 
 def digest_of(parts: Mapping[str, str]) -> str:
@@ -102,7 +108,7 @@ def code_digest(room: str) -> str:
     ``room`` is a package below ``converter``.
     """
     digest = hashlib.sha256()
-    root = Path(converter.__file__).parent
+    root = Path(__file__).parents[2]
     for path in sorted((root / room).rglob("*.py")):
         digest.update(f"{path.relative_to(root)}\0".encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())

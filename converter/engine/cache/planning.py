@@ -44,8 +44,8 @@ class Keyed:
 
     def _one(self, task: Task, seen: dict[Path, Signature | None]) -> Task:
         files = self._files[task.source]
-        digests = {file.name: self._digests.known(file) or _read(self._digests, file) for file in files}
-        inputs = {name: digest for name, digest in digests.items() if digest is not None}
+        read = {file.name: _digest(self._digests, file) for file in files}
+        inputs = {name: digest for name, digest in read.items() if digest is not None}
         if len(inputs) < len(files):
             inputs = {}  # one cannot be read: the stage will say which
         keys = stage_keys(task, stages_named(task.stages), inputs)
@@ -97,7 +97,7 @@ def _signature(path: Path) -> Signature | None:
     return None
 
 
-def _read(digests: Digests, path: Path) -> str | None:
+def _digest(digests: Digests, path: Path) -> str | None:
     with suppress(OSError):
         return digests.of(path)
     return None

@@ -53,19 +53,19 @@ def restore(cache: Cache, digests: Digests, task: Task, log: Path) -> ModelRepor
         job.yml = there if yml else None
         job.placement = place_model(job)
         published = published_already(job, digests.of)
-    error: ErrorInfo | None = None
+    refused: ErrorInfo | None = None
     if published is None:
         try:
             published = _put_in_place(cache, job, entries)
         except (OSError, Paddle2omError) as raised:
             told = raised if isinstance(raised, Paddle2omError) else describe_os_error(raised)
-            published, error = (), ErrorInfo.of(told)
+            published, refused = (), ErrorInfo.of(told)
         if published is None:
             return None
         _remember(digests, task, published)
     results = [_with_files(result, published) for result in results]
-    if error is not None:
-        results.append(StageResult(stage="publish", status=Status.FAILED, error=error))
+    if refused is not None:
+        results.append(StageResult(stage="publish", status=Status.FAILED, error=refused))
     with log.open("a", encoding="utf-8") as file:
         file.write("every result is an earlier run's, from the cache\n")
     return ModelReport(

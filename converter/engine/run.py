@@ -1,0 +1,211 @@
+"""Runs planned models: what is in the cache is put in place, the rest goes to workers."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from converter.engine.cache.digests import Digests, signature
+from converter.engine.cache.planning import Keyed
+from converter.engine.cache.recording import Recording
+from converter.engine.cache.restore import Damaged, restore
+from converter.engine.cache.store import Cache
+from converter.engine.executor import Executor
+from converter.engine.plan import (
+    LOG_DIRECTORY,
+    available_cpus,
+    begin_log,
+    check_logs,
+    check_options,
+    check_out_dir,
+    tasks_for,
+    tool_versions,
+    work_directory,
+)
+from converter.engine.pool import Observer
+from converter.engine.running import interrupted
+from converter.engine.schedule import Estimate, Schedule, available_memory, estimate, source_bytes
+from converter.errors import InputError
+from converter.model.artefacts import check_replaceable
+from converter.model.recipe import PlannedModel
+from converter.model.result import ModelReport, RunReport, Shard
+from converter.model.task import Task
+from converter.version import __version__
+
+#: What a run leaves in the output directory besides the models and the logs.
+REPORT_FILES = ("report.json", "report.html")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a run goes about it.
+
+    ``jobs`` is the number of models at a time, None for one per CPU; ``memory`` the bytes that they
+    may take together, None for what is free. ``cache`` is where results are kept, None for nowhere;
+    ``failures`` says whether a model that failed and has not changed is left alone.
+    """
+
+    jobs: int | None = None
+    memory: int | None = None
+    cache: Path | None = None
+    failures: bool = False
+    force: bool = False
+    strict: bool = False
+    command: str = ""
+
+
+def run_models(
+    models: Sequence[PlannedModel],
+    out_dir: Path,
+    settings: Settings,
+    executor: Executor,
+    observer: Observer,
+    *,
+    shard: Shard | None = None,
+) -> RunReport:
+    """Convert every model into ``out_dir/<name>/``; the report has them in the order given.
+
+    A model that fails is a row of the report, not an exception. On Ctrl-C the workers are stopped
+    and the report says which models were not finished. Raises ``InputError`` for what is wrong
+    before any model is looked at, and ``WorkerError`` when no worker can be started.
+    """
+    started, clock = datetime.now(UTC), time.perf_counter()
+    models, jobs = check_run(models, out_dir, settings)
+    logs = {model.name: out_dir / LOG_DIRECTORY / f"{model.name}.log" for model in models}
+    if not settings.force:
+        check_replaceable(out_dir, REPORT_FILES)
+        check_logs(logs.values())
+    cache = Cache.open(settings.cache) if settings.cache else None
+    with work_directory(out_dir) as work:
+        # The same number whatever is in the cache: it may show in the last digit of a result.
+        threads = max(1, available_cpus() // jobs)
+        tasks = tasks_for(models, out_dir, work, threads=threads, force=settings.force)
+        for task in tasks:
+            Path(task.work_dir).mkdir()
+            begin_log(logs[task.name], task.name)
+        if cache is None:
+            schedule = schedule_for(tasks, None, jobs=jobs, memory=settings.memory)
+            reports = executor.run(tasks, logs, observer, jobs=jobs, schedule=schedule)
+            stopped = executor.interrupted
+        else:
+            reports, stopped = _run_cached(
+                cache, tasks, logs, settings, executor, observer, jobs=jobs
+            )
+    by_name = {report.name: report for report in reports}
+    return RunReport(
+        version=__version__,
+        command=settings.command,
+        started=started.isoformat(timespec="seconds"),
+        seconds=time.perf_counter() - clock,
+        platform=platform.platform(),
+        versions=tool_versions(),
+        out_dir=str(out_dir.absolute()),
+        strict=settings.strict,
+        interrupted=stopped,
+        shard=shard,
+        models=tuple(by_name[model.name] for model in models),
+    )
+
+
+def check_run(
+    models: Sequence[PlannedModel], out_dir: Path, settings: Settings
+) -> tuple[list[PlannedModel], int]:
+    """The models with their chips resolved, and the number of jobs. Raises ``InputError``."""
+    jobs = settings.jobs
+    if jobs is not None and not (isinstance(jobs, int) and jobs >= 1):
+        raise InputError(
+            f"{jobs!r} is not a number of jobs",
+            hint="give at least 1, or leave it out for one per CPU",
+        )
+    checked = [
+        model.model_copy(update={"options": check_options(model.options)}) for model in models
+    ]
+    sources = list({model.source: None for model in models})
+    check_out_dir(out_dir, sources, [model.name for model in models])
+    return checked, max(1, min(jobs or available_cpus(), len(models)))
+
+
+def schedule_for(
+    tasks: Sequence[Task], cache: Cache | None, *, jobs: int, memory: int | None
+) -> Schedule:
+    """The order of ``tasks``, from what is known of earlier runs."""
+    return Schedule(
+        tasks,
+        jobs=jobs,
+        estimates=estimates_for(tasks, cache),
+        memory=memory or available_memory(),
+    )
+
+
+def estimates_for(tasks: Sequence[Task], cache: Cache | None) -> dict[str, Estimate]:
+    """What each task will take."""
+    sizes: dict[str, int] = {}
+    estimates = {}
+    for task in tasks:
+        if task.source not in sizes:
+            sizes[task.source] = source_bytes(task)
+        seen = cache.history.of(task.source, task.name) if cache else None
+        estimates[task.name] = estimate(sizes[task.source], seen)
+    return estimates
+
+
+def _run_cached(
+    cache: Cache,
+    tasks: Sequence[Task],
+    logs: Mapping[str, Path],
+    settings: Settings,
+    executor: Executor,
+    observer: Observer,
+    *,
+    jobs: int,
+) -> tuple[list[ModelReport], bool]:
+    """Restore what is there, run the rest; the reports and whether Ctrl-C ended it."""
+    digests = cache.digests()
+    reports: dict[str, ModelReport] = {}
+    left: list[Task] = []
+    stopped = False
+    try:
+        keyed = Keyed(cache, digests, failures=settings.failures)
+        for task in keyed.all(tasks):
+            report = None
+            try:
+                report = restore(cache, digests, task, logs[task.name])
+            except Damaged as damaged:
+                task = _told_damaged(task, damaged.stage)
+            if report is None:
+                left.append(task)
+            else:
+                reports[task.name] = report
+                observer.model_finished(report)
+        if left:
+            schedule = schedule_for(left, cache, jobs=jobs, memory=settings.memory)
+            recording = Recording(observer, cache, keyed.parts, {task.name: task for task in left})
+            made = executor.run(left, logs, recording, jobs=jobs, schedule=schedule)
+            reports |= {report.name: report for report in made}
+            stopped = executor.interrupted
+            _remember_artefacts(digests, made, Path(tasks[0].report_root))
+    except KeyboardInterrupt:
+        stopped = True
+    digests.save()
+    rest = [interrupted(task, []) for task in tasks if task.name not in reports]
+    return [*reports.values(), *rest], stopped
+
+
+def _told_damaged(task: Task, stage: str) -> Task:
+    assert task.cache is not None
+    damaged = (*task.cache.damaged, stage)
+    return task.model_copy(update={"cache": task.cache.model_copy(update={"damaged": damaged})})
+
+
+def _remember_artefacts(digests: Digests, reports: Sequence[ModelReport], out_dir: Path) -> None:
+    """What was published need not be read to be known the next time."""
+    for report in reports:
+        for artefact in (a for stage in report.stages for a in stage.artefacts):
+            path = out_dir.absolute() / artefact.path
+            with contextlib.suppress(OSError):
+                digests.remember(path, artefact.sha256, signature(path))

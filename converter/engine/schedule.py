@@ -1,0 +1,140 @@
+"""Which task is next: the longest first, and no more at once than the memory holds."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from converter.engine.cache.history import Seen
+from converter.model.task import Task
+
+#: A worker that has converted a model of a few kilobytes has this much in memory (bytes), most of
+#: it shared with its fork server.
+_LEAST_PEAK = 400 << 20
+
+#: Peak memory of a model nobody has converted yet, as a multiple of its files. Measured on the
+#: models of docs/explanation/performance.md: 1.2 where weights stay in a file of their own (above
+#: 2 GB), up to 3 below.
+_PEAK_PER_BYTE = 3.0
+
+#: Seconds of such a model: a start, and so much for every megabyte.
+_LEAST_SECONDS, _SECONDS_PER_BYTE = 1.0, 0.15e-6
+
+#: How much of the memory that is free now may be planned with.
+_SHARE = 0.9
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a task will take: wall seconds, peak bytes; ``known`` from an earlier run."""
+
+    seconds: float
+    peak: int
+    known: bool = False
+
+
+def estimate(size: int, seen: Seen | None, stages: Collection[str] = ()) -> Estimate:
+    """From an earlier run, else from the bytes of the model's files.
+
+    ``stages`` are those that will run, all if empty.
+    """
+    if seen is None or not seen.seconds:
+        return Estimate(
+            _LEAST_SECONDS + size * _SECONDS_PER_BYTE, _LEAST_PEAK + int(size * _PEAK_PER_BYTE)
+        )
+    seconds = sum(s for stage, s in seen.seconds.items() if not stages or stage in stages)
+    return Estimate(seconds, max(seen.peak_memory.values(), default=_LEAST_PEAK), known=True)
+
+
+class Schedule:
+    """Hands out tasks: at most ``jobs`` at a time, ``memory`` bytes together.
+
+    The longest go first, so that none is left to run alone at the end; one that does not fit beside
+    those that run has to wait, and one that would not fit at all runs alone. Two tasks that need
+    the same outputs of Paddle are kept apart while there is something else to do: the second would
+    only wait for the first.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        *,
+        jobs: int,
+        estimates: Mapping[str, Estimate] | None = None,
+        memory: int | None = None,
+    ) -> None:
+        self._estimates = estimates or {}
+        self._waiting = list(tasks)
+        if estimates:
+            self._waiting.sort(key=lambda task: -self._of(task.name).seconds)
+        self._jobs = jobs
+        self._memory = memory
+        self._references: dict[str, str | None] = {}
+
+    @property
+    def waiting(self) -> list[Task]:
+        """The tasks that have not been handed out."""
+        return list(self._waiting)
+
+    def next(self, running: Collection[str]) -> Task | None:
+        """The task to begin beside those that run; None when there is none for now."""
+        if not self._waiting or len(running) >= self._jobs:
+            return None
+        fitting = [task for task in self._waiting if self._fits(task, running)]
+        busy = {self._references.get(name) for name in running} - {None}
+        apart = [task for task in fitting if _reference(task) not in busy]
+        chosen = next(iter(apart or fitting), None)
+        if chosen is not None:
+            self._waiting.remove(chosen)
+            self._references[chosen.name] = _reference(chosen)
+        return chosen
+
+    def again(self, task: Task) -> None:
+        """Hand a task out once more; last, when the machine is least busy."""
+        self._waiting.append(task)
+
+    def _fits(self, task: Task, running: Collection[str]) -> bool:
+        if self._memory is None or not running:
+            return True
+        used = sum(self._of(name).peak for name in running)
+        return used + self._of(task.name).peak <= self._memory
+
+    def _of(self, name: str) -> Estimate:
+        return self._estimates.get(name) or Estimate(0.0, 0)
+
+
+def _reference(task: Task) -> str | None:
+    return task.cache.reference if task.cache else None
+
+
+def available_memory() -> int | None:
+    """Bytes that workers may use together: free memory, less where a cgroup says so.
+
+    Sources: ``MemAvailable`` of /proc/meminfo (proc(5)), ``memory.max`` and ``memory.current`` of
+    cgroup v2. None where neither is known.
+    """
+    free = []
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        line = next(line for line in lines if line.startswith("MemAvailable:"))
+        free.append(int(line.split()[1]) * 1024)
+    with contextlib.suppress(OSError, ValueError):
+        group = Path("/proc/self/cgroup").read_text().strip().rpartition(":")[2].lstrip("/")
+        directory = Path("/sys/fs/cgroup") / group
+        limit = int((directory / "memory.max").read_text())
+        free.append(limit - int((directory / "memory.current").read_text()))
+    return int(min(free) * _SHARE) if free else None
+
+
+def source_bytes(task: Task) -> int:
+    """Bytes of the model's files: a measure of how long it will take. 0 when it is not there."""
+    source = Path(task.source)
+    directory = source.parent if source.is_file() else source
+    try:
+        with os.scandir(directory) as entries:
+            return sum(entry.stat().st_size for entry in entries if entry.is_file())
+    except OSError:
+        return 0

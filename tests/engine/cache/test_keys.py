@@ -1,0 +1,100 @@
+"""Keys: they change with what a result depends on, and with nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from converter.engine.cache.keys import differences, stage_keys
+from converter.model.compile_options import CompileOptions
+from converter.model.task import ConvertOptions, Task
+from converter.stages.pipeline import STAGES, stages_named
+
+INPUTS = {"inference.json": "a" * 64, "inference.pdiparams": "b" * 64}
+
+
+def keys(inputs=INPUTS, *, name="m", compile=None, **options):
+    task = Task(
+        name=name,
+        source="/models/m",
+        stages=STAGES,
+        work_dir="/w",
+        destination="/d",
+        report_root="/r",
+        options=ConvertOptions(compile=CompileOptions(**(compile or {})), **options),
+    )
+    return stage_keys(task, stages_named(STAGES), inputs)
+
+
+@pytest.mark.parametrize(
+    ("change", "changed"),
+    [
+        ({"opset": 13}, {"export", "simplify", "validate", "compile"}),
+        ({"simplify": False}, {"simplify", "validate", "compile"}),
+        ({"atol": 1e-3}, {"validate"}),
+        ({"seed": 1}, {"simplify", "validate", "compile"}),
+        ({"compile": {"soc": "Ascend310P3"}}, {"compile"}),
+        ({"threads": 2, "timeout": 5.0, "memory": 1 << 30}, set()),
+        ({"name": "other"}, set()),
+    ],
+)
+def test_an_option_changes_the_stages_that_read_it_and_those_after(change, changed):
+    before, after = keys(), keys(**change)
+
+    assert {stage for stage in STAGES if before[stage].text != after[stage].text} == changed
+
+
+def test_a_changed_file_changes_all():
+    after = keys({**INPUTS, "inference.pdiparams": "c" * 64})
+
+    assert all(keys()[stage].text != after[stage].text for stage in STAGES)
+    assert differences(keys()["inspect"].parts, after["inspect"].parts) == [
+        "input inference.pdiparams changed"
+    ]
+
+
+def test_what_differs_is_told_in_words():
+    before, after = keys()["export"].parts, dict(keys(opset=13)["export"].parts)
+    after["tool paddle2onnx"] = "3.0"
+
+    assert differences(before, after) == [
+        "option opset 11 → 13",
+        f"tool paddle2onnx {before['tool paddle2onnx']} → 3.0",
+    ]
+
+
+def test_a_script_names_its_model():
+    soc = {"soc": "Ascend310P3"}
+
+    assert keys(compile=soc)["compile"].text != keys(compile=soc, name="n")["compile"].text
+
+
+def test_a_file_that_an_option_names_counts_by_its_content(tmp_path):
+    aipp = tmp_path / "aipp.cfg"
+    told = []
+    for text in ("one", "two"):
+        aipp.write_text(text)
+        told.append(keys(compile={"soc": "Ascend310P3", "aipp": str(aipp)})["compile"].text)
+
+    assert told[0] != told[1]
+
+
+def test_another_atc_is_another_result(tmp_path, monkeypatch):
+    soc = {"soc": "Ascend310P3"}
+    without = keys(compile=soc)["compile"].text
+    atc = tmp_path / "atc"
+    atc.write_text("#!/bin/sh\n")
+    atc.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+
+    assert keys(compile=soc)["compile"].text != without
+
+
+def test_what_runs_elsewhere_is_not_kept():
+    made = keys(compile={"soc": "Ascend310P3", "on": "ssh:builder"})
+
+    assert made["compile"] is None
+    assert made["validate"] is not None
+
+
+def test_without_files_there_is_no_key():
+    assert set(keys({}).values()) == {None}

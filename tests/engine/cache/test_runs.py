@@ -1,0 +1,305 @@
+"""Runs with a cache: nothing is done twice, and what comes out is the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from converter.engine.convert import Silent, run_conversion
+from converter.engine.pool import Pool
+from converter.model.result import RunReport, Status
+from converter.model.task import ConvertOptions
+
+OPTIONS = ConvertOptions(opset=13)
+
+
+def run(out: Path, cache: Path | None, *sources: Path, **options) -> RunReport:
+    return run_conversion(sources, out, OPTIONS.model_copy(update=options), jobs=2, cache=cache)
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A cache that holds the two small models, and the output of the run that filled it."""
+    root = tmp_path_factory.mktemp("filled")
+    fixtures = Path(__file__).parents[3] / "fixtures"
+    models = (fixtures / "tiny_pir", fixtures / "ch_ppocr_mobile_v2.0_cls")
+    return root / "cache", root / "out", models, run(root / "out", root / "cache", *models)
+
+
+@pytest.fixture
+def cache(filled, tmp_path) -> Path:
+    """A copy of the filled cache that a test may damage."""
+    return Path(shutil.copytree(filled[0], tmp_path / "cache"))
+
+
+@pytest.fixture
+def no_worker(monkeypatch):
+    """Nothing may be started."""
+
+    def refuse(self):
+        raise AssertionError("a worker was started")
+
+    monkeypatch.setattr(Pool, "_ensure_host", refuse)
+
+
+def files_of(directory: Path) -> dict[str, bytes]:
+    """The artefacts: everything but logs and reports."""
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and path.suffix != ".log" and not path.name.startswith("report.")
+    }
+
+
+def told(report: RunReport) -> list[dict]:
+    """A report without times, memory, and whether a result is an earlier run's."""
+    models = json.loads(report.model_dump_json())["models"]
+    for model in models:
+        for stage in model["stages"]:
+            for name in ("seconds", "peak_memory", "cached"):
+                del stage[name]
+            stage["status"] = "ok" if stage["status"] == "cached" else stage["status"]
+    return models
+
+
+def statuses(report: RunReport, index: int = 0) -> dict[str, str]:
+    return {stage.stage: str(stage.status) for stage in report.models[index].stages}
+
+
+ALL_CACHED = {
+    "inspect": "cached",
+    "export": "cached",
+    "simplify": "cached",
+    "validate": "cached",
+    "compile": "skipped",
+}
+
+
+@pytest.mark.parametrize("where", ["fresh", "again"])
+def test_a_second_run_needs_no_worker_and_gives_the_same(where, filled, cache, tmp_path, no_worker):
+    _, out, models, first = filled
+    target = tmp_path / "out"
+    if where == "again":
+        shutil.copytree(out, target)
+
+    second = run(target, cache, *models)
+
+    assert [statuses(second, i) for i in (0, 1)] == [ALL_CACHED] * 2
+    assert all(stage.cached for model in second.models for stage in model.stages)
+    assert second.exit_code == first.exit_code == 0
+    assert files_of(target) == files_of(out)
+    assert told(second) == told(first)
+
+
+def test_an_output_that_was_edited_is_not_taken_for_ours(filled, cache, tmp_path):
+    _, out, models, _ = filled
+    target = tmp_path / "out"
+    shutil.copytree(out, target)
+    (target / "tiny_pir" / "inference.onnx").write_bytes(b"mine")
+
+    second = run(target, cache, models[0])
+
+    assert second.models[0].failure.stage == "inspect"
+    assert "was not made by paddle2om" in second.models[0].failure.error.message
+    assert (target / "tiny_pir" / "inference.onnx").read_bytes() == b"mine"
+
+
+def test_another_tolerance_validates_again_and_only_that(filled, cache, tmp_path, monkeypatch):
+    from converter.accuracy.reference import PaddlePredictor
+
+    assert PaddlePredictor  # Paddle's outputs come from the cache: a broken Paddle is not noticed
+    second = run(tmp_path / "out", cache, filled[2][0], atol=0.5)
+
+    assert statuses(second) == ALL_CACHED | {"validate": "ok"}
+    assert files_of(tmp_path / "out" / "tiny_pir") == files_of(filled[1] / "tiny_pir")
+
+
+def test_a_changed_model_is_converted_anew(filled, cache, tmp_path):
+    model = Path(shutil.copytree(filled[2][0], tmp_path / "tiny_pir"))
+    yml = model / "inference.yml"
+    yml.write_text(yml.read_text() + "\n# a comment\n" if yml.exists() else "Global: {}\n")
+
+    second = run(tmp_path / "out", cache, model)
+
+    assert statuses(second)["export"] == "ok"
+
+
+def test_a_model_elsewhere_with_the_same_files_is_the_same(filled, cache, tmp_path, no_worker):
+    model = Path(shutil.copytree(filled[2][0], tmp_path / "tiny_pir"))
+
+    assert statuses(run(tmp_path / "out", cache, model)) == ALL_CACHED
+
+
+def objects(cache: Path) -> list[Path]:
+    return [path for path in (cache / "objects").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("how", ["flipped", "truncated", "removed", "entries"])
+def test_damaged_objects_are_made_anew_and_said(how, filled, cache, tmp_path):
+    damaged = objects(cache)
+    if how == "entries":
+        damaged = [path for path in (cache / "entries").rglob("*") if path.is_file()]
+    for path in damaged:
+        data = path.read_bytes()
+        path.chmod(0o644)
+        if how == "removed":
+            path.unlink()
+        else:
+            half = len(data) // 2
+            flipped = data[:half] + bytes([data[half] ^ 1]) + data[half + 1 :]
+            path.write_bytes(data[:half] if how == "truncated" else flipped)
+
+    second = run(tmp_path / "out", cache, filled[2][0])
+
+    assert second.exit_code == 0
+    assert files_of(tmp_path / "out" / "tiny_pir") == files_of(filled[1] / "tiny_pir")
+    said = [m.text for stage in second.models[0].stages for m in stage.messages]
+    assert any("damaged" in text for text in said) == (how != "removed")
+    third = run(tmp_path / "again", cache, filled[2][0])
+    assert statuses(third) == ALL_CACHED
+    assert not any("damaged" in m.text for stage in third.models[0].stages for m in stage.messages)
+
+
+def test_a_crash_is_never_kept(filled, tmp_path, monkeypatch):
+    faults = Path(__file__).parents[2] / "simulators" / "faults"
+    monkeypatch.setenv("PYTHONPATH", str(faults), prepend=os.pathsep)
+    monkeypatch.setenv("FAULT", "segfault")
+    monkeypatch.setenv("FAULT_OPERATOR", "pd_op.leaky_relu")
+    first = run(tmp_path / "out", tmp_path / "cache", filled[2][0])
+    assert first.models[0].status is Status.CRASHED
+    monkeypatch.delenv("FAULT")
+
+    second = run(tmp_path / "out", tmp_path / "cache", filled[2][0])
+
+    assert statuses(second) == ALL_CACHED | dict.fromkeys(("export", "simplify", "validate"), "ok")
+
+
+def test_a_full_disk_is_never_kept(filled, tmp_path, monkeypatch):
+    faults = Path(__file__).parents[2] / "simulators" / "faults"
+    monkeypatch.setenv("PYTHONPATH", str(faults), prepend=os.pathsep)
+    monkeypatch.setenv("FAULT", "disk-full")
+    monkeypatch.setenv("FAULT_OPERATOR", "pd_op.leaky_relu")
+    assert run(tmp_path / "out", tmp_path / "cache", filled[2][0]).exit_code == 2
+    monkeypatch.delenv("FAULT")
+
+    assert run(tmp_path / "out", tmp_path / "cache", filled[2][0]).exit_code == 0
+
+
+class Killer(Silent):
+    """Kills this process, and thereby its workers, when a stage has begun."""
+
+    def __init__(self, stage: str, delay: float) -> None:
+        self._stage, self._delay = stage, delay
+
+    def stage_started(self, name: str, stage: str) -> None:
+        if stage == self._stage:
+            threading.Timer(self._delay, os.kill, (os.getpid(), signal.SIGKILL)).start()
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from converter.engine.convert import run_conversion
+from converter.model.task import ConvertOptions
+from tests.engine.cache.test_runs import Killer
+out, cache, stage, delay, *models = sys.argv[1:]
+run_conversion([Path(m) for m in models], Path(out), ConvertOptions(opset=13), jobs=2,
+               cache=Path(cache), observer=Killer(stage, float(delay)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("stage", "delay"), [("export", 0.0), ("simplify", 0.15), ("compile", 0.0)]
+)
+def test_a_killed_run_goes_on_where_it_was(stage, delay, filled, tmp_path):
+    _, out, models, first = filled
+    cache, target = tmp_path / "cache", tmp_path / "out"
+    killed = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            KILLED,
+            str(target),
+            str(cache),
+            stage,
+            str(delay),
+            *map(str, models),
+        ],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+
+    second = run(target, cache, *models)
+
+    assert any(stage.cached for model in second.models for stage in model.stages)
+    assert files_of(target) == files_of(out)
+    assert told(second) == told(first)
+    assert not list(target.glob(".paddle2om-work-*"))
+
+
+def test_two_runs_on_one_cache_end_alike(filled, tmp_path):
+    _, out, models, _ = filled
+    cache = tmp_path / "cache"
+    code = KILLED.replace("Killer(stage, float(delay))", "None")
+    running = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                code,
+                str(tmp_path / name),
+                str(cache),
+                "-",
+                "0",
+                *map(str, models),
+            ],
+            cwd=Path(__file__).parents[3],
+        )
+        for name in ("one", "two")
+    ]
+
+    assert [each.wait(timeout=300) for each in running] == [0, 0]
+    assert files_of(tmp_path / "one") == files_of(tmp_path / "two") == files_of(out)
+    third = run(tmp_path / "three", cache, *models)
+    assert statuses(third) == ALL_CACHED
+
+
+def test_opsets_share_one_run_of_paddle(filled, tmp_path):
+    cache = tmp_path / "cache"
+    for opset in (13, 14):
+        assert run(tmp_path / f"o{opset}", cache, filled[2][0], opset=opset).exit_code == 0
+    from converter.engine.cache.store import Cache
+
+    kept = Cache.open(cache)
+    keys = kept.entries.keys()
+    whole = [kept.entries.read_bytes(key) for key in keys]
+    references = [data for data in whole if len(data) == 64]
+    assert len(references) == 1
+    assert kept.objects.is_sound(references[0].decode())
+
+
+def test_a_model_that_changes_meanwhile_is_not_kept(filled, tmp_path):
+    model = Path(shutil.copytree(filled[2][0], tmp_path / "tiny_pir"))
+
+    class Toucher(Silent):
+        def stage_started(self, name: str, stage: str) -> None:
+            if stage == "inspect":
+                time.sleep(0.01)
+                os.utime(model / "inference.json")
+
+    cache = tmp_path / "cache"
+    report = run_conversion([model], tmp_path / "out", OPTIONS, cache=cache, observer=Toucher())
+
+    assert report.exit_code == 0
+    assert "changed meanwhile" in report.models[0].stages[-2].messages[-1].text
+    assert statuses(run(tmp_path / "out2", cache, model))["validate"] == "ok"
