@@ -70,6 +70,12 @@ def convert_command(
     rtol: Annotated[
         float | None, typer.Option(help="Tolerance relative to an output's largest value.")
     ] = None,
+    tolerance: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME:LIMIT=N,...", help="Limits of an output, or a pattern; repeatable."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the inputs compared on.")] = 0,
     jobs: Annotated[
         int | None, typer.Option("-j", "--jobs", min=1, help="Models at a time.")
@@ -93,6 +99,9 @@ def convert_command(
 
     names = parse_renames(rename or [])
     flags.parse_shapes(shape or [])  # a typing mistake is told before anything is started
+    from converter.model.tolerance import parse_tolerances
+
+    tolerances = parse_tolerances(tolerance or [])
     host = Host()  # its imports take longest: they run while the rest of this is imported
 
     from converter.api import write_reports
@@ -129,6 +138,7 @@ def convert_command(
         simplify=simplify,
         atol=atol,
         rtol=rtol,
+        tolerances=tolerances,
         seed=seed,
         timeout=timeout,
     )

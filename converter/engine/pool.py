@@ -27,14 +27,7 @@ from converter.engine.running import (
     rest_of,
 )
 from converter.errors import WorkerError
-from converter.model.result import (
-    Artefact,
-    ErrorInfo,
-    ModelReport,
-    Placement,
-    StageResult,
-    Status,
-)
+from converter.model.result import Artefact, ErrorInfo, ModelReport, Placement, StageResult, Status
 from converter.model.task import Task
 
 #: Seconds the host may take to import its libraries (a cold disk needs long).

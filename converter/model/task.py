@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from converter.model.compile_options import CompileOptions
-from converter.model.result import Record
+from converter.model.record import Record
+from converter.model.tolerance import ToleranceOverride
 
 #: The opsets paddle2onnx 2.1.0 can write; outside this range it aborts the process.
 OPSET_RANGE = range(7, 22)
@@ -21,7 +22,8 @@ class ConvertOptions(Record):
     """How to convert: what ``paddle2om convert`` takes as flags.
 
     ``rename`` maps Paddle's names of inputs and outputs to those the ONNX file is to have. ``atol``
-    and ``rtol`` override the default gate of every float output. ``threads`` is how many CPU
+    and ``rtol`` override the default gate of every float output, ``tolerances`` that of the outputs
+    whose names of Paddle's, or patterns of them, are its keys. ``threads`` is how many CPU
     threads the native libraries of one worker may use. ``timeout`` is the seconds that one model
     may take, all stages together.
     """
@@ -32,6 +34,7 @@ class ConvertOptions(Record):
     compile: CompileOptions = CompileOptions()
     atol: float | None = None
     rtol: float | None = None
+    tolerances: dict[str, ToleranceOverride] = Field(default_factory=dict)
     seed: int = 0
     threads: int = 1
     timeout: float = DEFAULT_TIMEOUT

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from converter.errors import InputError
-from converter.model.result import Record
+from converter.model.record import Record
 from converter.paddlex.intent import read_config
 from converter.paddlex.pipeline import INHERITED, Module, Pipeline
 from converter.paddlex.rehearsal_lines import PageLines

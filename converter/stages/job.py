@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from converter.model import onnx_file
 from converter.model.paddle_dir import PaddleModel
-from converter.model.result import ExportFacts, InspectFacts, Placement, Record, StageResult
+from converter.model.record import Record
+from converter.model.result import ExportFacts, InspectFacts, Placement, StageResult
 from converter.model.task import ConvertOptions, Task
 
 if TYPE_CHECKING:

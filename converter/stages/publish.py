@@ -18,7 +18,8 @@ from converter.model.artefacts import (
     sha256_of,
     write_manifest,
 )
-from converter.model.result import Artefact, CompileFacts, Record
+from converter.model.record import Record
+from converter.model.result import Artefact, CompileFacts
 from converter.stages.job import Job
 
 #: Where the files of a model that failed go: kept for diagnosis, never under the name that

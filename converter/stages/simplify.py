@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from converter.accuracy.gate import WEAK_RANDOM, compare_case, default_tolerance
+from converter.accuracy.gate import WEAK_RANDOM, compare_case
+from converter.accuracy.limits import default_tolerance
 from converter.errors import StageError
 from converter.model import onnx_file
 from converter.model.result import ExportFacts, Message, SimplifyFacts, Status
