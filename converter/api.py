@@ -40,6 +40,7 @@ def convert(
     seed: int = 0,
     jobs: int | None = None,
     timeout: float = ConvertOptions().timeout,
+    memory: int | None = None,
     force: bool = False,
     strict: bool = False,
 ) -> RunReport:
@@ -51,8 +52,8 @@ def convert(
     two. ``rename`` maps Paddle's names of inputs and outputs to the ONNX file's. ``tolerances``
     maps Paddle's names of outputs, or patterns, to limits: ``{"softmax_*": {"atol": 1e-4}}``.
     ``jobs`` is the number of models converted at a time (default: one per CPU), ``timeout`` the
-    seconds one model may take. ``force`` lets an existing ``inference.onnx`` that paddle2om did not
-    make be replaced.
+    seconds one model may take, ``memory`` the bytes. ``force`` lets an existing ``inference.onnx`` that
+    paddle2om did not make be replaced.
 
     A model that fails is a row of the returned report: look at ``report.exit_code`` or
     ``report.models[i].failure``. Raises ``InputError`` for wrong arguments, ``WorkerError`` when no
@@ -82,6 +83,7 @@ def convert(
         tolerances=dict(tolerances or {}),
         seed=seed,
         timeout=timeout,
+        memory=memory,
     )
     out = as_path(out_dir)
     report = run_conversion(

@@ -2,8 +2,8 @@
 
 A bundle is a directory with ``run.sh``, a README and one directory per model: ``inference.onnx``,
 the files that the command names, ``atc.sh`` and a manifest with the digest of each. ``run.sh`` adds
-``inference.om``, its digest and ``atc.log``. Nothing that comes back is believed: it may have been
-through any number of hands.
+``inference.om``, external weights if asked for, the digests of both and ``atc.log``. Nothing that
+comes back is believed: it may have been through any number of hands.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
+from converter.atc import external_weights
 from converter.atc.command import render_script
 from converter.atc.errors import explain, parse_errors
 from converter.atc.model_facts import read_model_facts
@@ -183,11 +184,20 @@ def read_bundle(bundle: Path) -> tuple[BundleEntry, ...]:
     return tuple(BundleEntry(path, _read_or_raise(path)) for path in found)
 
 
-def returned_om(entry: BundleEntry) -> Path:
+@dataclass(frozen=True)
+class ReturnedOm:
+    """An OM file that came back, and its external weights: name beside it -> file."""
+
+    om: Path
+    weights: Mapping[str, Path]
+
+
+def returned_om(entry: BundleEntry) -> ReturnedOm:
     """The OM file that came back with a model; its contents are still to be looked at.
 
-    Raises ``InputError`` when something of the model was changed on the way or the OM file is not
-    the one that ``run.sh`` saw, and ``StageError`` when atc made none, with what its log says.
+    Raises ``InputError`` when something of the model was changed on the way or the OM file or a
+    file of its weights is not the one that ``run.sh`` saw, and ``StageError`` when atc made none,
+    with what its log says.
     """
     directory, manifest = entry.directory, entry.manifest
     for name, digest in manifest.files.items():
@@ -206,12 +216,24 @@ def returned_om(entry: BundleEntry) -> Path:
             f"{noted} is missing",
             hint="it tells whether the OM file came back whole: run run.sh, not atc.sh alone",
         )
-    words = read_all(noted).decode(errors="replace").split()
-    if words[:1] != [sha256_of(om)]:
-        raise InputError(
-            f"{om} is not the file that run.sh made", hint="copy the bundle back again, whole"
-        )
-    return om
+    told = _digests(noted)
+    if OM not in told or not all(name == OM or external_weights.is_one(name) for name in told):
+        raise InputError(f"{noted} is damaged", hint="copy the bundle back again, whole")
+    weights = external_weights.files_beside(om)
+    for name in sorted({*told, *weights}):
+        path = directory / name
+        if name not in told or not path.is_file() or sha256_of(path) != told[name]:
+            raise InputError(
+                f"{path} is not the file that run.sh made", hint="copy the bundle back again, whole"
+            )
+    return ReturnedOm(om, weights)
+
+
+def _digests(path: Path) -> dict[str, str]:
+    """Name -> digest, of what ``sha256sum`` wrote."""
+    lines = read_all(path).decode(errors="replace").splitlines()
+    pairs = (line.partition("  ") for line in lines if line.strip())
+    return {name: digest for digest, _, name in pairs}
 
 
 def _no_om(directory: Path) -> StageError:

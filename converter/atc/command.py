@@ -9,6 +9,7 @@ from typing import Literal
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from converter.atc import external_weights
 from converter.atc.check import check_flags, is_atc_path
 from converter.atc.environment import DRIVER_LIBRARIES, SET_ENV_FILES
 from converter.atc.flags import all_flags, refusal
@@ -129,6 +130,7 @@ def render_script(
         onnx=onnx,
         om=om,
         files=files,
+        weights=external_weights.DIRECTORIES if external_weights.are_asked_for(argv) else (),
         set_env_files=[str(path) for path in SET_ENV_FILES],
         driver=str(DRIVER_LIBRARIES),
     )

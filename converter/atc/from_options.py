@@ -9,7 +9,7 @@ from pathlib import Path
 from converter.atc.command import AtcCommand
 from converter.atc.flags import all_flags, is_known
 from converter.atc.profiles import ShapeFlags, fixed, from_profiles
-from converter.atc.shapes import Hints, Shape, ShapeSource, static_shapes
+from converter.atc.shapes import Hints, Shape, ShapeSource, check_shapes, static_shapes
 from converter.errors import InputError
 from converter.model.compile_options import CONFIG_FILES, PRECISION_V2, CompileOptions
 from converter.model.tensor import TensorSpec
@@ -68,6 +68,12 @@ def choose_shapes(
     profiles = options.profiles or ({},)
     found = [static_shapes(inputs, {**options.shapes, **given}, hints) for given in profiles]
     return ChosenShapes(tuple(each.shapes for each in found), found[0].sources)
+
+
+def check_asked(inputs: tuple[TensorSpec, ...], options: CompileOptions) -> None:
+    """Raise ``InputError`` for a shape asked for that does not fit the inputs."""
+    for given in options.profiles or ({},):
+        check_shapes(inputs, {**options.shapes, **given})
 
 
 def config_files(options: CompileOptions) -> dict[str, Path]:

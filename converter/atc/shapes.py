@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from converter.atc.flags import DATA
 from converter.errors import InputError
+from converter.model.compile_options import ONLY_INPUT
 from converter.model.tensor import ShapeHint, TensorSpec
 
 Shape: TypeAlias = tuple[int, ...]
@@ -66,11 +67,8 @@ def static_shapes(
     for a dynamic input that nothing gives a shape to.
     """
     names = [spec.name for spec in inputs]
-    for name in asked:
-        if name not in names:
-            raise InputError(
-                f"--shape names {name!r}, which is not an input", hint=f"inputs: {', '.join(names)}"
-            )
+    asked = _with_name(asked, names)
+    check_shapes(inputs, asked)
     known = known_shapes(hints.model_name)
     if len(known) == len(inputs) == 1:  # exporters name the one input as they like
         known = {names[0]: next(iter(known.values()))}
@@ -79,6 +77,30 @@ def static_shapes(
     for spec in inputs:
         shapes[spec.name], sources[spec.name] = _choose(spec, asked, hints, known)
     return StaticShapes(shapes, sources)
+
+
+def _with_name(asked: Mapping[str, Shape], names: list[str]) -> dict[str, Shape]:
+    """``asked`` with the name of the model's only input for ``ONLY_INPUT``."""
+    if ONLY_INPUT not in asked:
+        return dict(asked)
+    if len(names) != 1:
+        raise InputError(
+            f"a shape without the name of an input, and the model has {len(names)}",
+            hint=f"name the input: {', '.join(names)}",
+        )
+    shape = asked[ONLY_INPUT]
+    return {names[0]: shape} | {name: s for name, s in asked.items() if name != ONLY_INPUT}
+
+
+def check_shapes(inputs: tuple[TensorSpec, ...], asked: Mapping[str, Shape]) -> None:
+    """Raise ``InputError`` for an unknown name, a wrong rank, and other extents than fixed ones."""
+    specs = {spec.name: spec for spec in inputs}
+    for name, shape in _with_name(asked, list(specs)).items():
+        if name not in specs:
+            raise InputError(
+                f"--shape names {name!r}, which is not an input", hint=f"inputs: {', '.join(specs)}"
+            )
+        _fitting(specs[name], shape)
 
 
 def _choose(

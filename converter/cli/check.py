@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from converter.cli.render import WrapperChoice
+from converter.cli.seconds import seconds
 
 if TYPE_CHECKING:
     from converter.paddlex.check import CheckReport
@@ -29,7 +30,10 @@ def check_command(
         str | None,
         typer.Option(metavar="PATH", help="The Python interpreter that has PaddleX."),
     ] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds that PaddleX may take.")] = 300.0,
+    timeout: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", parser=seconds, help="Seconds that PaddleX may take."),
+    ] = 300.0,
     json_output: Annotated[
         bool, typer.Option("--json", help="Print the report as JSON on standard output.")
     ] = False,

@@ -11,6 +11,7 @@ import typer
 
 from converter.cli import compile_flags as flags
 from converter.cli.convert import directory
+from converter.cli.seconds import seconds
 
 #: Where results go without -o.
 _OUT = Path("paddle2om-out")
@@ -56,7 +57,9 @@ def compile_command(
     preflight_only: Annotated[
         bool, typer.Option("--preflight-only", help="Say what atc would stumble over, and end.")
     ] = False,
-    timeout: Annotated[float, typer.Option(help="Seconds atc may take.")] = 900.0,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", parser=seconds, help="Seconds atc may take.")
+    ] = 900.0,
     force: Annotated[
         bool, typer.Option("--force", help="Replace files that are not ours.")
     ] = False,
@@ -105,8 +108,6 @@ def compile_command(
     from converter.report.findings import findings_text
     from converter.report.progress import Progress
 
-    if not timeout > 0:
-        raise InputError("--timeout must be positive", hint="give seconds, for example 900")
     if out is None:  # each model a directory of its own, as convert gives it
         stem = model.stem if model.suffix == ".onnx" else ""
         out = _OUT / (stem if stem not in ("", "inference", "model") else model_name(model))

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from converter.cli import compile_flags as flags
+from converter.cli.seconds import seconds
 
 
 def directory(text: str) -> Path:
@@ -80,7 +81,13 @@ def convert_command(
     jobs: Annotated[
         int | None, typer.Option("-j", "--jobs", min=1, help="Models at a time.")
     ] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds one model may take.")] = 900.0,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", parser=seconds, help="Seconds one model may take.")
+    ] = 900.0,
+    memory: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Memory one model may take, e.g. 4G; no limit if not."),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace an inference.onnx that is not ours.")
     ] = False,
@@ -96,9 +103,11 @@ def convert_command(
     DIR/<name>/; DIR/report.html and DIR/report.json tell the whole story.
     """
     from converter.engine.launch import Host
+    from converter.model.memory import parse_bytes
 
     names = parse_renames(rename or [])
     flags.parse_shapes(shape or [])  # a typing mistake is told before anything is started
+    limit = parse_bytes(memory) if memory else None
     from converter.model.tolerance import parse_tolerances
 
     tolerances = parse_tolerances(tolerance or [])
@@ -141,6 +150,7 @@ def convert_command(
         tolerances=tolerances,
         seed=seed,
         timeout=timeout,
+        memory=limit,
     )
     with Progress(total=len(models), quiet=quiet) as progress:
         report = run_conversion(

@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from converter.cli.seconds import seconds
+
 
 class Backend(StrEnum):
     """What runs OM files."""
@@ -40,7 +42,9 @@ def device_command(
     ] = None,
     min_cosine: Annotated[float | None, typer.Option(help="Least cosine similarity.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the recorded inputs.")] = 0,
-    timeout: Annotated[float, typer.Option(help="Seconds the NPU may take.")] = 600.0,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", parser=seconds, help="Seconds the NPU may take.")
+    ] = 600.0,
     force: Annotated[
         bool, typer.Option("--force", help="Replace files that are not ours.")
     ] = False,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from converter.cli.render import parse_sizes
+from converter.cli.seconds import seconds
 
 
 def rehearse_command(
@@ -24,7 +25,13 @@ def rehearse_command(
         str | None,
         typer.Option(metavar="PATH", help="The Python interpreter that has PaddleX."),
     ] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds for each series of trials.")] = 1800.0,
+    timeout: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", parser=seconds, help="Seconds for each series of trials."),
+    ] = 1800.0,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="Do not say what is being read.")
+    ] = False,
     json_output: Annotated[
         bool, typer.Option("--json", help="Print the report as JSON on standard output.")
     ] = False,
@@ -43,5 +50,6 @@ def rehearse_command(
         shapes=parse_sizes(shape or []),
         python=paddlex_python,
         timeout=timeout,
+        tell=lambda line: None if quiet else typer.echo(line, err=True),
     )
     typer.echo(rehearsal.model_dump_json(indent=2) if json_output else rehearsal_text(rehearsal))

@@ -196,8 +196,7 @@ def render_command(
     from converter.paddlex.targets import NEWEST, Target, parse_device, parse_version
 
     check_replaceable_config(out, force=force)
-    if scripts or check:
-        require_suffix(out)
+    require_suffix(out)
     base = find_base(pipeline, base_dir)
     version = paddlex or base.version
     options = RenderOptions(

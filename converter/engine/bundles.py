@@ -10,7 +10,13 @@ from pathlib import Path
 from converter.atc.bundle import OM, ONNX, BundleEntry, read_bundle
 from converter.engine.convert import Silent
 from converter.engine.launch import Host
-from converter.engine.plan import begin_log, check_logs, tool_versions, work_directory
+from converter.engine.plan import (
+    begin_log,
+    check_is_no_file,
+    check_logs,
+    tool_versions,
+    work_directory,
+)
 from converter.engine.pool import Observer, Pool
 from converter.errors import InputError
 from converter.model.result import RunReport
@@ -37,6 +43,7 @@ def run_import(
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     with Pool(host) as pool:
+        check_is_no_file(out)
         entries = read_bundle(bundle)
         _check_names(entries)
         logs = {entry.manifest.name: out / entry.manifest.name / "import.log" for entry in entries}

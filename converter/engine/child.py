@@ -46,8 +46,11 @@ def run_task(task_id: str, data: dict[str, Any], pipe: TextIO) -> None:
 
     job = Job(task, tell=tell)
     failed: StageResult | None = None
-    for stage in stages_named(task.stages):
-        if failed:
+    first, *later = stages_named(task.stages)
+    for stage in (first, *later):
+        if failed and failed.stage == stage.name:  # foreseen
+            result = failed
+        elif failed:
             result = not_run(stage.name, failed)
         else:
             emit("stage", stage=stage.name)
@@ -56,6 +59,8 @@ def run_task(task_id: str, data: dict[str, Any], pipe: TextIO) -> None:
                 failed = result
         job.results[stage.name] = result
         emit_result(result)
+        if stage is first and failed is None:
+            failed = next(filter(None, (each.foreseen(job) for each in later)), None)
     try:
         job.placement = place_model(job)
         published = publish(job)

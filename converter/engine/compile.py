@@ -9,11 +9,13 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from converter.atc import external_weights
 from converter.engine.convert import Silent
 from converter.engine.launch import Host
 from converter.engine.plan import (
     available_cpus,
     begin_log,
+    check_is_no_file,
     check_logs,
     resolve_compile_options,
     tool_versions,
@@ -61,9 +63,17 @@ def run_compile(
         onnx = find_onnx(source)
         single = out.suffix == ".om"
         directory = out.parent if single else out
+        check_is_no_file(directory)
         if preflight_only:  # it leaves nothing behind
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="paddle2om-")))
         om_name = out.name if single else f"{onnx.stem}.om"
+        if single and external_weights.are_asked_for(
+            f"--{n}={v}" for n, v in options.flags.items()
+        ):
+            raise InputError(
+                f"external weights lie beside the OM file, and -o {out} names one file alone",
+                hint="name a directory with -o",
+            )
         if yml is not None and not yml.is_file():
             raise InputError(f"--yml: {yml} is not a file", hint="check the path")
         if single and not preflight_only and out.exists() and not (force and out.is_file()):

@@ -16,6 +16,7 @@ from converter.engine.launch import Host
 from converter.engine.plan import (
     available_cpus,
     begin_log,
+    check_is_no_file,
     check_logs,
     tool_versions,
     work_directory,
@@ -50,6 +51,7 @@ def make_kit(
     with Pool(host) as pool:
         if not om.is_file():
             raise InputError(f"--om: {om} is not a file", hint="check the path")
+        check_is_no_file(kit)
         log = kit / "record.log"
         if not force:
             check_logs([log])

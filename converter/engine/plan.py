@@ -30,7 +30,7 @@ LOG_DIRECTORY = "logs"
 _FLAG_OF = {"shapes": "shape", "profiles": "profile", "flags": "atc-flag"}
 
 #: What the output directory holds besides the models.
-_RESERVED = (LOG_DIRECTORY, "report.json", "report.html")
+RESERVED = (LOG_DIRECTORY, "report.json", "report.html")
 
 
 def _check_text(path: Path) -> None:
@@ -60,7 +60,7 @@ def unique_names(sources: Sequence[Path]) -> list[str]:
     if twice:
         raise InputError(f"{twice[0]} is given more than once", hint="name each model once")
     names = [model_name(source) for source in sources]
-    counts = Counter([*names, *_RESERVED])
+    counts = Counter([*names, *RESERVED])
     for index, source in enumerate(sources):
         if counts[names[index]] > 1:  # another model's name, or one of ours
             parent = source.resolve().parent
@@ -90,8 +90,13 @@ def check_options(options: ConvertOptions) -> ConvertOptions:
             raise InputError(f"{name} {value} is not a tolerance", hint="give a number >= 0")
     if options.seed < 0:
         raise InputError(f"--seed {options.seed} is negative", hint="give a number >= 0")
+    if options.memory is not None and options.memory <= 0:
+        raise InputError("--memory must be positive", hint="give an amount, for example 4G")
     if not options.timeout > 0:
-        raise InputError("--timeout must be positive", hint="give seconds, for example 900")
+        raise InputError(
+            f"a timeout of {options.timeout} s is no time limit",
+            hint="give seconds, for example 900",
+        )
     return options.model_copy(update={"compile": compiled})
 
 
@@ -118,9 +123,19 @@ def resolve_compile_options(options: CompileOptions) -> CompileOptions:
     return options
 
 
+def check_is_no_file(out_dir: Path) -> None:
+    """Refuse an output directory that is a file."""
+    if out_dir.exists() and not out_dir.is_dir():
+        raise InputError(
+            f"{out_dir} is a file, and results go into a directory",
+            hint="name a directory with -o; it is made if it does not exist",
+        )
+
+
 def check_out_dir(out_dir: Path, sources: Sequence[Path], names: Sequence[str]) -> None:
-    """Refuse an output directory that would put files into a model directory."""
+    """Refuse an output directory that is a file, or would put files into a model directory."""
     _check_text(out_dir)
+    check_is_no_file(out_dir)
     for source in sources:
         directory = (source.parent if source.is_file() else source).resolve()
         for name in names:
@@ -192,6 +207,7 @@ def plan(
         tasks.append(
             Task(
                 name=name,
+                model=name,
                 source=str(source.absolute()),
                 stages=STAGES,
                 work_dir=str(directory.absolute()),

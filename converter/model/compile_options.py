@@ -12,6 +12,9 @@ from converter.model.record import Record
 #: The flag that shape profiles become; chosen from the profiles when nobody says.
 ProfileFlag = Literal["dynamic_batch_size", "dynamic_image_size", "dynamic_dims"]
 
+#: Stands for the name of the input in ``shapes`` and ``profiles``, for models that have only one.
+ONLY_INPUT = "*"
+
 #: Values of atc's ``--precision_mode_v2`` and of the older ``--precision_mode``. One of them,
 #: ``cube_fp16in_fp32out``, is in both and goes to the newer.
 PRECISION_V2 = (

@@ -60,6 +60,15 @@ def _flag(word: str) -> str:
     return word.lstrip("-").partition("=")[0].replace("-", "_")
 
 
+def flag_in(cmdline: str, name: str) -> str | None:
+    """The value that a command line gives a flag; None when it does not have it."""
+    words = cmdline.replace('"', "").replace("'", "").split()
+    for at, word in enumerate(words):
+        if _flag(word) == name:
+            return word.partition("=")[2] if "=" in word else "".join(words[at + 1 : at + 2])
+    return None
+
+
 def profiles_in(cmdline: str) -> OmProfiles | None:
     """The profiles that a command line asked for; None when it asked for none that parse."""
     words = cmdline.replace('"', "").replace("'", "").split()

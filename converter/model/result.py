@@ -185,10 +185,15 @@ StageFacts = Annotated[
 
 
 class StageResult(Record):
-    """What one stage did: status, files, facts, messages, wall seconds, peak bytes of memory."""
+    """What one stage did: status, files, facts, messages, wall seconds, peak bytes of memory.
+
+    ``cached`` is True when the result is an earlier run's. ``ok`` is then called ``cached``; what
+    was degraded, skipped or failed is still called so.
+    """
 
     stage: str
     status: Status
+    cached: bool = False
     artefacts: tuple[Artefact, ...] = ()
     facts: StageFacts | None = None
     messages: tuple[Message, ...] = ()
@@ -223,10 +228,16 @@ class Placement(Record):
 
 
 class ModelReport(Record):
-    """One model's way through the stages, in order, and what PaddleX should run of it."""
+    """One model's way through the stages, in order, and what PaddleX should run of it.
+
+    ``name`` is unique in the run, and the directory of its files. ``model`` is the model's name
+    without its variant, and ``variant`` says what varies: ``{"opset": "13"}``.
+    """
 
     name: str
     source: str
+    model: str = ""
+    variant: dict[str, str] = {}
     stages: tuple[StageResult, ...]
     log: str | None = None
     placement: Placement | None = None
@@ -266,7 +277,7 @@ class PipelineReport(Record):
 
     name: str
     config: str
-    backend: Literal["onnx", "om"]
+    backend: Literal["onnx", "om", "cann", "paddle", "auto"]
     modules: dict[str, str]
     image: str | None = None
     texts: tuple[str, ...] = ()
@@ -274,6 +285,17 @@ class PipelineReport(Record):
     reference_texts: tuple[str, ...] | None = None
     seconds: float = 0.0
     error: ErrorInfo | None = None
+
+
+class Shard(Record):
+    """Which part of a recipe a run was: ``index`` of ``count``, from 1.
+
+    ``models`` are all that the recipe asks for, whichever shard they are in, by name.
+    """
+
+    index: int
+    count: int
+    models: tuple[str, ...]
 
 
 class RunReport(Record):
@@ -290,6 +312,7 @@ class RunReport(Record):
     out_dir: str
     strict: bool = False
     interrupted: bool = False
+    shard: Shard | None = None
     models: tuple[ModelReport, ...]
     pipelines: tuple[PipelineReport, ...] = ()
 

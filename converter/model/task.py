@@ -25,7 +25,8 @@ class ConvertOptions(Record):
     and ``rtol`` override the default gate of every float output, ``tolerances`` that of the outputs
     whose names of Paddle's, or patterns of them, are its keys. ``threads`` is how many CPU
     threads the native libraries of one worker may use. ``timeout`` is the seconds that one model
-    may take, all stages together.
+    may take, all stages together; ``memory`` the resident bytes that its worker and what that
+    starts may have, None for no limit.
     """
 
     opset: int = DEFAULT_OPSET
@@ -38,11 +39,13 @@ class ConvertOptions(Record):
     seed: int = 0
     threads: int = 1
     timeout: float = DEFAULT_TIMEOUT
+    memory: int | None = None
 
 
 class Task(Record):
     """One model's way through ``stages``.
 
+    ``name`` is unique in the run; ``model`` and ``variant`` are what it is made of.
     ``source`` is what the user named (a directory or a program file), ``work_dir`` a directory
     that only this task writes to, and ``destination`` the directory that finished artefacts move
     to. ``report_root`` is what artefact paths in the result are relative to. ``onnx_name`` is the
@@ -56,6 +59,8 @@ class Task(Record):
     """
 
     name: str
+    model: str = ""
+    variant: dict[str, str] = Field(default_factory=dict)
     source: str
     stages: tuple[str, ...]
     work_dir: str

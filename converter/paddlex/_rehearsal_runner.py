@@ -34,7 +34,7 @@ def _run(request: dict[str, Any]) -> dict[str, Any]:
     except ImportError as error:
         return {"problem": "missing", "module": error.name or "paddlex", "detail": str(error)}
     version = str(paddlex.__version__)
-    variants = []
+    variants: list[list[dict[str, Any]]] = []
     try:
         for variant in request["variants"]:
             config = copy.deepcopy(request["config"])
@@ -44,10 +44,16 @@ def _run(request: dict[str, Any]) -> dict[str, Any]:
                     module = module[key]
                 module |= change["set"]
             pipeline = paddlex.create_pipeline(config=config)
-            variants.append([_read(pipeline, image) for image in request["images"]])
+            pages: list[dict[str, Any]] = []
+            for image in request["images"]:
+                with open(request["progress"], "a", encoding="utf-8") as progress:  # noqa: PTH123
+                    progress.write(f"{len(variants) * len(request['images']) + len(pages)}\n")
+                pages.append(_read(pipeline, image))
+            variants.append(pages)
     except Exception as error:  # noqa: BLE001 - whatever PaddleX raises is the answer
         detail = f"{type(error).__name__}: {error}"
-        return {"problem": "failed", "version": version, "detail": detail}
+        # How many were read says which one was not.
+        return {"problem": "failed", "version": version, "detail": detail, "read": len(variants)}
     return {"version": version, "variants": variants}
 
 

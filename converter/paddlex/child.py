@@ -17,7 +17,8 @@ import site
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,21 +26,45 @@ from converter.errors import InputError, WorkerError
 from converter.model.wording import last_line
 from converter.paddlex.cache_home import cache_home
 
+#: Ends the child with us, however we end (prctl(2), PR_SET_PDEATHSIG): a PaddleX that computes on
+#: for nobody takes the memory of the next one. Then becomes the runner.
+_BOOT = (
+    "import ctypes,os,runpy,sys;"
+    "ctypes.CDLL(None).prctl(1,9);"
+    "os.getppid()==int(sys.argv[1]) or os._exit(1);"
+    "del sys.argv[:2];"
+    "sys.path[0]=os.path.dirname(sys.argv[0]);"
+    "runpy.run_path(sys.argv[0],run_name='__main__')"
+)
+
+#: Seconds between two looks at how far the child is.
+_LOOK_EVERY = 0.25
+
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def ask(
-    runner: Path, request: Mapping[str, object], *, python: str | None = None, timeout: float
+    runner: Path,
+    request: Mapping[str, object],
+    *,
+    python: str | None = None,
+    timeout: float,
+    tell: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Start ``runner`` with ``request`` in ``python`` (this interpreter by default).
 
-    Returns its answer. Raises ``InputError`` when the interpreter cannot be started and
+    Returns its answer. ``tell`` takes the lines that the runner adds to the file ``progress`` of
+    its request while it works. Raises ``InputError`` when the interpreter cannot be started and
     ``WorkerError`` when the process dies or exceeds ``timeout`` seconds.
     """
     with tempfile.TemporaryDirectory(prefix="paddle2om-paddlex-") as work:
-        asked, result, log = (Path(work) / name for name in ("request", "result", "log"))
-        asked.write_text(json.dumps({**request, "result": str(result)}), encoding="utf-8")
-        code = _run_child([python or sys.executable, str(runner), str(asked)], log, timeout)
+        asked, result, log, progress = (
+            Path(work) / name for name in ("request", "result", "log", "progress")
+        )
+        files = {"result": str(result), "progress": str(progress)}
+        asked.write_text(json.dumps({**request, **files}), encoding="utf-8")
+        boot = ("-c", _BOOT, str(os.getpid()), str(runner), str(asked))
+        code = _run_child([python or sys.executable, *boot], log, timeout, _Tail(progress, tell))
         if code != 0 or not result.is_file():
             ending = f"signal {_signal_name(-code)}" if code < 0 else f"exit code {code}"
             raise WorkerError(
@@ -89,7 +114,23 @@ def child_environment(parent: Mapping[str, str]) -> dict[str, str]:
     )
 
 
-def _run_child(argv: list[str], log: Path, timeout: float) -> int:
+class _Tail:
+    """Passes on the whole lines that are added to a file."""
+
+    def __init__(self, path: Path, tell: Callable[[str], None] | None) -> None:
+        self._path, self._tell, self._told = path, tell, 0
+
+    def look(self) -> None:
+        """Pass on what is new."""
+        if self._tell is None or not self._path.is_file():
+            return
+        lines = self._path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
+        for line in lines[self._told :]:
+            self._tell(line)
+        self._told = len(lines)
+
+
+def _run_child(argv: list[str], log: Path, timeout: float, tail: _Tail) -> int:
     """Run to the end in a session of its own; the whole session dies at the time limit."""
     python, *rest = argv
     if os.sep in python:
@@ -113,7 +154,7 @@ def _run_child(argv: list[str], log: Path, timeout: float) -> int:
                 hint="give a Python interpreter that has PaddleX",
             ) from error
         try:
-            return child.wait(timeout)
+            return _wait(child, timeout, tail)
         except BaseException as error:  # the time limit, but also Ctrl-C
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
@@ -124,6 +165,22 @@ def _run_child(argv: list[str], log: Path, timeout: float) -> int:
                 f"PaddleX did not finish within {timeout:g} s",
                 hint="give it more time, or a smaller image",
             ) from None
+
+
+def _wait(child: subprocess.Popen[bytes], timeout: float, tail: _Tail) -> int:
+    """The child's return code; ``TimeoutExpired`` after ``timeout`` seconds."""
+    deadline = time.monotonic() + timeout
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            code = child.wait(max(0.0, min(left, _LOOK_EVERY)))
+        except subprocess.TimeoutExpired:
+            if left <= 0:
+                raise
+            tail.look()
+        else:
+            tail.look()
+            return code
 
 
 def _signal_name(number: int) -> str:

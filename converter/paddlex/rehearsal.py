@@ -9,12 +9,14 @@ compared. What an NPU's half precision does besides is not in it.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from converter.errors import InputError
+from converter.model import onnx_file
 from converter.model.record import Record
+from converter.model.wording import first_line
 from converter.paddlex.intent import read_config
 from converter.paddlex.pipeline import INHERITED, Module, Pipeline
 from converter.paddlex.rehearsal_lines import PageLines
@@ -49,12 +51,14 @@ def rehearse(
     shapes: Mapping[str, Shape] | None = None,
     python: str | None = None,
     timeout: float = DEFAULT_TIMEOUT,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Rehearsal:
     """Read ``images`` with the OCR pipeline of ``config`` on a CPU, with and without fixed shapes.
 
     The fixed shapes are the config's ``input_shape`` where ``shapes`` gives none. Every module
-    runs from the ``inference.onnx`` in its ``model_dir``. Raises ``InputError`` for a config of
-    another pipeline, a module without an ONNX file and pages without text.
+    runs from the ``inference.onnx`` in its ``model_dir``. ``tell`` takes a line for each reading.
+    Raises ``InputError`` for a config of another pipeline, a module without an ONNX file, a shape
+    that its model does not take, files that are no images and pages without text.
     """
     for path in (config, *images):
         if not path.is_file():
@@ -68,8 +72,11 @@ def rehearse(
             hint="render OCR with the same text models; modules of other kinds have one input "
             "size anyway",
         )
-    trials = Trials(on_cpu(pipeline), images, python, timeout)
+    _require_images(images)
+    config_on_cpu = on_cpu(pipeline)
     fixed = _configured(pipeline) | dict(shapes or {})
+    _check_shapes(pipeline, fixed)
+    trials = Trials(config_on_cpu, images, python, timeout, tell)
     reference = trials.read_reference(_parts(fixed))
     if not any(page.lines for page in reference):
         raise InputError(
@@ -93,6 +100,45 @@ def rehearse(
         trials=(*trials.made.values(), last),
         suggested=suggested,
     )
+
+
+def _require_images(images: Sequence[Path]) -> None:
+    """Raise ``InputError`` for a file that is no image."""
+    from PIL import Image
+
+    for path in images:
+        try:
+            with Image.open(path) as image:
+                image.verify()
+        except Exception as error:  # Pillow raises what its formats' code happens to
+            raise InputError(
+                f"{path} is not an image that can be read: {first_line(str(error))}",
+                hint="give PNG or JPEG files; pages of a PDF one by one, as such files",
+            ) from error
+
+
+def _check_shapes(pipeline: Pipeline, fixed: Shapes) -> None:
+    """Raise ``InputError`` for a shape of no module, or one that the module's model refuses."""
+    modules = {module.name: module for module in _shaped(pipeline)}
+    for name, shape in fixed.items():
+        if name not in modules:
+            raise InputError(
+                f"--shape {name}: a rehearsal fixes the shapes of {' and '.join(modules)} only",
+                hint="models of other kinds have one input size anyway",
+            )
+        directory = Path(str(modules[name].settings["model_dir"]))
+        (spec, *_) = onnx_file.describe_file(directory / "inference.onnx").inputs
+        batched = (1, *shape)
+        fits = len(batched) == spec.rank and all(
+            extent >= 1 and (isinstance(dim, str) or dim == extent)
+            for dim, extent in zip(spec.shape, batched, strict=True)
+        )
+        if not fits:
+            raise InputError(
+                f"{name} takes {spec}, not {','.join(map(str, shape))}",
+                hint="give channels, height and width that it takes, as "
+                f"--shape {name}={','.join(map(str, (3, *shape[1:])))}",
+            )
 
 
 def on_cpu(pipeline: Pipeline) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +51,20 @@ class Trials:
     """Reads the images with variants of the config and keeps what came of it."""
 
     def __init__(
-        self, config: dict[str, Any], images: Sequence[Path], python: str | None, timeout: float
+        self,
+        config: dict[str, Any],
+        images: Sequence[Path],
+        python: str | None,
+        timeout: float,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.version = ""
         self.made: dict[tuple[tuple[str, Shape], ...], Trial] = {}
         self._images = [str(image.absolute()) for image in images]
         self._config, self._python, self._timeout = config, python, timeout
         self._reference: tuple[PageLines, ...] = ()
+        self._tell = tell
+        self._series = 0
 
     def read_reference(self, first: Sequence[Shapes]) -> tuple[PageLines, ...]:
         """The pages without fixed shapes; the ``first`` trials are made on the way."""
@@ -100,8 +107,18 @@ class Trials:
                 for variant in variants
             ],
         }
-        answer = ask(_RUNNER, request, python=self._python, timeout=self._timeout)
-        _check_answer(answer)
+        self._series += 1
+        total = len(variants) * len(self._images)
+
+        def tell(reading: str) -> None:
+            variant, image = divmod(int(reading), len(self._images))
+            self._tell(
+                f"series {self._series}, reading {int(reading) + 1} of {total}: "
+                f"{Path(self._images[image]).name}, {told(variants[variant])}"
+            )
+
+        answer = ask(_RUNNER, request, python=self._python, timeout=self._timeout, tell=tell)
+        _check_answer(answer, variants)
         try:
             self.version = answer["version"]
             return [
@@ -116,7 +133,13 @@ class Trials:
             ) from error
 
 
-def _check_answer(answer: Mapping[str, Any]) -> None:
+def told(shapes: Shapes) -> str:
+    """Shapes in words: ``TextDetection 3,640,480``."""
+    given = (f"{module} {','.join(map(str, shape))}" for module, shape in shapes.items())
+    return ", ".join(given) or "no fixed shape"
+
+
+def _check_answer(answer: Mapping[str, Any], variants: Sequence[Shapes]) -> None:
     if answer.get("problem") == "missing":
         raise InputError(
             f"PaddleX cannot be imported: {answer['detail']}",
@@ -124,10 +147,14 @@ def _check_answer(answer: Mapping[str, Any]) -> None:
             "--paddlex-python",
         )
     if answer.get("problem"):
+        read = answer.get("read", 0)
+        shapes = variants[read] if read < len(variants) else {}
         raise StageError(
-            f"PaddleX {answer['version']} could not read the images: "
+            f"PaddleX {answer['version']} could not read the images with {told(shapes)}: "
             f"{shorten(' '.join(answer['detail'].split()))}",
-            hint="a rehearsal needs PaddleX 3.5 or later; see what paddle2om check says",
+            hint="the models may not take that shape: give another with --shape"
+            if shapes
+            else "a rehearsal needs PaddleX 3.5 or later; see what paddle2om check says",
         )
 
 

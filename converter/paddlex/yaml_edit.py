@@ -11,6 +11,9 @@ from converter.errors import InputError
 from converter.paddlex.yaml_source import Alias, List, Mapping, Node, Scalar, YamlSource, target
 from converter.paddlex.yaml_style import YamlStyle, quote_of, style_of
 
+#: A comment behind the colon of a key whose value begins on the next line.
+_COMMENT = re.compile(r"[ \t]+#[^\n\r\x85\u2028\u2029]*")
+
 _LINE_END = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]|\Z")
 
 
@@ -122,10 +125,8 @@ class YamlEdit:
             self._insert_text(mapping, last.end, lead + pair)
             return
         lines = style.block(key, value, mapping.column, quote)
-        line_end = _LINE_END.search(self.source.text, last.end)
-        assert line_end is not None
         self._insert_text(
-            mapping, line_end.start(), "".join(f"{style.newline}{line}" for line in lines)
+            mapping, self._line_end(last.end), "".join(f"{style.newline}{line}" for line in lines)
         )
 
     def _insert_text(self, mapping: Mapping, position: int, text: str) -> None:
@@ -149,13 +150,24 @@ class YamlEdit:
             self._replaced.append(old)
         elif isinstance(old, Alias):
             self._replaced.append(old)
+        comment = None
         if not isinstance(old, Scalar | Alias) and not old.flow:
             start = _behind_colon(self.source.text, name.end)
+            comment = _COMMENT.search(self.source.text, start, self._line_end(start))
         lead = ""
         if start == end or self.source.text[start - 1] == ":":
             # No value, of which the colon may be missing too: {model_dir}.
             lead = " " if ":" in self.source.text[name.end : start] else ": "
-        self._splices.append(_Splice(start, end, lead + new))
+        if comment is None:
+            self._splices.append(_Splice(start, end, lead + new))
+        else:  # it stays, behind the value that takes the place of the block
+            self._splices.append(_Splice(start, comment.start(), lead + new))
+            self._splices.append(_Splice(comment.end(), end, ""))
+
+    def _line_end(self, position: int) -> int:
+        found = _LINE_END.search(self.source.text, position)
+        assert found is not None
+        return found.start()
 
     def _is_shared(self, node: Node) -> bool:
         return any(alias.target is node for alias in self.source.aliases)

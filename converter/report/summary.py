@@ -164,7 +164,7 @@ def notes_of(model: ModelReport) -> Iterator[Note]:
     for stage in model.stages:
         mark = MARKS[stage.status]
         if stage.status.is_failure:
-            hint = f"read the log: {model.log}" if model.log else "run it again"
+            hint = "read its log" if model.log else "run it again"
             message = f"{mark.label}, and no reason was recorded"
             if stage.error:
                 message, hint = stage.error.message, stage.error.hint

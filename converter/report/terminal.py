@@ -6,8 +6,10 @@ sign has an ASCII stand-in for encodings that cannot show it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -157,7 +159,9 @@ def _notes(report: RunReport, write: Writer) -> list[tuple[str, Text]]:
             if note.hint:
                 lines.append(("", Text("hint: ", "bold").append(write.line(note.hint), "not bold")))
         if model.failure and model.log:
-            lines.append(("", Text(f"log: {write.line(model.log)}", "dim")))
+            log = str(Path(report.out_dir) / model.log)
+            shown = os.path.relpath(log) if log.startswith(f"{Path.cwd()}{os.sep}") else log
+            lines.append(("", Text(f"log: {write.line(shown)}", "dim")))
     return lines
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from converter.atc import external_weights
 from converter.atc.bundle import add_model
 from converter.atc.runners.contract import OM_SUFFIXES
 from converter.atc.runners.place import BundlePlace
@@ -18,9 +19,6 @@ from converter.stages.job import YML_NAME, Job
 
 #: Directory, beside the model, of what atc left: ``fusion_result.json``, ``kernel_meta``, its logs.
 SIDE_FILES = Path("atc-files")
-
-#: External weights (atc's ``--external_weight``), which the OM file needs beside it.
-_WEIGHTS = ("weight", "inference_weight_combined")
 
 
 def log_of(job: Job) -> Callable[[str], None]:
@@ -55,7 +53,7 @@ def _keep(job: Job, directory: Path, inputs: Collection[str], stage: str) -> Non
         skipped = str(name) in inputs or path.suffix in OM_SUFFIXES or path.is_symlink()
         if skipped or not path.is_file():
             continue
-        kept = name if name.parts[0] in _WEIGHTS else SIDE_FILES / name
+        kept = name if external_weights.is_one(str(name)) else SIDE_FILES / name
         target = job.work_dir / kept
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from converter.atc.command import is_atc_path, render_script
-from converter.atc.from_options import MODEL_NAME, config_files
+from converter.atc.from_options import MODEL_NAME, check_asked, config_files
 from converter.atc.om_check import check_om
 from converter.atc.run import find_atc, run_atc
 from converter.atc.runners.contract import Runner
@@ -16,7 +16,7 @@ from converter.atc.runners.local import LocalRunner
 from converter.atc.runners.place import BundlePlace, parse_place
 from converter.errors import InputError, Paddle2omError, StageError
 from converter.model.om_file import OmFile, read_om
-from converter.model.result import CompileFacts, Message, Status
+from converter.model.result import CompileFacts, InspectFacts, Message, Status
 from converter.stages.atc_files import kept_side_files, log_of, pack
 from converter.stages.compile_plan import CompilePlan, plan_compilation
 from converter.stages.job import PREPARED_NAME, SCRIPT_NAME, Job
@@ -38,6 +38,20 @@ class CompileStage(Stage):
         self._plan: CompilePlan | None = None
         self._om: OmFile | None = None
         self._failed: Paddle2omError | None = None
+
+    def foresee(self, job: Job) -> None:
+        """Shapes that do not fit the model, and files that are not there."""
+        options, inspected = job.options.compile, job.results.get("inspect")
+        if options.soc is None or inspected is None:
+            return
+        config_files(options)
+        assert isinstance(inspected.facts, InspectFacts)
+        names = job.options.rename
+        inputs = tuple(
+            spec.model_copy(update={"name": names.get(spec.name, spec.name)})
+            for spec in inspected.facts.inputs
+        )
+        check_asked(inputs, options)
 
     def requires(self, job: Job) -> None:
         """There must be an ONNX model, and the files that flags name."""

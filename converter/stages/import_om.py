@@ -43,9 +43,9 @@ class ImportStage(Stage):
         """Check the bundle's files, then the OM file itself."""
         assert job.task.bundle is not None
         (entry,) = read_bundle(Path(job.task.bundle))
-        om = returned_om(entry)
+        returned = returned_om(entry)
         kept = job.work_dir / job.task.om_name
-        shutil.copyfile(om, kept)
+        shutil.copyfile(returned.om, kept)
         try:
             read = read_om(kept)
         except InputError as error:
@@ -53,6 +53,11 @@ class ImportStage(Stage):
                 f"atc's OM file is unusable: {error.message}", hint=error.hint
             ) from error
         check_om(read, entry.manifest.asked)
+        for name, file in returned.weights.items():
+            copy = job.work_dir / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
+            job.add_file(name, copy, self.name)
         job.add_file(job.task.om_name, kept, self.name)
         log = entry.directory / LOG
         if log.is_file():

@@ -19,7 +19,7 @@ from converter.model.artefacts import (
     write_manifest,
 )
 from converter.model.record import Record
-from converter.model.result import Artefact, CompileFacts
+from converter.model.result import Artefact, CompileFacts, Status
 from converter.stages.job import Job
 
 #: Where the files of a model that failed go: kept for diagnosis, never under the name that
@@ -43,7 +43,9 @@ def publish(job: Job) -> tuple[Published, ...]:
     does not reject the ONNX model, which has passed its own checks by then.
     """
     failed = next((r.stage for r in job.results.values() if r.status.is_failure), None)
-    passed = failed in (None, "compile")
+    exported = job.results.get("export")
+    foreseen = exported is not None and exported.status is Status.SKIPPED
+    passed = failed in (None, "compile") and not foreseen
     destination = Path(job.task.destination)
     if failed == "import":  # the bundle has it all, for another try
         return ()

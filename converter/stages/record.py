@@ -6,6 +6,7 @@ from pathlib import Path
 
 from converter.accuracy.recorded import case_bytes
 from converter.accuracy.reference import PaddlePredictor, PaddleReference
+from converter.atc import external_weights
 from converter.atc.device import kit
 from converter.errors import InputError
 from converter.model.om_file import OmFile, read_om
@@ -47,6 +48,8 @@ class RecordStage(Stage):
             self._add(job, name, case_bytes(case.inputs, case.outputs))
         for name, content in kit.own_files().items():
             self._add(job, name, content)
+        for name, file in external_weights.needed_by(source, om.build.atc_cmdline).items():
+            self._add(job, name, file.read_bytes())
         self._add(job, kit.OM, source.read_bytes())
         return Outcome()
 

@@ -56,6 +56,17 @@ class Stage(ABC):
     def ensures(self, job: Job, outcome: Outcome) -> None:  # noqa: B027
         """Raise a ``Paddle2omError`` when the result is not what it should be."""
 
+    def foresee(self, job: Job) -> None:  # noqa: B027
+        """Raise what can be told once the model is inspected, before anything that takes time."""
+
+    def foreseen(self, job: Job) -> StageResult | None:
+        """This stage's failure, if it is known already that it will fail."""
+        try:
+            self.foresee(job)
+        except Paddle2omError as error:
+            return self._result(Outcome(), error, 0.0)
+        return None
+
     def __call__(self, job: Job) -> StageResult:
         """Run the stage and its contract; whatever happens becomes a result."""
         reset_peak_memory()

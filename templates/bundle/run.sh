@@ -6,6 +6,17 @@ set -u
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")" || exit 2
 shopt -s nullglob
 
+# The OM file, and the weights beside it when atc was told to keep them in files of their own.
+note_digests() {
+    [ -f inference.om ] || return 1
+    local made=(inference.om)
+    for directory in weight inference_weight_combined; do
+        [ -d "$directory" ] && made+=("$directory")
+    done
+    find "${made[@]}" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum >.digests.part &&
+        mv -- .digests.part inference.om.sha256
+}
+
 failed=()
 models=0
 for manifest in */paddle2om.bundle.json; do
@@ -17,10 +28,11 @@ for manifest in */paddle2om.bundle.json; do
         continue
     fi
     rm -f -- "./$model/inference.om" "./$model/inference.om.sha256"
+    rm -rf -- "./$model/weight" "./$model/inference_weight_combined"
     echo "$model: atc"
     bash "./$script" >"./$model/atc.log" 2>&1
     code=$?
-    if [ "$code" = 0 ] && (cd -- "./$model" && sha256sum inference.om >inference.om.sha256); then
+    if [ "$code" = 0 ] && (cd -- "./$model" && note_digests); then
         echo "$model: ok"
     else
         failed+=("$model")

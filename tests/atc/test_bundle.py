@@ -30,14 +30,14 @@ def pack(tmp_path):
     """Packs a model into a bundle whose name a shell would not like."""
     bundle = tmp_path / "a bundle; $(touch pwned) 'of' models"
 
-    def pack(name, *, content=b"onnx bytes"):
+    def pack(name, *, content=b"onnx bytes", argv=ARGV):
         (tmp_path / "m.onnx").write_bytes(content)
         (tmp_path / "keep it.cfg").write_text("Softmax_1\n")
         (tmp_path / "yml").write_text("Global: {}\n")
         return add_model(
             bundle,
             name=name,
-            argv=ARGV,
+            argv=argv,
             asked=ASKED,
             input_shape=SHAPE,
             onnx=tmp_path / "m.onnx",
@@ -69,7 +69,7 @@ def test_there_and_back(pack, simulated_atc, tmp_path):
     entries = read_bundle(away)
     assert [entry.manifest.name for entry in entries] == ["first", "模型 $(touch pwned) 'two'"]
     for entry in entries:
-        om = returned_om(entry)
+        om = returned_om(entry).om
         assert om.read_bytes().startswith(OM_MAGIC)
         assert "ATC run success" in (entry.directory / "atc.log").read_text()
         assert entry.manifest.argv == ARGV
@@ -115,7 +115,7 @@ def test_a_model_that_was_not_compiled(pack):
         (lambda d: (d / "inference.om").write_bytes(OM_MAGIC), "is not the file that run.sh made"),
         (lambda d: (d / "inference.om.sha256").unlink(), "sha256 is missing"),
         (lambda d: (d / "inference.om.sha256").write_text(""), "sha256 is empty"),
-        (lambda d: (d / "inference.om.sha256").write_text(" \n"), "is not the file that run.sh"),
+        (lambda d: (d / "inference.om.sha256").write_text(" \n"), "sha256 is damaged"),
     ],
 )
 def test_what_came_back_changed(damage, words, pack, simulated_atc):
@@ -126,6 +126,39 @@ def test_what_came_back_changed(damage, words, pack, simulated_atc):
     with pytest.raises(InputError, match=words) as refused:
         returned_om(read_bundle(pack.bundle)[0])
     assert refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("flag", "directory"), [("1", "weight"), ("2", "inference_weight_combined")]
+)
+def test_external_weights_come_back_too(flag, directory, pack, simulated_atc):
+    """An OM file without them cannot be loaded."""
+    simulated_atc("ok")
+    entry = pack("first", argv=(*ARGV, f"--external_weight={flag}"))
+    run(pack.bundle)
+    name = f"{directory}/simulated_weight"
+    assert list(returned_om(entry).weights) == [name]
+    assert "first: done before" in run(pack.bundle)
+
+    (entry.directory / directory / "stray").write_bytes(b"of another model")
+    with pytest.raises(InputError, match=r"stray is not the file that run\.sh made"):
+        returned_om(entry)
+    (entry.directory / directory / "stray").unlink()
+    (entry.directory / name).write_bytes(b"changed")
+    with pytest.raises(InputError, match=r"simulated_weight is not the file that run\.sh made"):
+        returned_om(entry)
+    assert "first: ok" in run(pack.bundle)  # made again, with its weights
+    assert returned_om(entry).weights
+
+
+def test_digests_that_name_files_elsewhere(pack, simulated_atc):
+    simulated_atc("ok")
+    entry = pack("first")
+    run(pack.bundle)
+    with (entry.directory / "inference.om.sha256").open("a") as file:
+        file.write(f"{'0' * 64}  ../../m.onnx\n")
+    with pytest.raises(InputError, match="sha256 is damaged"):
+        returned_om(entry)
 
 
 def test_a_manifest_that_names_files_elsewhere(pack, tmp_path):

@@ -187,6 +187,13 @@ def test_results_that_are_not_of_this_kit(kit, npu):
         om.write(b" ")
     with pytest.raises(InputError, match="of another OM file"):
         find_results(kit)
+    (kit / "inference.om").write_bytes((kit / "inference.om").read_bytes()[:-1])
+    assert find_results(kit) is not None
+    case = kit / "cases" / "0-wide.npz"
+    inputs, outputs = read_recorded(case)
+    case.write_bytes(case_bytes(inputs, {name: 2 * array for name, array in outputs.items()}))
+    with pytest.raises(InputError, match=r"not of the cases in the kit: 0-wide\.npz"):
+        find_results(kit)
     for text in ("", "[]", '{"om_sha256": 1}'):
         (kit / "results" / run_om.SUMMARY).write_text(text)
         with pytest.raises(InputError, match=r"damaged|empty"):
@@ -205,6 +212,28 @@ def test_a_runtime_that_crashes(kit, npu, tmp_path):
     (tmp_path / "site" / "acl.py").write_text("import os\nos.abort()\n")
     with pytest.raises(StageError, match="was killed by signal 6"):
         run_kit(kit, log=print)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("raise ImportError('libascendcl.so: cannot open shared object file')", "libascendcl.so"),
+        ("raise OSError('libhccl.so: file too short')", "libhccl.so"),
+        ("def init(): return 0", "has no attribute"),
+    ],
+)
+def test_half_of_cann_is_installed(content, words, kit, npu, tmp_path):
+    npu()
+    (tmp_path / "site" / "acl.py").write_text(f"{content}\n")
+    with pytest.raises(InputError, match=f"module acl cannot be used: .*{words}") as failed:
+        run_kit(kit, log=print)
+    assert "set_env.sh" in failed.value.hint
+
+
+def test_the_other_backend_is_taken_when_one_is_broken(kit, npu, tmp_path):
+    npu("ais_bench")
+    (tmp_path / "site" / "acl.py").write_text("raise ImportError('libascendcl.so')\n")
+    assert run_kit(kit, log=print).backend == "ais_bench"
 
 
 def test_what_is_no_kit(tmp_path):

@@ -166,7 +166,9 @@ def test_a_preflight_prints_what_it_found_and_compiles_nothing(run, model, tmp_p
         ([*SOC, *SHAPE, "--profile", "x"], "--profile 'x'"),
         ([*SOC, *SHAPE, "--precision", "fp17"], "--precision cannot be 'fp17'"),
         ([*SOC, *SHAPE, "--aipp", "grb"], "neither rgb, nor bgr, nor a file"),
-        ([*SOC, *SHAPE, "--timeout", "0"], "--timeout must be positive"),
+        ([*SOC, *SHAPE, "--timeout", "0"], "is no time limit"),
+        ([*SOC, *SHAPE, "--timeout", "inf"], "is no time limit"),
+        ([*SOC, *SHAPE, "--timeout", "nan"], "is no time limit"),
         ([*SOC, *SHAPE, "--yml", "missing.yml"], "missing.yml is not a file"),
     ],
 )
@@ -177,6 +179,13 @@ def test_mistakes(words, told, run, model, tmp_path):
     assert told in ended.stderr
     assert ended.stderr.count("hint: ") == 1
     assert "Traceback" not in ended.stderr
+
+
+def test_external_weights_need_a_directory(run, model, tmp_path):
+    flag = ("--atc-flag", "external_weight=1")
+    ended = run(model, *SOC, *SHAPE, *flag, "-q", "-o", tmp_path / "x.om")
+    assert ended.returncode == 2
+    assert "external weights lie beside the OM file" in ended.stderr
     assert not (tmp_path / "calls").exists()
 
 

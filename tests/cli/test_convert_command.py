@@ -163,6 +163,14 @@ def test_output_into_the_model_directory_is_refused(tiny_copy):
     assert sorted(tiny_copy.iterdir()) == before
 
 
+def test_output_into_a_file_is_refused(tiny_pir, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    ended = paddle2om("convert", tiny_pir, "-o", tmp_path / "file")
+    assert ended.returncode == 2
+    assert_one_clear_error(ended, "file is a file, and results go into a directory")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
 def test_the_same_model_twice_is_refused(tiny_pir, tmp_path):
     ended = paddle2om("convert", tiny_pir, tiny_pir, "-o", tmp_path / "out")
 
@@ -256,6 +264,18 @@ def test_a_shape_without_a_soc_is_not_ignored(tiny_pir, tmp_path):
 
     assert ended.returncode == 2
     assert_one_clear_error(ended, "--shape without --soc")
+
+
+def test_a_shape_that_does_not_fit_is_told_before_the_export(tiny_pir, tmp_path):
+    asked = ("--soc", "Ascend310P3", "--shape", "y=1,3,32,32", "-q")
+    ended = paddle2om("convert", tiny_pir, "-o", tmp_path, *asked)
+    assert ended.returncode == 2
+    assert_one_clear_error(ended, "compile: --shape names 'y', which is not an input")
+    (model,) = json.loads((tmp_path / "report.json").read_text())["models"]
+    stages = {stage["stage"]: stage["status"] for stage in model["stages"]}
+    assert list(stages) == ["inspect", "export", "simplify", "validate", "compile"]
+    assert list(stages.values()) == ["ok", "skipped", "skipped", "skipped", "failed"]
+    assert {path.name for path in (tmp_path / tiny_pir.name).glob("*.onnx")} == set()
 
 
 def test_a_soc_without_a_shape_keeps_the_onnx_model(tiny_pir, tmp_path):

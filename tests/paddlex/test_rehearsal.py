@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 import typer
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from typer.testing import CliRunner
 
 from converter.cli.rehearse import rehearse_command
@@ -105,12 +107,23 @@ MODULES = {
 }
 
 
+def relu(name: str, shape: list[int | None]) -> onnx.ModelProto:
+    """A model of one operator."""
+    tensors = [
+        onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, shape) for n in (name, "y")
+    ]
+    nodes = [onnx.helper.make_node("Relu", [name], ["y"])]
+    graph = onnx.helper.make_graph(nodes, "g", tensors[:1], tensors[1:])
+    opset = [onnx.helper.make_opsetid("", 11)]
+    return onnx.helper.make_model(graph, opset_imports=opset, ir_version=8)
+
+
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     modules = {}
     for name, settings in MODULES.items():
         (tmp_path / name).mkdir()
-        (tmp_path / name / "inference.onnx").touch()
+        onnx.save(relu("x", [None, 3, None, None]), tmp_path / name / "inference.onnx")
         hpi = {"auto_config": False, "backend": "om", "device_type": "npu"}
         modules[name] = {
             "model_name": name, "model_dir": str(tmp_path / name), "use_hpip": True,
@@ -118,7 +131,7 @@ def config(tmp_path: Path) -> Path:
         }  # fmt: skip
     path = tmp_path / "t.yaml"
     path.write_text(yaml.safe_dump({"pipeline_name": "OCR", "SubModules": modules}))
-    (tmp_path / "page.png").touch()
+    Image.new("RGB", (8, 8)).save(tmp_path / "page.png")
     return path
 
 
@@ -229,6 +242,18 @@ def test_what_cannot_be_rehearsed(config: Path, asked: list[dict[str, Any]]) -> 
     refused(text.replace("pipeline_name: OCR", "pipeline_name: x"), "needs an OCR pipeline")
     refused(text.replace("TextRecognition:", "Other:"), "has no TextRecognition")
     refused(text.replace("- 320", "- many"), r"input_shape \[3, 48, 'many'\] is not channels")
+    config.write_text(text)
+    for shapes, message in (
+        ({"Other": (3, 48, 320)}, "--shape Other: a rehearsal fixes the shapes of TextDetection"),
+        ({"TextRecognition": (1, 48, 320)}, "TextRecognition takes x .*, not 1,48,320"),
+    ):
+        with pytest.raises(InputError, match=message):
+            rehearse(config, [image], shapes=shapes)
+    image.write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"page\.png is not an image"):
+        rehearse(config, [image])
+    Image.new("RGB", (8, 8)).save(image)
+    assert not asked
     (config.parent / "TextRecognition" / "inference.onnx").unlink()
     refused(text, "TextRecognition has no inference.onnx")
     model_dir = f"model_dir: {config.parent}/TextRecognition"
@@ -239,7 +264,16 @@ def test_what_cannot_be_rehearsed(config: Path, asked: list[dict[str, Any]]) -> 
     ("answer", "error", "message"),
     [
         ({"problem": "missing", "module": "paddlex", "detail": "no"}, InputError, "be imported"),
-        ({"problem": "failed", "version": "3.4.3", "detail": "E: x\ny"}, StageError, "E: x y"),
+        (
+            {"problem": "failed", "version": "3.4.3", "detail": "E: x\ny", "read": 0},
+            StageError,
+            "with no fixed shape: E: x y",
+        ),
+        (
+            {"problem": "failed", "version": "3.7.2", "detail": "E: x", "read": 2},
+            StageError,
+            "with TextDetection 3,640,640: E: x",
+        ),
         ({"version": "3.7.2", "variants": [[{"lines": 1}]]}, WorkerError, "something else"),
         (
             {"version": "3.7.2", "variants": [[{"size": [1, 1], "seconds": 1, "lines": []}]] * 4},

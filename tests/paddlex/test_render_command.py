@@ -31,6 +31,15 @@ def models(make_model: MakeModel, tmp_path: Path) -> Path:
     return tmp_path / "models"
 
 
+def test_a_config_that_paddlex_would_not_take_for_a_file(tmp_path: Path) -> None:
+    result = CliRunner().invoke(
+        app, ["OCR", "--models", str(tmp_path), "-o", str(tmp_path / "x.txt")]
+    )
+    assert isinstance(result.exception, InputError)
+    assert "x.txt for the name of a pipeline" in result.exception.message
+    assert not (tmp_path / "x.txt").exists()
+
+
 def test_stdout_is_the_path_and_notes_go_to_stderr(models: Path, tmp_path: Path) -> None:
     out = tmp_path / "ocr.yaml"
     result = CliRunner().invoke(app, ["OCR", "--models", str(models), "-o", str(out)])

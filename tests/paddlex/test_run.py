@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from converter.errors import InputError, StageError, WorkerError
-from converter.paddlex.child import child_environment
+from converter.paddlex.child import ask, child_environment
 from converter.paddlex.run import run_pipeline
 
 FAKE = """
@@ -148,3 +150,43 @@ def test_the_runner_needs_no_package_of_ours(tmp_path: Path) -> None:
     imports = [line for line in runner.read_text().splitlines() if line.startswith("import ")]
     names = {line.split()[1] for line in imports}
     assert names <= set(sys.stdlib_module_names)
+
+
+def test_no_child_outlives_us(tmp_path: Path, cache: Path) -> None:
+    """Nobody would end a PaddleX that computes on after its parent was killed."""
+    runner = tmp_path / "runner.py"
+    runner.write_text(
+        "import os, pathlib, sys, time\n"
+        f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()))\n"
+        "time.sleep(60)\n"
+    )
+    code = (
+        "import pathlib, sys; from converter.paddlex.child import ask\n"
+        "ask(pathlib.Path(sys.argv[1]), {}, timeout=60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code, str(runner)])
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "pid").is_file() or not (tmp_path / "pid").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    child = int((tmp_path / "pid").read_text())
+    parent.kill()
+    parent.wait()
+    while Path(f"/proc/{child}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_progress_is_passed_on(tmp_path: Path, cache: Path) -> None:
+    runner = tmp_path / "runner.py"
+    runner.write_text(
+        "import json, sys, time\n"
+        "request = json.load(open(sys.argv[1]))\n"
+        "for text in ('one\\ntw', 'o\\nthree\\n'):\n"
+        "    with open(request['progress'], 'a') as file: file.write(text)\n"
+        "    time.sleep(0.6)\n"
+        "json.dump({'done': True}, open(request['result'], 'w'))\n"
+    )
+    lines: list[str] = []
+    assert ask(runner, {}, timeout=60, tell=lines.append) == {"done": True}
+    assert lines == ["one", "two", "three"]

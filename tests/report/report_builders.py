@@ -351,13 +351,13 @@ def mixed() -> RunReport:
                     3,
                     facts=validated(output(), far),
                 ),
-                log="out/logs/PP-FormulaNet.log",
+                log="logs/PP-FormulaNet.log",
             ),
             model(
                 "表格 结构 <script>alert('x')</script> [bold]",
                 inspected(),
                 crash,
-                log="out/logs/表格 结构.log",
+                log="logs/表格 结构.log",
             ),
             model("SLANet_plus", inspected(), exported(), hang),
             model(

@@ -175,6 +175,10 @@ def write(values: dict[str, str], cann: str, mode: str, dynamic: bool) -> None:
         header = header[:128]
     if mode.startswith("large:"):
         header = header.ljust(int(mode.partition(":")[2]), b"\0")
+    weights = {"1": "weight", "2": f"{values['output']}_weight_combined"}
+    if directory := weights.get(values.get("external_weight", "0")):
+        Path(directory).mkdir()
+        Path(directory, "simulated_weight").write_bytes(b"weights of the simulator")
     names = [f"{values['output']}{host}{suffix}"]
     if values.get("save_original_model") == "true":
         names.append(f"{values['output']}_original.om")

@@ -51,7 +51,8 @@ def cases_of(kit: Path) -> list[Path]:
 def find_results(kit: Path) -> DeviceRun | None:
     """What a finished run of the kit's own OM file left; None when there was none yet.
 
-    Raises ``InputError`` for results of another OM file, and for some of the cases only.
+    Raises ``InputError`` for results of another OM file or of other cases, and for some of the
+    cases only.
     """
     summary = kit / RESULTS / run_om.SUMMARY
     if not summary.is_file():
@@ -60,6 +61,7 @@ def find_results(kit: Path) -> DeviceRun | None:
         told = json.loads(read_all(summary))
         digest, backend, soc = told["om_sha256"], str(told["backend"]), told["soc"]
         seconds = tuple(float(case["seconds"]) for case in told["cases"])
+        ran = {str(case["case"]): case["sha256"] for case in told["cases"]}
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{summary} is damaged", hint="copy the results again, or run the kit again"
@@ -67,6 +69,12 @@ def find_results(kit: Path) -> DeviceRun | None:
     if digest != sha256_of(kit / OM):
         raise InputError(
             f"the results in {kit / RESULTS} are of another OM file",
+            hint=f"run {SCRIPT} again, and bring its results back",
+        )
+    other = [case.name for case in cases_of(kit) if ran.get(case.name, "") != sha256_of(case)]
+    if other:  # the kit was made again since, or a case was changed
+        raise InputError(
+            f"the results in {kit / RESULTS} are not of the cases in the kit: {', '.join(other)}",
             hint=f"run {SCRIPT} again, and bring its results back",
         )
     results = {case: kit / RESULTS / case.name for case in cases_of(kit)}

@@ -235,9 +235,21 @@ class AisModel:
 def load(path: str, device: int, backend: str) -> AclModel | AisModel:
     """The OM file in the first backend that there is."""
     kinds: dict[str, type[AclModel] | type[AisModel]] = {"acl": AclModel, "ais_bench": AisModel}
+    broken = []
     for name in (backend,) if backend != "auto" else tuple(kinds):
-        if importlib.util.find_spec(name) is not None:
+        if importlib.util.find_spec(name) is None:
+            continue
+        try:
             return kinds[name](path, device)
+        except (ImportError, OSError, AttributeError) as error:  # half of CANN is installed
+            broken.append("the Python module {} cannot be used: {}".format(name, error))
+    if broken:
+        raise Problem(
+            NO_BACKEND,
+            "; ".join(broken),
+            "source the set_env.sh of CANN in this shell; if that is done, install CANN (and "
+            "ais_bench) again: the parts do not fit together",
+        )
     wanted = "acl or ais_bench" if backend == "auto" else backend
     raise Problem(
         NO_BACKEND,
@@ -335,7 +347,7 @@ def run_cases(model: AclModel | AisModel, cases: str, results: str) -> list[dict
         write_result(os.path.join(results, name), outputs)
         for output, array in outputs.items():
             print("{}: {}: {}".format(name, output, difference(array, wanted[output])))
-        told.append({"case": name, "seconds": seconds})
+        told.append({"case": name, "sha256": digest(os.path.join(cases, name)), "seconds": seconds})
     if not told:
         raise Problem(WRONG_INPUT, "no cases in " + cases, "record them with paddle2om device")
     return told

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from converter.bridge.lowering.graph import ONNX_TYPES
 from converter.errors import StageError
+from converter.model.onnx_graph import names_read
 from converter.model.pir_types import TensorType
 
 if TYPE_CHECKING:
@@ -92,21 +93,6 @@ def sort_nodes(graph: onnx.GraphProto) -> None:
     assert len(nodes) == len(graph.node), "the lowered graph has a cycle"
     if order != sorted(order):
         replace(graph.node, nodes)
-
-
-def names_read(node: onnx.NodeProto) -> set[str]:
-    """What a node reads, and what the bodies of its If or Loop read from outside."""
-    read = {name for name in node.input if name}
-    for attribute in node.attribute:
-        for body in (attribute.g, *attribute.graphs):
-            inside: set[str] = set()
-            made = {value.name for value in (*body.input, *body.initializer)}
-            for inner in body.node:
-                inside |= names_read(inner)
-                made.update(inner.output)
-            inside.update(value.name for value in body.output)
-            read |= inside - made
-    return read
 
 
 def replace(values: Any, kept: Sequence[Any]) -> None:

@@ -1,0 +1,299 @@
+"""Evaluates values inside an ONNX graph, a group at a time, within a memory budget.
+
+Marking every tensor as an output keeps all of them in memory at once. Here a few tensors are asked
+for at a time; of the graph only the nodes that they need are run. The weights are written to a file
+once and mapped into each session, so a group costs no copy of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from converter.errors import StageError
+from converter.model.onnx_graph import names_read
+from converter.model.wording import first_line
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    import onnx
+    from numpy.typing import NDArray
+
+    Arrays: TypeAlias = dict[str, NDArray[Any]]
+
+#: Bytes of values that are held at once.
+BUDGET = 64 << 20
+
+#: Initializers of at least this many bytes go to the file; ONNX Runtime wants the shapes and axes
+#: that its shape inference reads in the model itself.
+_TO_FILE = 1024
+
+#: Tensors begin at multiples of this many bytes in the file.
+_ALIGNMENT = 64
+
+_TYPED_DATA = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data")
+
+#: From IR version 4 on, initializers need not be graph inputs too.
+_IR_VERSION = 4
+
+
+class OnnxValues:
+    """The values inside one ONNX file's main graph.
+
+    ``names`` are the tensors that its nodes make, in topological order, those that numpy cannot
+    hold left out. ``model`` is the loaded graph, its constants as initializers and the large ones
+    in a file in ``work_dir``; it must not be changed. ``optimise`` lets ONNX Runtime rewrite the
+    graph as it usually does; without, each node is computed as the file says it.
+    """
+
+    def __init__(
+        self, path: Path, work_dir: Path, *, threads: int = 1, optimise: bool = False
+    ) -> None:
+        """Load ``path``; raises ``StageError`` when it cannot be read."""
+        import onnx
+
+        self._work_dir = work_dir
+        self._threads = threads
+        self._optimise = optimise
+        try:
+            model = onnx.load_model(str(path), load_external_data=False)
+        except Exception as error:
+            raise StageError(
+                f"{path.name} cannot be read as an ONNX model: {first_line(str(error))}",
+                hint="copy the file again, with the files of its external data if it has any",
+            ) from error
+        _constants_to_initializers(model.graph)
+        _weights_to_file(model.graph, path.parent, work_dir / f"{path.stem}.weights")
+        model.ir_version = max(model.ir_version, _IR_VERSION)
+        self.model: onnx.ModelProto = model
+        graph = model.graph
+        self.initializers = {tensor.name: tensor for tensor in graph.initializer}
+        self.inputs = tuple(v.name for v in graph.input if v.name not in self.initializers)
+        self.outputs = tuple(value.name for value in graph.output)
+        self._makers = {name: i for i, node in enumerate(graph.node) for name in node.output}
+        self._reads = [names_read(node) for node in graph.node]
+        hidden = {"", *_unreadable(model)}
+        self.names = tuple(
+            name for node in graph.node for name in node.output if name not in hidden
+        )
+
+    def maker(self, name: str) -> onnx.NodeProto | None:
+        """The node that makes a tensor; None for inputs, initializers and unknown names."""
+        index = self._makers.get(name)
+        return None if index is None else self.model.graph.node[index]
+
+    def evaluate(
+        self,
+        names: Iterable[str],
+        inputs: Mapping[str, NDArray[Any]],
+        *,
+        budget: int = BUDGET,
+        sizes: Mapping[str, int] | None = None,
+    ) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Yield each of ``names`` with its value, at most about ``budget`` bytes held at a time.
+
+        ``inputs`` are the graph's inputs, or any tensors inside it, which are then taken as given
+        and not computed. ``sizes`` are bytes of values, as far as they are known; others are taken
+        from ONNX's shape inference, and one of unknown size is evaluated by itself. Order is the
+        graph's. Raises ``StageError`` when ONNX Runtime cannot run the nodes on these inputs.
+        """
+        wanted = [name for name in dict.fromkeys(names) if name not in inputs]
+        for name in wanted:
+            if name not in self._makers:
+                raise StageError(f"{name} is no tensor of the graph", hint="report this model")
+        for group in self._groups(wanted, inputs, budget, sizes or {}):
+            values = self._run(group, inputs)
+            for name in group:
+                yield name, values.pop(name)
+
+    def nodes_between(self, given: Collection[str], wanted: Iterable[str]) -> list[onnx.NodeProto]:
+        """The nodes that make ``wanted`` out of ``given``, in order."""
+        pending = [name for name in wanted if name not in given]
+        needed: set[int] = set()
+        while pending:
+            index = self._makers.get(pending.pop())
+            if index is not None and index not in needed:
+                needed.add(index)
+                pending.extend(name for name in self._reads[index] if name not in given)
+        return [self.model.graph.node[index] for index in sorted(needed)]
+
+    def part(self, given: Mapping[str, NDArray[Any]], wanted: Iterable[str]) -> onnx.ModelProto:
+        """The part of the model that makes ``wanted`` out of the tensors ``given``.
+
+        Its large initializers refer to the file in ``work_dir``.
+        """
+        import onnx
+        from onnx import helper
+
+        nodes = self.nodes_between(given.keys(), wanted)
+        read = {name for node in nodes for name in names_read(node)}
+        graph = onnx.GraphProto(name="part")
+        graph.node.extend(nodes)
+        graph.initializer.extend(
+            self.initializers[name]
+            for name in sorted(read & self.initializers.keys() - given.keys())
+        )
+        for name in sorted(read & given.keys()):
+            array = given[name]
+            kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+            graph.input.append(helper.make_tensor_value_info(name, kind, array.shape))
+        graph.output.extend(onnx.ValueInfoProto(name=name) for name in wanted)
+        model = onnx.ModelProto(ir_version=self.model.ir_version, graph=graph)
+        model.opset_import.extend(self.model.opset_import)
+        model.functions.extend(self.model.functions)
+        return model
+
+    def _run(self, group: list[str], inputs: Mapping[str, NDArray[Any]]) -> Arrays:
+        import onnxruntime
+
+        model = self.part(inputs, group)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        # An arena would keep the largest group's memory for all that follow.
+        options.enable_cpu_mem_arena = False
+        if not self._optimise:
+            level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+            options.graph_optimization_level = level
+        file = self._work_dir / "part.onnx"
+        file.write_bytes(model.SerializeToString())
+        fed = {value.name: inputs[value.name] for value in model.graph.input}
+        try:
+            session = onnxruntime.InferenceSession(
+                str(file), options, providers=["CPUExecutionProvider"]
+            )
+            values = session.run(group, fed)
+        except Exception as error:
+            raise StageError(
+                f"ONNX Runtime cannot compute {', '.join(group[:3])}: {first_line(str(error))}",
+                hint="`paddle2om inspect` shows what the file is; the model's log has more",
+            ) from error
+        return dict(zip(group, values, strict=True))
+
+    def _groups(
+        self,
+        names: list[str],
+        inputs: Mapping[str, NDArray[Any]],
+        budget: int,
+        sizes: Mapping[str, int],
+    ) -> Iterator[list[str]]:
+        names = sorted(names, key=lambda name: self._makers[name])
+        known = {name: sizes[name] for name in names if name in sizes}
+        if len(known) < len(names):
+            known = {**self._sizes(inputs), **known}
+        group: list[str] = []
+        held = 0
+        for name in names:
+            size = known.get(name, budget)
+            if group and held + size > budget:
+                yield group
+                group, held = [], 0
+            group.append(name)
+            held += size
+        if group:
+            yield group
+
+    def _sizes(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, int]:
+        """Bytes of values, where ONNX's shape inference can tell them for these inputs."""
+        import onnx
+        from onnx import helper
+
+        model = onnx.ModelProto()
+        model.CopyFrom(self.model)
+        given = [value for value in model.graph.input if value.name in self.initializers]
+        del model.graph.input[:]
+        model.graph.input.extend(given)
+        for name in self.inputs:
+            if name in inputs:
+                kind = helper.np_dtype_to_tensor_dtype(inputs[name].dtype)
+                value = helper.make_tensor_value_info(name, kind, inputs[name].shape)
+                model.graph.input.append(value)
+        del model.graph.value_info[:]
+        try:
+            model = onnx.shape_inference.infer_shapes(model, data_prop=True)
+        except Exception:  # noqa: BLE001 - any: then the sizes are not known beforehand
+            return {}
+        sizes = {}
+        for value in (*model.graph.value_info, *model.graph.output):
+            tensor = value.type.tensor_type
+            dims = tensor.shape.dim
+            if tensor.elem_type and tensor.HasField("shape") and all(d.dim_value for d in dims):
+                item = helper.tensor_dtype_to_np_dtype(tensor.elem_type).itemsize
+                sizes[value.name] = item * math.prod(d.dim_value for d in dims)
+        return sizes
+
+
+def _unreadable(model: onnx.ModelProto) -> set[str]:
+    """Names of values that are no tensors (sequences), or of a dtype that numpy lacks."""
+    import onnx
+
+    try:
+        graph = onnx.shape_inference.infer_shapes(model).graph
+    except Exception:  # noqa: BLE001 - any: then what is declared has to do
+        graph = model.graph
+    kinds = onnx.TensorProto
+    numpy = {
+        *(kinds.FLOAT, kinds.DOUBLE, kinds.FLOAT16, kinds.BOOL),
+        *(kinds.INT8, kinds.INT16, kinds.INT32, kinds.INT64),
+        *(kinds.UINT8, kinds.UINT16, kinds.UINT32, kinds.UINT64),
+    }
+    return {
+        value.name
+        for value in (*graph.value_info, *graph.output)
+        if value.type.WhichOneof("value") is not None
+        and value.type.tensor_type.elem_type not in numpy
+    }
+
+
+def _constants_to_initializers(graph: onnx.GraphProto) -> None:
+    """Turn Constant nodes that hold a tensor into initializers: paddle2onnx's weights are such."""
+    kept = []
+    for node in graph.node:
+        tensors = [a.t for a in node.attribute if a.name == "value"]
+        if node.op_type != "Constant" or node.domain not in ("", "ai.onnx") or not tensors:
+            kept.append(node)
+            continue
+        tensor = graph.initializer.add()
+        tensor.CopyFrom(tensors[0])
+        tensor.name = node.output[0]
+    if len(kept) < len(graph.node):
+        copies = [type(node).FromString(node.SerializeToString()) for node in kept]
+        del graph.node[:]
+        graph.node.extend(copies)
+
+
+def _weights_to_file(graph: onnx.GraphProto, source: Path, target: Path) -> None:
+    """Move the large initializers' data to the file ``target``, one tensor at a time.
+
+    ``source`` is the directory of the model, where its own external data is.
+    """
+    import onnx
+    from onnx.external_data_helper import load_external_data_for_tensor, set_external_data
+
+    offset = 0
+    with target.open("wb") as file:
+        for tensor in graph.initializer:
+            if tensor.data_type == onnx.TensorProto.STRING:
+                continue
+            if tensor.data_location == onnx.TensorProto.EXTERNAL:
+                load_external_data_for_tensor(tensor, str(source))
+                tensor.data_location = onnx.TensorProto.DEFAULT
+                del tensor.external_data[:]
+            if not tensor.HasField("raw_data"):
+                data = onnx.numpy_helper.to_array(tensor).tobytes()
+                for field in _TYPED_DATA:
+                    tensor.ClearField(field)
+                tensor.raw_data = data
+            size = len(tensor.raw_data)
+            if size < _TO_FILE:
+                continue
+            file.write(tensor.raw_data)
+            set_external_data(tensor, target.name, offset, size)
+            tensor.ClearField("raw_data")
+            padding = -size % _ALIGNMENT
+            file.write(bytes(padding))
+            offset += size + padding
