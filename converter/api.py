@@ -52,8 +52,8 @@ def convert(
     two. ``rename`` maps Paddle's names of inputs and outputs to the ONNX file's. ``tolerances``
     maps Paddle's names of outputs, or patterns, to limits: ``{"softmax_*": {"atol": 1e-4}}``.
     ``jobs`` is the number of models converted at a time (default: one per CPU), ``timeout`` the
-    seconds one model may take, ``memory`` the bytes. ``force`` lets an existing ``inference.onnx`` that
-    paddle2om did not make be replaced.
+    seconds one model may take, ``memory`` the bytes. ``force`` lets an existing
+    ``inference.onnx`` that paddle2om did not make be replaced.
 
     A model that fails is a row of the returned report: look at ``report.exit_code`` or
     ``report.models[i].failure``. Raises ``InputError`` for wrong arguments, ``WorkerError`` when no

@@ -237,7 +237,7 @@ class ModelReport(Record):
     name: str
     source: str
     model: str = ""
-    variant: dict[str, str] = {}
+    variant: dict[str, str] = Field(default_factory=dict)
     stages: tuple[StageResult, ...]
     log: str | None = None
     placement: Placement | None = None
