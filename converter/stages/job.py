@@ -77,6 +77,10 @@ class Job:
         """Whether the weights lie in a file of external data: then hold them once at a time."""
         return f"{self.task.onnx_name}.data" in self.files
 
+    def close_session(self, onnx: Path) -> None:
+        """Let the weights of a file that nothing runs any more go."""
+        self._sessions.pop(onnx, None)
+
     def close_sessions(self) -> None:
         """Let the weights that ONNX Runtime holds go."""
         self._sessions.clear()

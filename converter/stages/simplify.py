@@ -47,6 +47,7 @@ class SimplifyStage(Stage):
                 hint=error.hint,
             )
             return Outcome(status=Status.DEGRADED, messages=(kept,))
+        job.close_session(job.onnx)  # what it gives for the cases is kept
         job.onnx = simplified
         job.add_file(job.task.onnx_name, simplified, self.name)
         return Outcome(facts=facts)
