@@ -16,6 +16,7 @@ from converter.cli.compile import compile_command
 from converter.cli.convert import convert_command
 from converter.cli.demo import demo_command
 from converter.cli.device import device_command
+from converter.cli.doctor import doctor_command
 from converter.cli.inspect import inspect_command
 from converter.cli.recipe import recipe_app
 from converter.cli.rehearse import rehearse_command
@@ -41,6 +42,7 @@ app.command("check")(check_command)
 app.command("rehearse")(rehearse_command)
 app.command("inspect")(inspect_command)
 app.command("device")(device_command)
+app.command("doctor")(doctor_command)
 app.command("demo")(demo_command)
 app.add_typer(recipe_app, name="recipe")
 
