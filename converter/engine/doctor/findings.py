@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import computed_field
 
-from converter.model.result import Record
+from converter.model.record import Record
 
 #: ``problem``: conversion does not work, or not rightly. ``warning``: something will not work that
 #: not everybody needs. ``absent``: something optional is not there.

@@ -9,7 +9,8 @@ from pathlib import Path
 from converter.engine.convert import run_conversion
 from converter.engine.doctor.findings import Check
 from converter.errors import Paddle2omError
-from converter.model.result import Status, ValidateFacts
+from converter.model.comparison import ValidateFacts
+from converter.model.result import Status
 from converter.model.task import ConvertOptions
 from converter.resources import template_dir
 
