@@ -21,6 +21,7 @@ from converter.cli.inspect import inspect_command
 from converter.cli.recipe import recipe_app
 from converter.cli.rehearse import rehearse_command
 from converter.cli.render import render_command
+from converter.cli.validate import validate_command
 from converter.errors import InternalError, Interrupted, Paddle2omError
 from converter.version import __version__
 
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 
 app.command("convert")(convert_command)
+app.command("validate")(validate_command)
 app.command("compile")(compile_command)
 app.command("render")(render_command)
 app.command("check")(check_command)

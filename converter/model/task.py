@@ -54,7 +54,9 @@ class Task(Record):
     if nothing failed. ``beside`` leaves what earlier runs published where it is. ``must_compile``
     makes it a failure when there is no atc. ``yml`` is the ``inference.yml`` of an ONNX file, None
     for the one beside it; ``om`` an OM file that a device kit is made for. ``bundle`` is a model's
-    directory in a bundle that came back. With ``preflight_only`` the compile stage ends before atc
+    directory in a bundle that came back. ``candidate`` is what ``source``
+    is compared with, None to record ``source`` alone; ``on_device`` says that an NPU computed it.
+    With ``preflight_only`` the compile stage ends before atc
     starts.
     """
 
@@ -76,4 +78,6 @@ class Task(Record):
     om: str | None = None
     bundle: str | None = None
     preflight_only: bool = False
+    candidate: str | None = None
+    on_device: bool = False
     options: ConvertOptions = ConvertOptions()
