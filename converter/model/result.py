@@ -9,21 +9,15 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, computed_field, model_validator
+from pydantic import Field, computed_field, model_validator
 
 from converter.errors import Paddle2omError, worst_exit_code
+from converter.model.located import LocateFacts
+from converter.model.record import Record as Record
 from converter.model.tensor import ShapeHint, TensorSpec
 
 #: Version of the JSON that ``RunReport`` serialises to; raised when a reader would break.
 SCHEMA_VERSION = 1
-
-
-class Record(BaseModel):
-    """Base of every result class: immutable, closed, and able to carry NaN through JSON."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", ser_json_inf_nan="strings", protected_namespaces=()
-    )
 
 
 class Status(StrEnum):
@@ -90,7 +84,7 @@ class InspectFacts(Record):
     parameter_count: int
     parameter_bytes: int
     operators: dict[str, int]
-    shape_hints: dict[str, ShapeHint] = {}
+    shape_hints: dict[str, ShapeHint] = Field(default_factory=dict)
     value_range: tuple[float, float] | None = None
 
 
@@ -247,7 +241,7 @@ class CompileFacts(Record):
     soc_version: str
     argv: tuple[str, ...]
     input_shape: str
-    shapes_from: dict[str, str] = {}
+    shapes_from: dict[str, str] = Field(default_factory=dict)
     changes: tuple[str, ...] = ()
     changes_max_abs: float | None = None
     findings: tuple[Finding, ...] = ()
@@ -259,7 +253,13 @@ class CompileFacts(Record):
 
 
 StageFacts = Annotated[
-    InspectFacts | ReadFacts | ExportFacts | SimplifyFacts | ValidateFacts | CompileFacts,
+    InspectFacts
+    | ReadFacts
+    | ExportFacts
+    | SimplifyFacts
+    | ValidateFacts
+    | CompileFacts
+    | LocateFacts,
     Field(discriminator="kind"),
 ]
 
