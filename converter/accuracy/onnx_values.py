@@ -19,6 +19,7 @@ from converter.model.wording import first_line
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    import numpy as np
     import onnx
     from numpy.typing import NDArray
 
@@ -161,6 +162,32 @@ class OnnxValues:
         model = onnx.ModelProto(ir_version=self.model.ir_version, graph=graph)
         model.opset_import.extend(self.model.opset_import)
         model.functions.extend(self.model.functions)
+        return model
+
+    def whole_part(
+        self,
+        given: Mapping[str, NDArray[Any]],
+        wanted: str,
+        dtype: np.dtype[Any],
+        shape: tuple[int, ...],
+    ) -> onnx.ModelProto:
+        """As ``part``, with the weights in it: a model that stands for itself.
+
+        ``dtype`` and ``shape`` (its rank) are those of the tensor ``wanted``.
+        """
+        from onnx import TensorProto, helper
+        from onnx.external_data_helper import load_external_data_for_tensor
+
+        model = self.part(given, [wanted])
+        for tensor in model.graph.initializer:
+            if tensor.data_location == TensorProto.EXTERNAL:
+                load_external_data_for_tensor(tensor, str(self._work_dir))
+                tensor.data_location = TensorProto.DEFAULT
+                del tensor.external_data[:]
+        del model.graph.output[:]
+        kind = helper.np_dtype_to_tensor_dtype(dtype)
+        dims = [None] * len(shape)
+        model.graph.output.append(helper.make_tensor_value_info(wanted, kind, dims))
         return model
 
     def _run(self, group: list[str], inputs: Mapping[str, NDArray[Any]]) -> Arrays:

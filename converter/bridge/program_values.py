@@ -73,6 +73,13 @@ class ProgramValues:
         self.values: tuple[ProgramValue, ...] = ()
         self._walk()
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names under which the program gives out its outputs, in order."""
+        fetches = [op for op in self._operations if operation_name(op) == "pd_op.fetch"]
+        fetches.sort(key=lambda operation: attribute(operation, "col") or 0)
+        return tuple(str(attribute(operation, "name")) for operation in fetches)
+
     def _walk(self) -> None:
         seen: dict[str, list[int]] = {}
         behind: dict[int, tuple[str, ...]] = {}  # parameters behind values that hold no input

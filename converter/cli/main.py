@@ -17,6 +17,7 @@ from converter.cli.convert import convert_command
 from converter.cli.demo import demo_command
 from converter.cli.device import device_command
 from converter.cli.inspect import inspect_command
+from converter.cli.locate import locate_command
 from converter.cli.rehearse import rehearse_command
 from converter.cli.render import render_command
 from converter.errors import InternalError, Interrupted, Paddle2omError
@@ -39,6 +40,7 @@ app.command("render")(render_command)
 app.command("check")(check_command)
 app.command("rehearse")(rehearse_command)
 app.command("inspect")(inspect_command)
+app.command("locate")(locate_command)
 app.command("device")(device_command)
 app.command("demo")(demo_command)
 

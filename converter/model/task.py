@@ -49,7 +49,8 @@ class Task(Record):
     makes it a failure when there is no atc. ``yml`` is the ``inference.yml`` of an ONNX file, None
     for the one beside it; ``om`` an OM file that a device kit is made for. ``bundle`` is a model's
     directory in a bundle that came back. With ``preflight_only`` the compile stage ends before atc
-    starts.
+    starts. ``candidate`` is the ONNX file that ``locate`` searches, and ``inputs`` an ``.npz`` file
+    with the inputs to do it on.
     """
 
     name: str
@@ -68,4 +69,6 @@ class Task(Record):
     om: str | None = None
     bundle: str | None = None
     preflight_only: bool = False
+    candidate: str | None = None
+    inputs: str | None = None
     options: ConvertOptions = ConvertOptions()

@@ -42,7 +42,8 @@ def publish(job: Job) -> tuple[Published, ...]:
     does not reject the ONNX model, which has passed its own checks by then.
     """
     failed = next((r.stage for r in job.results.values() if r.status.is_failure), None)
-    passed = failed is None or (failed == "compile" and job.onnx is not None)
+    # What locate makes is about a failure: it is what was asked for.
+    passed = failed in (None, "locate") or (failed == "compile" and job.onnx is not None)
     destination = Path(job.task.destination)
     if failed == "import":  # the bundle has it all, for another try
         return ()

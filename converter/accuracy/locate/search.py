@@ -70,8 +70,8 @@ class Search:
     """One search on one set of inputs.
 
     ``reference_inputs`` and ``candidate_inputs`` are the same arrays under each side's names.
-    ``errors`` and ``own`` are what was measured, by index of the pair, ``shapes`` those that tensors
-    have in the ONNX file.
+    ``errors`` and ``own`` are what was measured, by index of the pair, ``shapes`` those that
+    tensors have in the ONNX file.
     """
 
     source: Source
