@@ -103,7 +103,9 @@ def _operator(model: onnx.ModelProto, node: onnx.NodeProto, do: bool) -> str:
     """Another operator of the same signature."""
     others = {"Relu": "Neg", "Add": "Sub", "Sigmoid": "Tanh", "Mul": "Add", "MaxPool": ""}
     other = others.get(node.op_type, "")
-    if not other or all(_initializer(model, name) is not None for name in node.input):
+    constants = {tensor.name for tensor in model.graph.initializer}
+    constants |= {name for n in model.graph.node if n.op_type == "Constant" for name in n.output}
+    if not other or constants.intersection(node.input):  # adding zeros or not is no fault
         return ""
     if node.op_type in ("Add", "Mul") and any(_makes_shape(model, name) for name in node.input):
         return ""
