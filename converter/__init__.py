@@ -19,18 +19,22 @@ from converter.version import __version__
 if TYPE_CHECKING:
     from converter.api import convert, export_onnx
     from converter.engine.convert import ExportResult
+    from converter.engine.recipe.load import load_recipe
     from converter.errors import Paddle2omError
     from converter.model.compile_options import CompileOptions
+    from converter.model.recipe import Recipe
     from converter.model.result import RunReport
 
 __all__ = [
     "CompileOptions",
     "ExportResult",
     "Paddle2omError",
+    "Recipe",
     "RunReport",
     "__version__",
     "convert",
     "export_onnx",
+    "load_recipe",
 ]
 
 _HOME = {
@@ -39,6 +43,8 @@ _HOME = {
     "ExportResult": "converter.engine.convert",
     "CompileOptions": "converter.model.compile_options",
     "Paddle2omError": "converter.errors",
+    "Recipe": "converter.model.recipe",
+    "load_recipe": "converter.engine.recipe.load",
     "RunReport": "converter.model.result",
 }
 

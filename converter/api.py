@@ -36,9 +36,11 @@ def convert(
     simplify: bool = True,
     atol: float | None = None,
     rtol: float | None = None,
+    tolerances: Mapping[str, Mapping[str, float]] | None = None,
     seed: int = 0,
     jobs: int | None = None,
     timeout: float = ConvertOptions().timeout,
+    memory: int | None = None,
     force: bool = False,
     strict: bool = False,
 ) -> RunReport:
@@ -47,9 +49,11 @@ def convert(
     ``models`` are model directories or program files; each goes to ``out_dir/<name>/``. ``soc`` is
     an atc ``--soc_version``; ``shapes`` maps a graph input to the static shape of the OM file;
     ``compile_options`` holds what else there is to say about OM files, and is overridden by those
-    two. ``rename`` maps Paddle's names of inputs and outputs to the ONNX file's. ``jobs`` is the
-    number of models converted at a time (default: one per CPU), ``timeout`` the seconds one model
-    may take. ``force`` lets an existing ``inference.onnx`` that paddle2om did not make be replaced.
+    two. ``rename`` maps Paddle's names of inputs and outputs to the ONNX file's. ``tolerances``
+    maps Paddle's names of outputs, or patterns, to limits: ``{"softmax_*": {"atol": 1e-4}}``.
+    ``jobs`` is the number of models converted at a time (default: one per CPU), ``timeout`` the
+    seconds one model may take, ``memory`` the bytes. ``force`` lets an existing
+    ``inference.onnx`` that paddle2om did not make be replaced.
 
     A model that fails is a row of the returned report: look at ``report.exit_code`` or
     ``report.models[i].failure``. Raises ``InputError`` for wrong arguments, ``WorkerError`` when no
@@ -76,8 +80,10 @@ def convert(
         simplify=simplify,
         atol=atol,
         rtol=rtol,
+        tolerances=dict(tolerances or {}),
         seed=seed,
         timeout=timeout,
+        memory=memory,
     )
     out = as_path(out_dir)
     report = run_conversion(

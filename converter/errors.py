@@ -6,18 +6,23 @@ turns the class into the process exit code and prints ``message`` and ``hint``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
 class Paddle2omError(Exception):
-    """Base of the tree: a message that says what is wrong and a hint that says what to do."""
+    """Base of the tree: a message that says what is wrong and a hint that says what to do.
+
+    ``more`` are errors that were found together with this one; all of them are told at once.
+    """
 
     exit_code: ClassVar[int] = 70
 
-    def __init__(self, message: str, *, hint: str) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, hint: str, more: Sequence[Paddle2omError] = ()) -> None:
+        super().__init__("\n".join([message, *map(str, more)]))
         self.message = message
         self.hint = hint
+        self.more = tuple(more)
 
 
 class StageError(Paddle2omError):

@@ -29,7 +29,7 @@ import numpy.typing as npt
 
 from converter.accuracy.text_image import draw_pages
 from converter.errors import InputError, InternalError
-from converter.model.result import Record
+from converter.model.record import Record
 from converter.model.tensor import ShapeHint, TensorSpec
 
 Array: TypeAlias = npt.NDArray[Any]

@@ -16,8 +16,9 @@ import numpy as np
 
 from converter.accuracy.gate import compare_case
 from converter.errors import InputError
+from converter.model.comparison import CaseComparison
 from converter.model.files import read_all
-from converter.model.result import CaseComparison, Tolerance
+from converter.model.tolerance import Tolerance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from converter.atc.flags import DATA
 from converter.errors import InputError
+from converter.model.compile_options import ONLY_INPUT
 from converter.model.tensor import ShapeHint, TensorSpec
 
 Shape: TypeAlias = tuple[int, ...]
@@ -65,8 +66,9 @@ def static_shapes(
     Raises ``InputError`` for an unknown name, a wrong rank, a contradiction of a fixed extent, and
     for a dynamic input that nothing gives a shape to.
     """
-    check_shapes(inputs, asked)
     names = [spec.name for spec in inputs]
+    asked = _with_name(asked, names)
+    check_shapes(inputs, asked)
     known = known_shapes(hints.model_name)
     if len(known) == len(inputs) == 1:  # exporters name the one input as they like
         known = {names[0]: next(iter(known.values()))}
@@ -77,10 +79,23 @@ def static_shapes(
     return StaticShapes(shapes, sources)
 
 
+def _with_name(asked: Mapping[str, Shape], names: list[str]) -> dict[str, Shape]:
+    """``asked`` with the name of the model's only input for ``ONLY_INPUT``."""
+    if ONLY_INPUT not in asked:
+        return dict(asked)
+    if len(names) != 1:
+        raise InputError(
+            f"a shape without the name of an input, and the model has {len(names)}",
+            hint=f"name the input: {', '.join(names)}",
+        )
+    shape = asked[ONLY_INPUT]
+    return {names[0]: shape} | {name: s for name, s in asked.items() if name != ONLY_INPUT}
+
+
 def check_shapes(inputs: tuple[TensorSpec, ...], asked: Mapping[str, Shape]) -> None:
     """Raise ``InputError`` for an unknown name, a wrong rank, and other extents than fixed ones."""
     specs = {spec.name: spec for spec in inputs}
-    for name, shape in asked.items():
+    for name, shape in _with_name(asked, list(specs)).items():
         if name not in specs:
             raise InputError(
                 f"--shape names {name!r}, which is not an input", hint=f"inputs: {', '.join(specs)}"

@@ -61,6 +61,13 @@ def rename_signature(
                 f"--rename {old}: the model has no input or output of that name",
                 hint=f"it has {', '.join(signature)}",
             )
+    parameters = {value.name for value in model.graph.initializer}
+    for old, new in names.items():
+        if new != old and new in parameters:
+            raise InputError(
+                f"--rename {old}={new}: a parameter of the model is called {new}",
+                hint="choose another name",
+            )
     renamed = [names.get(name, name) for name in signature]
     if twice := sorted({name for name in renamed if renamed.count(name) > 1}):
         raise InputError(

@@ -71,6 +71,12 @@ def convert_command(
     rtol: Annotated[
         float | None, typer.Option(help="Tolerance relative to an output's largest value.")
     ] = None,
+    tolerance: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME:LIMIT=N,...", help="Limits of an output, or a pattern; repeatable."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the inputs compared on.")] = 0,
     jobs: Annotated[
         int | None, typer.Option("-j", "--jobs", min=1, help="Models at a time.")
@@ -78,6 +84,10 @@ def convert_command(
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", parser=seconds, help="Seconds one model may take.")
     ] = 900.0,
+    memory: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Memory one model may take, e.g. 4G; no limit if not."),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace an inference.onnx that is not ours.")
     ] = False,
@@ -93,9 +103,14 @@ def convert_command(
     DIR/<name>/; DIR/report.html and DIR/report.json tell the whole story.
     """
     from converter.engine.launch import Host
+    from converter.model.memory import parse_bytes
 
     names = parse_renames(rename or [])
     flags.parse_shapes(shape or [])  # a typing mistake is told before anything is started
+    limit = parse_bytes(memory) if memory else None
+    from converter.model.tolerance import parse_tolerances
+
+    tolerances = parse_tolerances(tolerance or [])
     host = Host()  # its imports take longest: they run while the rest of this is imported
 
     from converter.api import write_reports
@@ -132,8 +147,10 @@ def convert_command(
         simplify=simplify,
         atol=atol,
         rtol=rtol,
+        tolerances=tolerances,
         seed=seed,
         timeout=timeout,
+        memory=limit,
     )
     with Progress(total=len(models), quiet=quiet) as progress:
         report = run_conversion(

@@ -16,8 +16,10 @@ from converter.cli.compile import compile_command
 from converter.cli.convert import convert_command
 from converter.cli.demo import demo_command
 from converter.cli.device import device_command
+from converter.cli.doctor import doctor_command
 from converter.cli.inspect import inspect_command
 from converter.cli.locate import locate_command
+from converter.cli.recipe import recipe_app
 from converter.cli.rehearse import rehearse_command
 from converter.cli.render import render_command
 from converter.errors import InternalError, Interrupted, Paddle2omError
@@ -42,7 +44,9 @@ app.command("rehearse")(rehearse_command)
 app.command("inspect")(inspect_command)
 app.command("locate")(locate_command)
 app.command("device")(device_command)
+app.command("doctor")(doctor_command)
 app.command("demo")(demo_command)
+app.add_typer(recipe_app, name="recipe")
 
 
 def _print_version(asked: bool) -> None:
@@ -100,8 +104,9 @@ def entry() -> None:
 
 
 def _report(error: Paddle2omError) -> None:
-    typer.echo(f"error: {error.message}", err=True)
-    typer.echo(f"hint: {error.hint}", err=True)
+    for each in (error, *error.more):
+        typer.echo(f"error: {each.message}", err=True)
+        typer.echo(f"hint: {each.hint}", err=True)
     sys.exit(error.exit_code)
 
 

@@ -57,10 +57,10 @@ def run_task(task_id: str, data: dict[str, Any], pipe: TextIO) -> None:
             result = stage(job)
             if result.status.is_failure:
                 failed = result
-            elif stage is first:
-                failed = next(filter(None, (each.foreseen(job) for each in later)), None)
         job.results[stage.name] = result
         emit_result(result)
+        if stage is first and failed is None:
+            failed = next(filter(None, (each.foreseen(job) for each in later)), None)
     try:
         job.placement = place_model(job)
         published = publish(job)

@@ -32,10 +32,10 @@ from converter.engine.plan import (
 from converter.engine.pool import Observer, Pool
 from converter.errors import InputError, WorkerError, error_for
 from converter.model.artefacts import check_replaceable
+from converter.model.record import Record
 from converter.model.result import (
     ExportFacts,
     ModelReport,
-    Record,
     RepairApplied,
     RunReport,
     StageResult,

@@ -13,8 +13,7 @@ import sys
 import tempfile
 from typing import IO
 
-#: Native libraries read these once, when they are imported.
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+from converter.engine.worker import THREAD_VARIABLES
 
 
 class Host:
@@ -23,7 +22,7 @@ class Host:
     def __init__(self) -> None:
         environment = {**os.environ, "GLOG_minloglevel": "2", "ORT_DISABLE_TELEMETRY": "1"}
         # Each worker gets its share in its task; at import one thread keeps the fork clean.
-        environment |= dict.fromkeys(_THREAD_VARIABLES, "1")
+        environment |= dict.fromkeys(THREAD_VARIABLES, "1")
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the host
         self.process = subprocess.Popen(
             # -P: a directory called onnx or paddle where the user stands must not be imported.

@@ -30,7 +30,7 @@ LOG_DIRECTORY = "logs"
 _FLAG_OF = {"shapes": "shape", "profiles": "profile", "flags": "atc-flag"}
 
 #: What the output directory holds besides the models.
-_RESERVED = (LOG_DIRECTORY, "report.json", "report.html")
+RESERVED = (LOG_DIRECTORY, "report.json", "report.html")
 
 
 def _check_text(path: Path) -> None:
@@ -60,7 +60,7 @@ def unique_names(sources: Sequence[Path]) -> list[str]:
     if twice:
         raise InputError(f"{twice[0]} is given more than once", hint="name each model once")
     names = [model_name(source) for source in sources]
-    counts = Counter([*names, *_RESERVED])
+    counts = Counter([*names, *RESERVED])
     for index, source in enumerate(sources):
         if counts[names[index]] > 1:  # another model's name, or one of ours
             parent = source.resolve().parent
@@ -90,7 +90,9 @@ def check_options(options: ConvertOptions) -> ConvertOptions:
             raise InputError(f"{name} {value} is not a tolerance", hint="give a number >= 0")
     if options.seed < 0:
         raise InputError(f"--seed {options.seed} is negative", hint="give a number >= 0")
-    if not 0 < options.timeout < math.inf:
+    if options.memory is not None and options.memory <= 0:
+        raise InputError("--memory must be positive", hint="give an amount, for example 4G")
+    if not options.timeout > 0:
         raise InputError(
             f"a timeout of {options.timeout} s is no time limit",
             hint="give seconds, for example 900",
@@ -205,6 +207,7 @@ def plan(
         tasks.append(
             Task(
                 name=name,
+                model=name,
                 source=str(source.absolute()),
                 stages=STAGES,
                 work_dir=str(directory.absolute()),

@@ -18,23 +18,21 @@ from typing import Any, Protocol
 
 from converter.engine.launch import Host
 from converter.engine.running import (
+    Death,
     Running,
     after_death,
+    begin_again,
     describe_death,
+    describe_first,
     died_in,
     interrupted,
     report_of,
     rest_of,
+    should_retry,
+    with_retry_told,
 )
 from converter.errors import WorkerError
-from converter.model.result import (
-    Artefact,
-    ErrorInfo,
-    ModelReport,
-    Placement,
-    StageResult,
-    Status,
-)
+from converter.model.result import Artefact, ErrorInfo, ModelReport, Placement, StageResult, Status
 from converter.model.task import Task
 
 #: Seconds the host may take to import its libraries (a cold disk needs long).
@@ -79,6 +77,8 @@ class Pool:
         self._buffer = b""
         self._ready = False
         self.finished: dict[str, ModelReport] = {}
+        self._waiting: list[Task] = []
+        self._first_deaths: dict[str, str] = {}
         #: Whether the last ``run`` ended with Ctrl-C.
         self.interrupted = False
 
@@ -110,7 +110,8 @@ class Pool:
         """
         self.finished = {}
         self.interrupted = False
-        waiting = list(tasks)
+        waiting = self._waiting = list(tasks)
+        self._first_deaths.clear()
         running: dict[str, Running] = {}
         try:
             while waiting or running:
@@ -142,9 +143,13 @@ class Pool:
         observer: Observer,
     ) -> None:
         log = log_of[task.name]
-        running[task.name] = Running(task, log, time.monotonic() + task.options.timeout)
+        state = Running(task, log, time.monotonic() + task.options.timeout)
+        state.first_death = self._first_deaths.get(task.name, "")
+        running[task.name] = state
         observer.model_started(task.name)
-        self._send({"run": task.name, "task": task.model_dump(mode="json"), "log": str(log)})
+        anew = bool(state.first_death)  # nothing of what the first one may have died of
+        command = {"run": task.name, "task": task.model_dump(mode="json"), "log": str(log)}
+        self._send(command | {"anew": anew})
 
     def _host_is_there(self, waiting: list[Task], observer: Observer) -> bool:
         """Whether the host runs or could be started (again).
@@ -243,7 +248,7 @@ class Pool:
             self._kill_host(running)
             self.close()
             for name, state in list(running.items()):
-                self._finish(name, state, None, 0, running, observer)
+                self._finish(name, state, Death(None), running, observer)
             return
         name = event["task"]
         state = running[name]
@@ -276,24 +281,31 @@ class Pool:
                 )
                 state.results.append(failed)
         elif kind == "exit":
-            self._finish(name, state, event["status"], event["peak_memory"], running, observer)
+            told = {key: event[key] for key in ("over_memory", "kernel") if key in event}
+            death = Death(event["status"], event["peak_memory"], **told)
+            self._finish(name, state, death, running, observer)
 
     def _finish(
         self,
         name: str,
         state: Running,
-        wait_status: int | None,
-        peak_memory: int,
+        death: Death,
         running: dict[str, Running],
         observer: Observer,
     ) -> None:
-        """Turn a task whose process has ended into its report."""
+        """Turn a task whose process has ended into its report, or let it wait for a second try."""
+        if should_retry(state, death):
+            self._first_deaths[name] = describe_first(state, death)
+            begin_again(state, self._first_deaths[name])
+            self._waiting.append(state.task)  # last, when the machine is least busy
+            del running[name]
+            return
         if not state.done:
-            state.results = after_death(state, wait_status, peak_memory)
+            state.results = after_death(state, death)
             for result in state.results:
                 if result.status in (Status.CRASHED, Status.TIMEOUT):
                     observer.stage_finished(name, result)
-        report = report_of(state, state.results)
+        report = report_of(state, with_retry_told(state, state.results))
         self.finished[name] = report
         del running[name]
         observer.model_finished(report)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import signal
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from converter.errors import StageError, WorkerError
+from converter.model.memory import format_bytes
 from converter.model.result import ErrorInfo, Message, ModelReport, Placement, StageResult, Status
 from converter.model.task import Task
 from converter.model.wording import shorten
@@ -16,6 +19,27 @@ from converter.stages.pipeline import not_run
 
 #: How paddle2onnx marks what it cannot do, before it aborts.
 _REFUSAL = "[ERROR][Paddle2ONNX]"
+
+
+@dataclass(frozen=True)
+class Death:
+    """How a worker ended: what the host's ``exit`` event says."""
+
+    status: int | None
+    peak_memory: int = 0
+    over_memory: int | None = None
+    kernel: bool = False
+
+    @property
+    def may_be_chance(self) -> bool:
+        """Whether a second try in a fresh process can help.
+
+        Signals: native code is not deterministic, and the kernel or someone else may have sent it.
+        Not an exit, which a program decides on, and not what we ended.
+        """
+        if self.status is None:
+            return True
+        return os.WIFSIGNALED(self.status) and self.over_memory is None
 
 
 @dataclass
@@ -32,6 +56,7 @@ class Running:
     done: bool = False
     placement: Placement | None = None
     timed_out: bool = False
+    first_death: str = ""
 
 
 def report_of(state: Running, results: list[StageResult]) -> ModelReport:
@@ -41,20 +66,75 @@ def report_of(state: Running, results: list[StageResult]) -> ModelReport:
     return ModelReport(
         name=task.name,
         source=task.source,
+        model=task.model,
+        variant=task.variant,
         stages=tuple(results),
         log=log,
         placement=state.placement,
     )
 
 
-def after_death(state: Running, wait_status: int | None, peak_memory: int) -> list[StageResult]:
+def should_retry(state: Running, death: Death) -> bool:
+    """Whether this task is to be tried once more."""
+    refused = state.stage == "export" and bool(_refusal(state.log))
+    return death.may_be_chance and not (
+        state.done or state.timed_out or state.first_death or refused
+    )
+
+
+def with_retry_told(state: Running, results: list[StageResult]) -> list[StageResult]:
+    """The results of a second try, with a message at the stage that the first one died in."""
+    if not state.first_death:
+        return results
+    stage, _, told = state.first_death.partition(": ")
+    note = Message(level="warning", text=f"retried: the first time {told}")
+    named = [result.stage for result in results]
+    at = named.index(stage) if stage in named else 0
+    return [
+        result.model_copy(update={"messages": (*result.messages, note)}) if index == at else result
+        for index, result in enumerate(results)
+    ]
+
+
+def begin_again(state: Running, told: str) -> None:
+    """Empty the work directory for a second try, and say so in the log."""
+    work = Path(state.task.work_dir)
+    with contextlib.suppress(OSError):
+        for path in work.iterdir():
+            if path == state.log:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
+    with contextlib.suppress(OSError), state.log.open("a", encoding="utf-8") as log:
+        log.write(f"paddle2om: {told}; trying once more\n")
+
+
+def describe_first(state: Running, death: Death) -> str:
+    """What ``first_death`` keeps: the stage, and what happened to the worker in it."""
+    stage = state.stage or (state.task.stages[0] if not state.results else "publish")
+    return f"{stage}: the worker process {describe_death(death.status, kernel=death.kernel)}"
+
+
+def after_death(state: Running, death: Death) -> list[StageResult]:
     """The results of a task whose worker died: what it had finished, where it died, the rest."""
+    peak_memory, limit = death.peak_memory, state.task.options.memory
     if state.timed_out:
         died = died_in(
             state,
             Status.TIMEOUT,
             f"stopped after {state.task.options.timeout:g} s",
             "raise --timeout if this model needs longer",
+            peak_memory,
+        )
+    elif death.over_memory is not None and limit is not None:
+        died = died_in(
+            state,
+            Status.CRASHED,
+            f"stopped: it took {format_bytes(death.over_memory)} of memory, and may take "
+            f"{format_bytes(limit)}",
+            "raise --memory if this machine has it",
             peak_memory,
         )
     elif state.stage == "export" and (refusal := _refusal(state.log)):
@@ -67,8 +147,9 @@ def after_death(state: Running, wait_status: int | None, peak_memory: int) -> li
             peak_memory,
         )
     else:
-        told = f"the worker process {describe_death(wait_status)}"
-        died = died_in(state, Status.CRASHED, told, _hint_for_death(wait_status), peak_memory)
+        told = f"the worker process {describe_death(death.status, kernel=death.kernel)}"
+        told += ", at the second try too" if state.first_death else ""
+        died = died_in(state, Status.CRASHED, told, _hint_for_death(death), peak_memory)
     return [*state.results, died, *rest_of(state.task, [*state.results, died], died)]
 
 
@@ -111,23 +192,34 @@ def interrupted(task: Task, results: list[StageResult]) -> ModelReport:
         for stage in task.stages
         if stage not in seen
     ]
-    return ModelReport(name=task.name, source=task.source, stages=(*results, *rest))
+    return ModelReport(
+        name=task.name,
+        source=task.source,
+        model=task.model,
+        variant=task.variant,
+        stages=(*results, *rest),
+    )
 
 
-def describe_death(wait_status: int | None) -> str:
+def describe_death(wait_status: int | None, *, kernel: bool = False) -> str:
     """What a wait status (``os.wait``) says: ``was killed by SIGSEGV``, ``exited with code 1``."""
     if wait_status is None:
         return "was lost: the server that it was forked from ended"
     if os.WIFSIGNALED(wait_status):
         number = os.WTERMSIG(wait_status)
         known = {member.value: member.name for member in signal.Signals}
+        if kernel:
+            return "was killed by the kernel for want of memory (SIGKILL)"
         return f"was killed by {known.get(number, f'signal {number}')}"
     return f"exited with code {os.waitstatus_to_exitcode(wait_status)} before it was done"
 
 
-def _hint_for_death(wait_status: int | None) -> str:
+def _hint_for_death(death: Death) -> str:
+    wait_status = death.status
+    if death.kernel:
+        return "lower --jobs, or set --memory to stop such a model before the machine suffers"
     if wait_status is not None and os.WIFSIGNALED(wait_status):
         if os.WTERMSIG(wait_status) == signal.SIGKILL:
-            return "killed from outside, or by the kernel for want of memory: see dmesg"
+            return "killed from outside: by someone, a batch system or a container's limit"
         return "native code aborted: the model's log has its last words"
     return "the model's log has its last words"

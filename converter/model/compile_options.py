@@ -7,10 +7,13 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from converter.errors import InputError
-from converter.model.result import Record
+from converter.model.record import Record
 
 #: The flag that shape profiles become; chosen from the profiles when nobody says.
 ProfileFlag = Literal["dynamic_batch_size", "dynamic_image_size", "dynamic_dims"]
+
+#: Stands for the name of the input in ``shapes`` and ``profiles``, for models that have only one.
+ONLY_INPUT = "*"
 
 #: Values of atc's ``--precision_mode_v2`` and of the older ``--precision_mode``. One of them,
 #: ``cube_fp16in_fp32out``, is in both and goes to the newer.

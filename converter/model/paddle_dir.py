@@ -155,6 +155,11 @@ def _program_in(directory: Path) -> Path:
     return candidates[0]
 
 
+def programs_in(directory: Path) -> list[Path]:
+    """List a directory's programs, one per stem. Raises ``OSError`` and ``InputError``."""
+    return _candidates(directory, sorted(entry.name for entry in directory.iterdir()))
+
+
 def _candidates(directory: Path, names: list[str]) -> list[Path]:
     """List the directory's programs: one per stem, the JSON before the ``.pdmodel``."""
     legacy = [name for name in names if name.endswith(".pdmodel")]

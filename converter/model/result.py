@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, computed_field, model_validator
 
 from converter.errors import Paddle2omError, worst_exit_code
+from converter.model.comparison import ValidateFacts
 from converter.model.located import LocateFacts
 from converter.model.record import Record as Record
 from converter.model.tensor import ShapeHint, TensorSpec
@@ -136,80 +137,6 @@ class SimplifyFacts(Record):
     max_abs: float
 
 
-class Tolerance(Record):
-    """The gate: an output passes when ``max_abs <= atol + rtol * max|reference|``, and cosine."""
-
-    atol: float
-    rtol: float
-    min_cosine: float
-
-
-class OutputComparison(Record):
-    """One output of one input case, reference (Paddle) against candidate (ONNX).
-
-    ``max_rel`` is ``max(|a-b| / max(|b|, tiny))``; ``scaled`` is ``max|a-b| / max|b|``;
-    ``relative_l2`` is ``||a-b||2 / ||b||2``. Counts are elements. ``argmax_agreement`` is None
-    where an argmax means nothing. ``passing_atol`` is the smallest ``atol`` (same ``rtol``) that
-    would have passed; None when no tolerance could (shape, dtype, NaN pattern, integers).
-    ``moved`` counts a detector's boxes that were compared with a box of equal score elsewhere in
-    the list, ``unpaired`` those at its cut-off that were compared with none.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-    elements: int
-    max_abs: float
-    max_rel: float
-    scaled: float
-    relative_l2: float
-    cosine: float
-    argmax_agreement: float | None
-    nan_reference: int
-    nan_candidate: int
-    inf_reference: int
-    inf_candidate: int
-    passing_atol: float | None
-    passed: bool
-    reason: str = ""
-    moved: int = 0
-    unpaired: int = 0
-
-
-class CaseComparison(Record):
-    """All outputs for one set of inputs.
-
-    ``nearby`` is not 0 where Paddle's answer to inputs changed by that part was compared.
-    """
-
-    label: str
-    input_shapes: dict[str, tuple[int, ...]]
-    seed: int
-    outputs: tuple[OutputComparison, ...]
-    passed: bool
-    nearby: float = 0.0
-
-
-class ValidateFacts(Record):
-    """The comparison of the final ONNX file with Paddle itself.
-
-    ``tolerance`` is that of the model's first float output; others have their own dtype's.
-    """
-
-    kind: Literal["validate"] = "validate"
-    tolerance: Tolerance
-    cases: tuple[CaseComparison, ...]
-    rejected_shapes: tuple[str, ...] = ()
-
-    @property
-    def worst_max_abs(self) -> float:
-        """Largest absolute difference over all cases and outputs (NaN wins)."""
-        values = [output.max_abs for case in self.cases for output in case.outputs]
-        if any(value != value for value in values):
-            return float("nan")
-        return max(values, default=float("nan"))
-
-
 class Finding(Record):
     """Something about a model that atc will stumble over, or that its user should know.
 
@@ -265,10 +192,15 @@ StageFacts = Annotated[
 
 
 class StageResult(Record):
-    """What one stage did: status, files, facts, messages, wall seconds, peak bytes of memory."""
+    """What one stage did: status, files, facts, messages, wall seconds, peak bytes of memory.
+
+    ``cached`` is True when the result is an earlier run's. ``ok`` is then called ``cached``; what
+    was degraded, skipped or failed is still called so.
+    """
 
     stage: str
     status: Status
+    cached: bool = False
     artefacts: tuple[Artefact, ...] = ()
     facts: StageFacts | None = None
     messages: tuple[Message, ...] = ()
@@ -303,10 +235,16 @@ class Placement(Record):
 
 
 class ModelReport(Record):
-    """One model's way through the stages, in order, and what PaddleX should run of it."""
+    """One model's way through the stages, in order, and what PaddleX should run of it.
+
+    ``name`` is unique in the run, and the directory of its files. ``model`` is the model's name
+    without its variant, and ``variant`` says what varies: ``{"opset": "13"}``.
+    """
 
     name: str
     source: str
+    model: str = ""
+    variant: dict[str, str] = Field(default_factory=dict)
     stages: tuple[StageResult, ...]
     log: str | None = None
     placement: Placement | None = None
@@ -346,7 +284,7 @@ class PipelineReport(Record):
 
     name: str
     config: str
-    backend: Literal["onnx", "om"]
+    backend: Literal["onnx", "om", "cann", "paddle", "auto"]
     modules: dict[str, str]
     image: str | None = None
     texts: tuple[str, ...] = ()
@@ -354,6 +292,17 @@ class PipelineReport(Record):
     reference_texts: tuple[str, ...] | None = None
     seconds: float = 0.0
     error: ErrorInfo | None = None
+
+
+class Shard(Record):
+    """Which part of a recipe a run was: ``index`` of ``count``, from 1.
+
+    ``models`` are all that the recipe asks for, whichever shard they are in, by name.
+    """
+
+    index: int
+    count: int
+    models: tuple[str, ...]
 
 
 class RunReport(Record):
@@ -370,6 +319,7 @@ class RunReport(Record):
     out_dir: str
     strict: bool = False
     interrupted: bool = False
+    shard: Shard | None = None
     models: tuple[ModelReport, ...]
     pipelines: tuple[PipelineReport, ...] = ()
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from converter.model.compile_options import CompileOptions
-from converter.model.result import Record
+from converter.model.record import Record
+from converter.model.tolerance import ToleranceOverride
 
 #: The opsets paddle2onnx 2.1.0 can write; outside this range it aborts the process.
 OPSET_RANGE = range(7, 22)
@@ -21,9 +22,11 @@ class ConvertOptions(Record):
     """How to convert: what ``paddle2om convert`` takes as flags.
 
     ``rename`` maps Paddle's names of inputs and outputs to those the ONNX file is to have. ``atol``
-    and ``rtol`` override the default gate of every float output. ``threads`` is how many CPU
+    and ``rtol`` override the default gate of every float output, ``tolerances`` that of the outputs
+    whose names of Paddle's, or patterns of them, are its keys. ``threads`` is how many CPU
     threads the native libraries of one worker may use. ``timeout`` is the seconds that one model
-    may take, all stages together.
+    may take, all stages together; ``memory`` the resident bytes that its worker and what that
+    starts may have, None for no limit.
     """
 
     opset: int = DEFAULT_OPSET
@@ -32,14 +35,17 @@ class ConvertOptions(Record):
     compile: CompileOptions = CompileOptions()
     atol: float | None = None
     rtol: float | None = None
+    tolerances: dict[str, ToleranceOverride] = Field(default_factory=dict)
     seed: int = 0
     threads: int = 1
     timeout: float = DEFAULT_TIMEOUT
+    memory: int | None = None
 
 
 class Task(Record):
     """One model's way through ``stages``.
 
+    ``name`` is unique in the run; ``model`` and ``variant`` are what it is made of.
     ``source`` is what the user named (a directory or a program file), ``work_dir`` a directory
     that only this task writes to, and ``destination`` the directory that finished artefacts move
     to. ``report_root`` is what artefact paths in the result are relative to. ``onnx_name`` is the
@@ -54,6 +60,8 @@ class Task(Record):
     """
 
     name: str
+    model: str = ""
+    variant: dict[str, str] = Field(default_factory=dict)
     source: str
     stages: tuple[str, ...]
     work_dir: str

@@ -12,14 +12,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from converter.model.result import (
-    ExportFacts,
-    InspectFacts,
-    ModelReport,
-    PipelineReport,
-    RunReport,
-    ValidateFacts,
-)
+from converter.model.comparison import ValidateFacts
+from converter.model.result import ExportFacts, InspectFacts, ModelReport, PipelineReport, RunReport
 from converter.model.tensor import TensorSpec
 from converter.report import format as fmt
 from converter.report import recognised, summary

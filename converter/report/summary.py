@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from converter.model.comparison import ValidateFacts
 from converter.model.result import (
     CompileFacts,
     ExportFacts,
@@ -17,7 +18,6 @@ from converter.model.result import (
     SimplifyFacts,
     StageResult,
     Status,
-    ValidateFacts,
 )
 from converter.report import format as fmt
 from converter.report.recognised import reads_like_paddle
@@ -187,11 +187,17 @@ def _passing_tolerance(stage: StageResult) -> str:
     if not failing:
         return ""
     hopeless = next((out for out in failing if out.passing_atol is None), None)
+    if hopeless and hopeless.passing and hopeless.tolerance:
+        asked = dict(hopeless.tolerance)
+        missed = {name: to for name, to in hopeless.passing if to != asked[name]}
+        limits = ",".join(f"{name}={to!r}" for name, to in missed.items())
+        return f"output {hopeless.name} would pass with {limits}"
     if hopeless:
         reason = f": {hopeless.reason}" if hopeless.reason else ""
         return f"no tolerance would pass output {hopeless.name}{reason}"
     worst = max(failing, key=lambda out: out.passing_atol or 0.0)
-    atol, rtol = stage.facts.tolerance.atol, stage.facts.tolerance.rtol
+    asked_for = worst.tolerance or stage.facts.tolerance
+    atol, rtol = asked_for.atol, asked_for.rtol
     return (
         f"output {worst.name} would pass with atol {fmt.at_least(worst.passing_atol or 0.0)} "
         f"(asked: atol {fmt.setting(atol)}, rtol {fmt.setting(rtol)})"

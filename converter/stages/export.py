@@ -17,6 +17,7 @@ from converter.model.pdiparams import ParamHeader
 from converter.model.pir_document import load_pir
 from converter.model.result import ExportFacts, InspectFacts, Message, Status
 from converter.model.task import DEFAULT_OPSET
+from converter.model.tensor import TensorSpec
 from converter.stages.job import Job
 from converter.stages.stage import Outcome, Stage
 
@@ -145,7 +146,10 @@ def _check_parameters(
 
 
 def _check_signature(kind: str, expected: tuple[Any, ...], found: tuple[Any, ...]) -> None:
-    """Names, dtypes and ranks are Paddle's, in Paddle's order."""
+    """Names, dtypes, ranks and fixed extents are Paddle's, in Paddle's order.
+
+    An input is as dynamic as Paddle's; an output may say more than Paddle does, but not otherwise.
+    """
     if [spec.name for spec in expected] != [spec.name for spec in found]:
         raise StageError(
             f"{kind} are {', '.join(spec.name for spec in found) or 'none'} instead of "
@@ -153,8 +157,18 @@ def _check_signature(kind: str, expected: tuple[Any, ...], found: tuple[Any, ...
             hint="report this model: the export changed its signature",
         )
     for want, have in zip(expected, found, strict=True):
-        if want.dtype != have.dtype or want.rank != have.rank:
+        same = want.dtype == have.dtype and want.rank == have.rank
+        if not same or not _extents_agree(want, have, exactly=kind == "inputs"):
             raise StageError(
                 f"{kind[:-1]} {want.name} is {have} instead of {want}",
                 hint="report this model: the export changed its signature",
             )
+
+
+def _extents_agree(want: TensorSpec, have: TensorSpec, *, exactly: bool) -> bool:
+    """Whether the extents of one rank are the same; ``exactly``: and open where the others are."""
+    return all(
+        one == other if isinstance(one, int) and isinstance(other, int) else not exactly
+        for one, other in zip(want.shape, have.shape, strict=True)
+        if isinstance(one, int) or isinstance(other, int)
+    )

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from converter.model import onnx_file
 from converter.model.paddle_dir import PaddleModel
-from converter.model.result import ExportFacts, InspectFacts, Placement, Record, StageResult
+from converter.model.record import Record
+from converter.model.result import ExportFacts, InspectFacts, Placement, StageResult
 from converter.model.task import ConvertOptions, Task
 
 if TYPE_CHECKING:
@@ -76,6 +77,10 @@ class Job:
     def is_large(self) -> bool:
         """Whether the weights lie in a file of external data: then hold them once at a time."""
         return f"{self.task.onnx_name}.data" in self.files
+
+    def close_session(self, onnx: Path) -> None:
+        """Let the weights of a file that nothing runs any more go."""
+        self._sessions.pop(onnx, None)
 
     def close_sessions(self) -> None:
         """Let the weights that ONNX Runtime holds go."""

@@ -14,14 +14,17 @@ from converter.accuracy.locate.causes import covers, describe_node, find_causes
 from converter.accuracy.locate.difference import difference, statistics
 from converter.accuracy.locate.pairs import Pairs
 from converter.accuracy.locate.search import Found, Search
+from converter.accuracy.nearby import agree_nearby
 from converter.accuracy.onnx_values import OnnxValues
 from converter.errors import GateError, InputError, StageError
 from converter.model import onnx_file
+from converter.model.comparison import CaseComparison
 from converter.model.files import read_all
 from converter.model.located import Culprit, GrowthPoint, LocateFacts, OutputError
 from converter.stages.job import Job
 from converter.stages.locate_sides import LocateCase, OnnxSide, PaddleSide, Side
 from converter.stages.stage import Outcome, Stage
+from converter.stages.validate import limits_of
 
 if TYPE_CHECKING:
     import onnx
@@ -148,7 +151,7 @@ class LocateStage(Stage):
                 return Judged(case, failed)
             for found in (made, made | plain):
                 named = {theirs: found[ours] for ours, theirs in outputs.items()}
-                judged = _compare(case, named, job)
+                judged = _compare(case, named, job, side.random)
                 if not judged.passed:
                     return judged
                 first = first or judged
@@ -237,19 +240,17 @@ def _given(job: Job, names: tuple[str, ...]) -> Arrays | None:
     return {name: arrays[name] for name in names}
 
 
-def _compare(case: LocateCase, made: Arrays, job: Job) -> Judged:
+def _compare(case: LocateCase, made: Arrays, job: Job, random: tuple[str, ...]) -> Judged:
     """Judge the outputs by the gate, which knows of boxes and of tolerances by dtype."""
     shapes = {name: array.shape for name, array in case.inputs.items()}
-    compared = compare_case(
-        case.label,
-        shapes,
-        case.seed,
-        case.outputs,
-        made,
-        None,
-        atol=job.options.atol,
-        rtol=job.options.rtol,
-    )
+
+    def compare(b: Arrays, a: Arrays, wider: float = 1.0) -> CaseComparison:
+        limits = limits_of(job.options, wider)
+        return compare_case(case.label, shapes, case.seed, b, a, limits=limits, random=random)
+
+    compared = compare(case.outputs, made)
+    if not compared.passed:
+        compared = agree_nearby(compare, case.outputs, made, case.nearby()) or compared
     outputs = tuple(
         OutputError(
             name=output.name,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from converter.accuracy.paddle_values import PaddleValues
 from converter.accuracy.reference import PaddlePredictor, PaddleReference
 from converter.bridge.legacy_program import translate_legacy_program
 from converter.bridge.program_values import ProgramValues
+from converter.bridge.random_outputs import random_outputs
 from converter.bridge.tensor_names import tensor_names, with_copies
 from converter.bridge.translate import translate
 from converter.errors import StageError
@@ -41,20 +43,28 @@ _OURS = "lowered."
 
 @dataclass(frozen=True)
 class LocateCase:
-    """A set of inputs, and what the reference computes from it."""
+    """A set of inputs, and what the reference computes from it.
+
+    ``nearby`` is what it answers to inputs within rounding of these, as ``PaddleReference`` has it.
+    """
 
     label: str
     seed: int
     inputs: Arrays
     outputs: Arrays
+    nearby: Callable[[], Iterator[tuple[float, Arrays]]] = lambda: iter(())
 
 
 class Side(ABC):
-    """The reference of a search. ``inputs`` and ``outputs`` are its names, in order."""
+    """The reference of a search.
+
+    ``inputs`` and ``outputs`` are its names, in order; ``random`` those outputs that are drawn.
+    """
 
     label: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    random: tuple[str, ...] = ()
 
     @abstractmethod
     def cases(self, given: Arrays | None) -> Iterator[LocateCase]:
@@ -91,7 +101,8 @@ class PaddleSide(Side):
         self.label = job.task.name
         self.inputs = tuple(spec.name for spec in self._facts.inputs)
         self.outputs = tuple(spec.name for spec in self._facts.outputs)
-        self._reference: PaddleReference | None = None
+        if self._model.format == "pir":
+            self.random = random_outputs(load_pir(self._model.program))
         self._exported: onnx.ModelProto | None = None
         self._names: dict[int, tuple[str, ...]] = {}
         self._plain: dict[int, tuple[str, ...]] = {}
@@ -116,7 +127,13 @@ class PaddleSide(Side):
             )
             for case in reference.cases():
                 told = f"{case.case.kind}, seed {case.case.seed}"
-                yield LocateCase(told, case.case.seed, case.inputs, case.outputs)
+                yield LocateCase(
+                    told,
+                    case.case.seed,
+                    case.inputs,
+                    case.outputs,
+                    partial(reference.nearby, case),
+                )
         finally:
             predictor.release()
 

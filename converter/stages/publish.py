@@ -18,7 +18,8 @@ from converter.model.artefacts import (
     sha256_of,
     write_manifest,
 )
-from converter.model.result import Artefact, CompileFacts, Record
+from converter.model.record import Record
+from converter.model.result import Artefact, CompileFacts, Status
 from converter.stages.job import Job
 
 #: Where the files of a model that failed go: kept for diagnosis, never under the name that
@@ -42,8 +43,10 @@ def publish(job: Job) -> tuple[Published, ...]:
     does not reject the ONNX model, which has passed its own checks by then.
     """
     failed = next((r.stage for r in job.results.values() if r.status.is_failure), None)
+    exported = job.results.get("export")
+    foreseen = exported is not None and exported.status is Status.SKIPPED
     # What locate makes is about a failure: it is what was asked for.
-    passed = failed in (None, "locate") or (failed == "compile" and job.onnx is not None)
+    passed = failed in (None, "compile", "locate") and not foreseen
     destination = Path(job.task.destination)
     if failed == "import":  # the bundle has it all, for another try
         return ()

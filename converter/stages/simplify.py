@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from converter.accuracy.gate import WEAK_RANDOM, compare_case, default_tolerance
+from converter.accuracy.gate import WEAK_RANDOM, compare_case
+from converter.accuracy.limits import default_tolerance
 from converter.errors import StageError
 from converter.model import onnx_file
 from converter.model.result import ExportFacts, Message, SimplifyFacts, Status
@@ -47,6 +48,7 @@ class SimplifyStage(Stage):
                 hint=error.hint,
             )
             return Outcome(status=Status.DEGRADED, messages=(kept,))
+        job.close_session(job.onnx)  # what it gives for the cases is kept
         job.onnx = simplified
         job.add_file(job.task.onnx_name, simplified, self.name)
         return Outcome(facts=facts)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from converter.accuracy.gate import (
     compare_case,
-    default_tolerance,
     doubts,
     gate,
     jumps,
@@ -14,17 +13,14 @@ from converter.accuracy.gate import (
     vacuous,
     warnings,
 )
+from converter.accuracy.limits import Limits
 from converter.accuracy.nearby import agree_nearby
 from converter.accuracy.reference import SHAPES_HINT, PaddleReference, ReferenceCase
 from converter.errors import GateError
-from converter.model.result import (
-    CaseComparison,
-    InspectFacts,
-    Message,
-    Status,
-    Tolerance,
-    ValidateFacts,
-)
+from converter.model.comparison import CaseComparison, ValidateFacts
+from converter.model.result import InspectFacts, Message, Status
+from converter.model.task import ConvertOptions
+from converter.model.tolerance import Tolerance, check_names
 from converter.stages.job import Job
 from converter.stages.stage import Outcome, Stage
 
@@ -38,6 +34,11 @@ class ValidateStage(Stage):
     """Compares every output on every case, and passes only if something was compared."""
 
     name = "validate"
+
+    def requires(self, job: Job) -> None:
+        """A tolerance must be of an output that there is: ``InputError``."""
+        outputs = [spec.name for spec in job.facts(InspectFacts).outputs]
+        check_names(job.options.tolerances, outputs)
 
     def run(self, job: Job) -> Outcome:
         """Run both on the same inputs and measure; the verdict is the post-condition's."""
@@ -82,19 +83,16 @@ class ValidateStage(Stage):
     def _compare(self, job: Job, reference: ReferenceCase, *, closely: bool) -> CaseComparison:
         """One case; where Paddle's answer jumps, on an input as good (``accuracy.nearby``)."""
         assert job.onnx is not None
-        candidate, limits = job.onnx_outputs(job.onnx, reference), self._tolerance(job)
+        candidate = job.onnx_outputs(job.onnx, reference)
 
         def compare(b: Arrays, a: Arrays, wider: float = 1.0) -> CaseComparison:
-            given = job.options
             return compare_case(
                 reference.case.label,
                 reference.case.shapes,
                 reference.case.seed,
                 b,
                 a,
-                None,
-                atol=given.atol if wider == 1 else wider * limits.atol,
-                rtol=given.rtol if wider == 1 else wider * limits.rtol,
+                limits=limits_of(job.options, wider),
                 random=job.random_outputs,
             )
 
@@ -107,17 +105,20 @@ class ValidateStage(Stage):
     def _tolerance(self, job: Job) -> Tolerance:
         """The tolerance of the model's first float output, float32's when there is none.
 
-        It is what the report shows. Every output is judged by its own dtype's default; the user's
-        atol and rtol replace those of every float output.
+        It is what the report shows first. Every output is judged by its own dtype's default; what
+        the user says replaces that.
         """
         outputs = job.facts(InspectFacts).outputs
-        dtype = next((spec.dtype for spec in outputs if "float" in spec.dtype), "float32")
-        changes = {
-            key: value
-            for key in ("atol", "rtol")
-            if (value := getattr(job.options, key)) is not None
-        }
-        return default_tolerance(dtype).model_copy(update=changes)
+        limits = limits_of(job.options)
+        for spec in outputs:
+            if "float" in spec.dtype:
+                return limits.of(spec.name, spec.dtype)
+        return Limits(atol=limits.atol, rtol=limits.rtol).of("", "float32")
+
+
+def limits_of(options: ConvertOptions, wider: float = 1.0) -> Limits:
+    """What the user's options make of the default tolerances."""
+    return Limits(atol=options.atol, rtol=options.rtol, tolerances=options.tolerances, wider=wider)
 
 
 def _coverage(reference: PaddleReference) -> tuple[Message, ...]:

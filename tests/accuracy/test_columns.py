@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from converter.accuracy.columns import ENOUGH_ROWS, MOST_COLUMNS
 from converter.accuracy.gate import compare_output
-from converter.model.result import Tolerance
+from converter.model.tolerance import Tolerance
 
 
 def check(reference, candidate, tolerance=None):

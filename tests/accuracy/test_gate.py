@@ -14,21 +14,22 @@ from hypothesis.extra import numpy as hnp
 
 from converter.accuracy import metrics
 from converter.accuracy.gate import (
-    DIRECTION_FLOOR,
     WEAK_CONSTANT,
     WEAK_EMPTY,
     WEAK_NAN,
     WEAK_SMALL,
     compare_case,
     compare_output,
-    default_tolerance,
     doubts,
     gate,
     vacuous,
     warnings,
 )
+from converter.accuracy.limits import Limits, default_tolerance
+from converter.accuracy.verdict import DIRECTION_FLOOR
 from converter.errors import InputError
-from converter.model.result import CaseComparison, OutputComparison, Tolerance
+from converter.model.comparison import CaseComparison, OutputComparison
+from converter.model.tolerance import Tolerance
 
 INF, NAN = math.inf, math.nan
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
@@ -471,7 +472,7 @@ def test_nothing_but_nan_or_emptiness_in_every_case_fails():
 def test_overrides_are_for_floats_only():
     reference = {"p": RAMP, "half": RAMP.astype(np.float16), "ids": np.arange(9)}
     candidate = {"p": RAMP + 1, "half": reference["half"] + np.float16(1), "ids": np.arange(9) + 2}
-    case = compare_case("case", {}, 0, reference, candidate, None, atol=2.0)
+    case = compare_case("case", {}, 0, reference, candidate, limits=Limits(atol=2.0))
     # All +1 leaves the direction of a ramp; what fails is the integers alone.
     passed = {output.name: output.passed for output in case.outputs}
     assert passed["ids"] is False
@@ -484,10 +485,10 @@ def test_overrides_are_for_floats_only():
         "case", {}, 0, {"p": RAMP, "h": reference["half"]}, {"p": RAMP, "h": near}, None
     )
     assert mixed.passed
-    strict = compare_output("h", reference["half"], near, None, atol=0.0, rtol=0.0)
+    strict = compare_output("h", reference["half"], near, limits=Limits(atol=0.0, rtol=0.0))
     assert not strict.passed
     with pytest.raises(InputError, match="not a tolerance"):
-        compare_output("h", RAMP, RAMP, None, atol=-1.0)
+        compare_output("h", RAMP, RAMP, limits=Limits(atol=-1.0))
 
 
 def test_warnings_about_nan():

@@ -6,9 +6,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from converter.bridge.signature import name_signature
-from converter.errors import StageError
+from converter.bridge.signature import name_signature, rename_signature
+from converter.errors import InputError, StageError
 from converter.model.tensor import TensorSpec
+from converter.stages.export import _extents_agree
 
 X = TensorSpec(name="x", dtype="float32", shape=("batch", 3))
 
@@ -75,3 +76,27 @@ def test_the_batches_of_two_inputs_are_two_dims():
 
     dims = [value.type.tensor_type.shape.dim[0].dim_param for value in model.graph.input]
     assert dims == ["batch", "z_batch"]
+
+
+def test_a_new_name_that_a_parameter_has_is_refused():
+    model = graph_of(helper.make_node("Mul", ["x", "w"], ["y"]), outputs=["y"])
+    model.graph.initializer.append(helper.make_tensor("w", TensorProto.FLOAT, [], [2.0]))
+    with pytest.raises(InputError, match="a parameter of the model is called w"):
+        rename_signature(model, {"y": "w"}, ["x"])
+    assert model.graph.output[0].name == "y"
+
+
+@pytest.mark.parametrize(
+    ("want", "have", "inputs", "outputs"),
+    [
+        ((1, 3), (1, 3), True, True),
+        ((1, 3), (1, 4), False, False),
+        (("batch", 3), ("n", 3), True, True),
+        (("batch", 3), (1, 3), False, True),
+        ((1, 3), ("n", 3), False, True),
+    ],
+)
+def test_extents_of_a_signature(want, have, inputs, outputs):
+    specs = [TensorSpec(name="x", dtype="float32", shape=shape) for shape in (want, have)]
+    assert _extents_agree(*specs, exactly=True) is inputs
+    assert _extents_agree(*specs, exactly=False) is outputs

@@ -71,6 +71,7 @@ def test_a_dead_worker_is_one_row(plant, kind, words, tiny_pir, cls_model, tmp_p
     assert died.failure.stage == "export"
     assert died.failure.status is Status.CRASHED
     assert words in died.failure.error.message
+    assert ("second try" in died.failure.error.message) == (kind != "exit")
     assert died.failure.error.hint
     assert [stage.status for stage in died.stages[2:]] == [Status.SKIPPED] * 3
     assert other.status is Status.OK

@@ -27,7 +27,7 @@ MASK = 1e6
 EXACT = 1e-2
 
 #: What rounding alone makes of one operator's result in float32, at most. Measured: see
-#: docs/explanation/locate.md. Coarser dtypes get as many of their own rounding units.
+#: docs/explanation/locating.md. Coarser dtypes get as many of their own rounding units.
 OPERATOR_NOISE = 2e-5
 
 _FLOAT32_UNIT = 2.0**-23

@@ -24,6 +24,7 @@ from converter.bridge.lowering.operation import (
     Program,
     Value,
 )
+from converter.bridge.lowering.outer_writes import outer_writes
 from converter.bridge.lowering.program_json import (
     block_arguments,
     block_operations,
@@ -128,6 +129,10 @@ def plan(
     begin with ``scope`` there.
     """
     made = _Planner(document, opset, convert, scope)
+    made.plan.problems += [
+        Problem(name, "it writes into a value from outside of its branch or loop, which is read")
+        for name in dict.fromkeys(outer_writes(block_operations(document)))
+    ]
     made.run()
     if not made.plan.problems:
         made.find_outputs()

@@ -5,6 +5,8 @@
 import numpy as np
 import pytest
 
+from converter.errors import StageError
+
 X = np.array([[1.5, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]], "float32")
 OPSETS = pytest.mark.parametrize("opset", [11, 13, 17])
 
@@ -179,3 +181,64 @@ def test_loop_that_breaks_on_a_scalar_condition(check, opset):
         more=[[X[:1], steps(0)], [X, steps(9)]],
         specs=[([-1, 4], "float32"), ([1], "int64")],
     )
+
+
+def _assigned(x):
+    import paddle
+
+    y = paddle.zeros([2, 3]) + 1
+    if x.sum() > 0:
+        paddle.assign(x, output=y)
+        w = x * 2
+    else:
+        w = x * 3
+    return y + w
+
+
+def _set(x):
+    import paddle
+
+    y = paddle.zeros([2, 3]) + x.mean()
+    before = y
+    if x.sum() > 0:
+        y[0] = x[0]
+        w = x * 2
+    else:
+        w = x * 3
+    return before + w
+
+
+def _assigned_in_a_loop(x):
+    import paddle
+
+    y = paddle.zeros([2, 3]) + x.mean()
+    before = y
+    i = paddle.zeros([1], "int64")
+    w = x
+    while i < 3:
+        paddle.assign(before + x, output=before)
+        w = w + x
+        i = i + 1
+    return y + w
+
+
+@pytest.mark.parametrize("function", [_assigned, _set, _assigned_in_a_loop])
+def test_a_write_out_of_a_block_is_refused(function, saved):
+    """Its value is read afterwards by a number that the block does not yield."""
+    model = saved(function, [np.arange(-2, 4, dtype="float32").reshape(2, 3)], static=True)
+    with pytest.raises(StageError, match=r"(assign_out_|set_value_\w*) \(it writes into a value"):
+        model.translate(11)
+
+
+def _yielded(x):
+    import paddle
+
+    y = paddle.zeros([2, 3]) + x.mean()
+    if x.sum() > 0:
+        y[0] = x[0]
+    return y + 1
+
+
+def test_a_write_whose_result_is_yielded_is_right(saved):
+    x = np.arange(-2, 4, dtype="float32").reshape(2, 3)
+    saved(_yielded, [x], static=True, more=[[-x]]).compare(11)

@@ -2,12 +2,18 @@
 
 Put this directory on PYTHONPATH and set FAULT (what happens) and FAULT_OPERATOR (in programs that
 have this operator); the worker processes then meet the fault where they would call paddle2onnx.
+With FAULT_ONCE, a path, they meet it once: the file is made then.
 """
 
 import ctypes
 import errno
 import os
+import signal
+import subprocess
+import sys
+import threading
 import time
+from pathlib import Path
 
 
 def _fail(kind: str) -> None:
@@ -22,6 +28,16 @@ def _fail(kind: str) -> None:
             time.sleep(3600)
         case "disk-full":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "exported.onnx")
+        case "eat":
+            eaten = []
+            while len(eaten) < 400:  # 20 GB at most
+                eaten.append(b"x" * (50 << 20))
+                time.sleep(0.01)
+        case "eat-below":  # as atc might: in a program that the worker started
+            code = "import time; x = b'x' * (900 << 20); time.sleep(60)"
+            subprocess.run([sys.executable, "-S", "-c", code])
+        case "sigkill":
+            os.kill(os.getpid(), signal.SIGKILL)
         case "bug":
             raise ZeroDivisionError("planted")
         case "system-exit":
@@ -40,6 +56,9 @@ elif os.environ.get("FAULT") == "no-lowering":
     from converter.bridge.lowering import plan
 
     plan.all_lowerings = dict
+elif os.environ.get("FAULT") == "thread":
+    if "converter.engine.host" in " ".join(sys.orig_argv):
+        threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
 elif "FAULT" in os.environ:
     from converter.bridge import repair
     from converter.model.pir_document import operation_name, walk_operations
@@ -48,7 +67,10 @@ elif "FAULT" in os.environ:
 
     def _repair_or_fail(program):
         names = {operation_name(operation) for operation in walk_operations(program)}
-        if os.environ["FAULT_OPERATOR"] in names:
+        once = os.environ.get("FAULT_ONCE")
+        if os.environ["FAULT_OPERATOR"] in names and not (once and Path(once).exists()):
+            if once:
+                Path(once).touch()
             _fail(os.environ["FAULT"])
         return _repair_program(program)
 

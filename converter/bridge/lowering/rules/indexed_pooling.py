@@ -34,7 +34,8 @@ def max_pool_with_index(op: Operation, graph: Graph) -> list[Tensor | None]:
     if not op.used(1):
         return [pooled(op, graph, op[0]), None]
     x, kernel = op[0], kernel_of(op)
-    assert kernel is not None
+    if kernel is None:
+        raise CannotLower("its window is computed by the program")
     if op.attr("global_pooling"):
         return list(_indexed_windows(op, graph, x, (1,) * len(kernel)))
     if op.attr("adaptive"):

@@ -62,7 +62,8 @@ def _divides(op: Operation) -> bool:
 
 def _pads(op: Operation) -> Pads:
     kernel = kernel_of(op)
-    assert kernel is not None
+    if kernel is None:
+        raise CannotLower("its window is computed by the program")
     algorithm = str(op.attr("padding_algorithm", "EXPLICIT"))
     return paddings(algorithm, op.attr("paddings"), extents_of(op), kernel, op.attr("strides"))
 

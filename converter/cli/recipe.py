@@ -1,0 +1,69 @@
+"""``paddle2om recipe``: write a recipe, check one, and print the schema of recipes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+recipe_app = typer.Typer(
+    help="Write and check recipes, the files that `build` converts zoos from.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@recipe_app.command("init")
+def init_command(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of models.")],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="FILE", help="The recipe to write.")
+    ] = Path("recipe.yaml"),
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> None:
+    """Write a recipe for every model in a folder, with a comment on what each of them does."""
+    from converter.engine.recipe.draft import draft_recipe
+    from converter.errors import InputError
+    from converter.model.artefacts import write_atomically
+
+    if out.exists() and not (force and out.is_file()):
+        raise InputError(f"{out} exists", hint="choose another name with -o, or use --force")
+    draft = draft_recipe(directory, out)
+    write_atomically(out, draft.text.encode())
+    typer.echo(str(out))
+    for path, reason in draft.left_out:
+        typer.echo(f"warning: left out {path}: {reason}", err=True)
+    typer.echo(f"{draft.models} models", err=True)
+
+
+@recipe_app.command("check")
+def check_recipe_command(
+    recipe: Annotated[Path, typer.Argument(metavar="FILE", help="The recipe.")],
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print the models and their options as JSON.")
+    ] = False,
+) -> None:
+    """List what a recipe asks for, or every mistake in it. Nothing is converted."""
+    from converter.engine.recipe.load import load_recipe
+
+    planned = load_recipe(recipe)
+    if json_output:
+        typer.echo(planned.model_dump_json(indent=2))
+        return
+    for model in planned.models:
+        typer.echo(f"{model.name}\t{model.source}")
+    told = f"{len(planned.models)} conversions of {len({m.source for m in planned.models})} models"
+    if planned.pipelines:
+        told += f"; pipelines: {', '.join(each.name for each in planned.pipelines)}"
+    typer.echo(told, err=True)
+
+
+@recipe_app.command("schema")
+def schema_command() -> None:
+    """Print the JSON Schema of recipes, for editors that check YAML as it is typed."""
+    import json
+
+    from converter.model.recipe import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2))

@@ -1,0 +1,157 @@
+"""Drafts a recipe for a folder of models: ``paddle2om recipe init``."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from converter.engine.plan import RESERVED
+from converter.engine.recipe.sources import looks_like_model
+from converter.errors import InputError
+from converter.model.files import unreadable
+from converter.model.inference_yml import read_inference_yml
+from converter.model.paddle_dir import find_model, model_name, programs_in
+from converter.model.recipe import RECIPE_SCHEMA
+from converter.model.roles import Role, role_of
+
+#: Pipelines of PaddleX that a folder with these roles could serve, the fullest first.
+_PIPELINES: tuple[tuple[str, frozenset[Role]], ...] = (
+    ("PP-StructureV3", frozenset({"layout_detection", "text_detection", "text_recognition"})),
+    ("OCR", frozenset({"text_detection", "text_recognition"})),
+)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The text of a recipe, how many models are in it, and what was left out with the reason."""
+
+    text: str
+    models: int
+    left_out: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class _Found:
+    path: str
+    name: str
+    role: Role | None
+    about: str
+
+
+def draft_recipe(directory: Path, recipe: Path) -> Draft:
+    """A recipe for every model below ``directory``, in the order of their paths.
+
+    Paths are relative to where ``recipe`` will lie. The same folder gives the same text. Raises
+    ``InputError`` when ``directory`` cannot be read or holds no model.
+    """
+    if not directory.is_dir():
+        told = f"{directory} is not a directory" if directory.exists() else None
+        if told is None:
+            raise unreadable(directory, FileNotFoundError())
+        raise InputError(told, hint="name the folder that your models lie in")
+    found: list[_Found] = []
+    left_out: list[tuple[str, str]] = []
+    for path in _model_directories(directory):
+        for source in _programs(path):
+            shown = os.path.relpath(source.absolute(), recipe.absolute().parent)
+            try:
+                found.append(_describe(source, shown))
+            except InputError as error:
+                left_out.append((shown, error.message.replace(str(source), shown)))
+    if not found:
+        what = f"; left out {left_out[0][0]}: {left_out[0][1]}" if left_out else ""
+        raise InputError(
+            f"no Paddle model below {directory}{what}",
+            hint="models are directories with inference.json or inference.pdmodel in them",
+        )
+    return Draft(_text(directory, found, left_out), len(found), tuple(left_out))
+
+
+def _model_directories(top: Path) -> list[Path]:
+    found = []
+    for root, directories, _ in os.walk(top):
+        directories[:] = sorted(name for name in directories if not name.startswith("."))
+        path = Path(root)
+        if looks_like_model(path) or (path != top and _has_program(path)):
+            found.append(path)
+    return found
+
+
+def _has_program(path: Path) -> bool:
+    try:
+        return bool(programs_in(path))
+    except (OSError, InputError):
+        return False
+
+
+def _programs(path: Path) -> list[Path]:
+    """The directory itself; each of its programs where there are several and none is usual."""
+    usual = any((path / f"inference{suffix}").is_file() for suffix in (".json", ".pdmodel"))
+    try:
+        programs = programs_in(path)
+    except (OSError, InputError):
+        programs = []
+    return programs if len(programs) > 1 and not usual else [path]
+
+
+def _describe(source: Path, shown: str) -> _Found:
+    """What the model at ``source`` is. Raises ``InputError`` when there is none."""
+    model = find_model(source)
+    official, role = None, None
+    if model.yml is not None:
+        yml = read_inference_yml(model.yml)
+        official, role = yml.model_name, yml.role
+    name = model_name(source)
+    role = role or role_of(official or name, {})
+    words = [role.replace("_", " ")] if role else []
+    words += [official] if official and official != name else []
+    return _Found(shown, name, role, ", ".join(words))
+
+
+def _text(directory: Path, found: list[_Found], left_out: list[tuple[str, str]]) -> str:
+    counts = Counter([*(model.name for model in found), *RESERVED])
+    lines = [
+        f"# {len(found)} models of {_scalar(directory.name or str(directory.absolute().name))}.",
+        "# Check this file with `paddle2om recipe check`; docs/reference/recipe.md has every key.",
+        f"schema: {RECIPE_SCHEMA}",
+        "",
+        "defaults:",
+        "  opset: 11 # works with every atc",
+        "  # soc: Ascend310P3 # makes OM files too: see npu-smi info, or say auto",
+        "  # tolerance: {atol: 1.0e-5, rtol: 1.0e-4}",
+        "",
+        "models:",
+    ]
+    for model in found:
+        lines.append(f"  - path: {_scalar(model.path)}" + (f" # {model.about}" * bool(model.about)))
+        if counts[model.name] > 1:
+            name = model.path.replace(os.sep, "_").strip("._-")
+            lines.append(f"    name: {_scalar(name)}")
+    if left_out:
+        lines += ["", "# Left out:"]
+        lines += [f"#   {_one_line(path)}: {_one_line(reason)}" for path, reason in left_out]
+    roles = {model.role for model in found}
+    fitting = next((name for name, needs in _PIPELINES if needs <= roles), None)
+    if fitting:
+        lines += [
+            "",
+            "# The PaddleX config that runs them:",
+            "# pipelines:",
+            f"#   - name: {fitting}",
+            "#     backend: onnx",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _scalar(text: str) -> str:
+    """``text`` as YAML on one line, quoted where it has to be."""
+    dumped: str = yaml.safe_dump(text, allow_unicode=True, width=1_000_000)
+    return dumped.removesuffix("...\n").strip()
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

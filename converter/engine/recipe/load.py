@@ -1,0 +1,161 @@
+"""``load_recipe``: from a file to the models and pipelines it asks for."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from converter.engine.plan import RESERVED
+from converter.engine.recipe.mistakes import Mistake, Place, raise_all
+from converter.engine.recipe.options import options_from
+from converter.engine.recipe.pipelines import planned_pipeline
+from converter.engine.recipe.reading import Reader, Said, Source, said_by
+from converter.engine.recipe.sources import sources_of
+from converter.engine.recipe.variants import variants_of
+from converter.errors import InputError
+from converter.model.paddle_dir import model_name
+from converter.model.recipe import ModelEntry, PlannedModel, PlannedPipeline, Recipe
+
+_PLACEHOLDER = re.compile(r"\{(\w*)\}")
+
+
+def load_recipe(path: str | Path) -> Recipe:
+    """Read a recipe file and what it includes, and list the conversions it asks for.
+
+    Raises ``InputError``: the first mistake, with file, line and column, and the others in its
+    ``more``.
+    """
+    if not isinstance(path, str | os.PathLike) or "\0" in str(path):
+        raise InputError(f"{path!r} is not a path", hint="give a str or a pathlib.Path")
+    path = Path(path)
+    reader = Reader()
+    reader.read(path, str(path))
+    expansion = _Expansion(reader.mistakes)
+    for source in reader.sources:
+        expansion.add(source)
+    if not (expansion.models or expansion.pipelines or reader.mistakes):
+        raise InputError(
+            f"{path}: the recipe asks for nothing", hint="list models, as `models: [{path: DIR}]`"
+        )
+    raise_all(reader.mistakes)
+    return Recipe(
+        path=path.absolute(),
+        files=tuple(reader.files),
+        models=tuple(expansion.models),
+        pipelines=tuple(expansion.pipelines),
+    )
+
+
+@dataclass
+class _Expansion:
+    mistakes: list[Mistake]
+    models: list[PlannedModel] = field(default_factory=list)
+    pipelines: list[PlannedPipeline] = field(default_factory=list)
+    _by_name: dict[str, tuple[PlannedModel, Place]] = field(default_factory=dict)
+    _outs: dict[str, Place] = field(default_factory=dict)
+
+    def add(self, source: Source) -> None:
+        """The models and pipelines of one file."""
+        soc_somewhere = "soc" in source.defaults
+        for index, entry in enumerate(source.content.models):
+            self._add_models(entry, source, index)
+            brought = entry.variants is not None and entry.variants.soc
+            soc_somewhere |= entry.soc is not None or bool(brought)
+        defaults = source.content.defaults
+        if (
+            source.content.models
+            and not soc_somewhere
+            and not (defaults.variants and defaults.variants.soc)
+        ):
+            # Nobody names a chip: what the defaults say about OM files would be lost silently.
+            own = said_by(defaults, source.document, ("defaults",))
+            options_from(own, frozenset(own), self.mistakes, compiles=False)
+        for index, pipeline in enumerate(source.content.pipelines):
+            planned = planned_pipeline(pipeline, source.document, index, self.mistakes)
+            if planned is None:
+                continue
+            place = source.document.place(("pipelines", index))
+            first = self._outs.setdefault(planned.out, place)
+            if first is not place:
+                told = f"{planned.out} is written twice, also by {first}"
+                self.mistakes.append(Mistake(place, told, "give one of them another out"))
+            self.pipelines.append(planned)
+
+    def _add_models(self, entry: ModelEntry, source: Source, index: int) -> None:
+        document = source.document
+        own = said_by(entry, document, ("models", index))
+        said: dict[str, Said] = {**source.defaults, **own}
+        variants = said.get("variants")
+        compiles = bool(variants and variants.value and variants.value.soc)
+        options = options_from(said, frozenset(own), self.mistakes, compiles=compiles)
+        made = variants_of(options, said, frozenset(own), self.mistakes)
+        place = document.place(("models", index))
+        name_place = document.place(("models", index, "name")) if entry.name else place
+        found = list(sources_of(entry, document, index))
+        self.mistakes += [each for each in found if isinstance(each, Mistake)]
+        paths = [each for each in found if isinstance(each, Path)]
+        for path in paths:
+            try:
+                name = _name(entry, path)
+            except InputError as error:
+                self.mistakes.append(Mistake(name_place, error.message, error.hint))
+                return
+            for suffix, variant, chosen in made:
+                planned = PlannedModel(
+                    name=f"{name}{suffix}",
+                    model=name,
+                    source=path,
+                    variant=variant,
+                    options=chosen,
+                    place=str(place),
+                )
+                self._add(planned, name_place, several=len(paths) > 1)
+
+    def _add(self, planned: PlannedModel, place: Place, *, several: bool) -> None:
+        first, where = self._by_name.get(planned.name, (None, place))
+        if first is None:
+            self._by_name[planned.name] = (planned, place)
+            self.models.append(planned)
+            return
+        if first.source == planned.source:
+            if first.options == planned.options:
+                return  # the same, named twice
+            told = f"{planned.name} is asked for twice, in different ways; first at {where}"
+            hint = "give one of them another name, or leave it out of a glob with exclude"
+        else:
+            told = f"two models are called {planned.name}: {first.source} and {planned.source}"
+            told += f", the first at {where}" if where != place else ""
+            hint = 'name: "{parent}_{name}" puts the directory\'s name in front'
+            hint = hint if several else f"give one of them a name of its own, or {hint}"
+        self.mistakes.append(Mistake(place, told, hint))
+
+
+def _name(entry: ModelEntry, path: Path) -> str:
+    """What the model at ``path`` is to be called. Raises ``InputError``."""
+    known = {"name": model_name(path), "parent": _parent(path)}
+    text = entry.name if entry.name is not None else "{name}"
+    for word in _PLACEHOLDER.findall(text):
+        if word not in known:
+            raise InputError(
+                f"there is no {{{word}}} for a name", hint="there are {name} and {parent}"
+            )
+    name = _PLACEHOLDER.sub(lambda match: known[match[1]], text)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"the name of {str(path)!r} is not UTF-8 text", hint="rename it") from None
+    if not name or "/" in name or name.startswith((".", "-")) or name in RESERVED:
+        reserved = name in RESERVED
+        raise InputError(
+            f"{name!r} cannot be the name of a model"
+            + (": paddle2om writes a file of that name" if reserved else ""),
+            hint='give another one with name:, for example name: "{parent}_{name}"',
+        )
+    return name
+
+
+def _parent(path: Path) -> str:
+    directory = path.parent if path.is_file() else path
+    return directory.resolve().parent.name

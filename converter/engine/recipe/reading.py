@@ -1,0 +1,147 @@
+"""Reads a recipe and what it includes, each file against the schema."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from converter.engine.recipe.document import Document, read_document
+from converter.engine.recipe.mistakes import Mistake, Place, mistake_of
+from converter.errors import InputError
+from converter.model.recipe import RECIPE_SCHEMA, Overrides, RecipeFile
+
+
+@dataclass(frozen=True)
+class Said:
+    """A value of a recipe, and where it was said."""
+
+    value: Any
+    document: Document
+    path: tuple[str | int, ...]
+
+    @property
+    def place(self) -> Place:
+        """Where the value stands."""
+        return self.document.place(self.path)
+
+    def resolve(self, text: str) -> Path:
+        """``text`` as a path relative to the file that says it."""
+        return resolve(self.document, text)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file that was read, and the defaults that hold in it."""
+
+    document: Document
+    content: RecipeFile
+    defaults: Mapping[str, Said]
+
+
+def resolve(document: Document, text: str) -> Path:
+    """``text`` as an absolute path; relative ones begin where the file lies."""
+    path = Path(text).expanduser() if text.startswith("~") else Path(text)
+    return Path(os.path.normpath(document.path.absolute().parent / path))
+
+
+def said_by(
+    overrides: Overrides, document: Document, path: tuple[str | int, ...]
+) -> dict[str, Said]:
+    """What a mapping of the file says, key by key; nulls too."""
+    names = [name for name in Overrides.model_fields if name in overrides.model_fields_set]
+    return {name: Said(getattr(overrides, name), document, (*path, name)) for name in names}
+
+
+class Reader:
+    """Reads files once each, and collects the mistakes of all of them."""
+
+    def __init__(self) -> None:
+        self.mistakes: list[Mistake] = []
+        self.sources: list[Source] = []
+        self.files: list[Path] = []
+        self._defaults: dict[Path, Mapping[str, Said]] = {}
+        self._chain: list[tuple[Path, str]] = []
+
+    def read(self, path: Path, name: str) -> Mapping[str, Said]:
+        """Read ``path`` and what it includes, these first; return the defaults that hold in it.
+
+        Raises ``InputError`` when the file cannot be read.
+        """
+        key = path.resolve()
+        if key in self._defaults:
+            return self._defaults[key]
+        document = read_document(path, name)
+        self.files.append(path.absolute())
+        self.mistakes += document.mistakes
+        content = self._validated(document)
+        self._chain.append((key, name))
+        defaults = dict(self._included(document))
+        self._chain.pop()
+        if content is not None:
+            defaults |= said_by(content.defaults, document, ("defaults",))
+            self.sources.append(Source(document, content, defaults))
+        self._defaults[key] = defaults
+        return defaults
+
+    def _validated(self, document: Document) -> RecipeFile | None:
+        if document.mistakes:
+            return None
+        data = document.data
+        if isinstance(data, dict) and "schema" in data and data["schema"] != str(RECIPE_SCHEMA):
+            self.mistakes.append(_wrong_schema(document))
+            return None
+        # An empty section (`pipelines:` with nothing behind it) is one that is left out.
+        if isinstance(data, dict):
+            data = {name: value for name, value in data.items() if value is not None}
+        try:
+            return RecipeFile.model_validate(data)
+        except ValidationError as error:
+            found = error.errors(include_url=False)
+            self.mistakes += [mistake_of(each, document, RecipeFile) for each in found]
+        return None
+
+    def _included(self, document: Document) -> Mapping[str, Said]:
+        """The defaults of the files that ``document`` includes; mistakes elsewhere don't hide them.
+
+        Of files that say the same, the later one counts.
+        """
+        data = document.data
+        given = data.get("include") if isinstance(data, dict) else None
+        texts = [given] if isinstance(given, str) else given if isinstance(given, list) else []
+        defaults: dict[str, Said] = {}
+        for index, text in enumerate(texts):
+            if not isinstance(text, str):
+                continue
+            steps: tuple[str | int, ...] = ("include", index) if text != given else ("include",)
+            place = document.place(steps)
+            path = resolve(document, text)
+            name = os.path.join(os.path.dirname(document.name), text)  # noqa: PTH118, PTH120
+            chain = [key for key, _ in self._chain]
+            if path.resolve() in chain:
+                names = [name for _, name in self._chain[chain.index(path.resolve()) :]]
+                told = " -> ".join([*names, name])
+                self.mistakes.append(
+                    Mistake(place, f"recipes include each other: {told}", "take one of them out")
+                )
+                continue
+            try:
+                defaults |= self.read(path, name)
+            except InputError as error:
+                self.mistakes.append(Mistake(place, error.message, error.hint))
+        return defaults
+
+
+def _wrong_schema(document: Document) -> Mistake:
+    value = document.data["schema"]
+    newer = isinstance(value, str) and value.isdigit() and int(value) > RECIPE_SCHEMA
+    return Mistake(
+        document.place(("schema",)),
+        f"schema is {value if isinstance(value, str) else 'no number'}; "
+        f"this paddle2om reads {RECIPE_SCHEMA}",
+        "upgrade paddle2om" if newer else f"write schema: {RECIPE_SCHEMA}",
+    )

@@ -1,0 +1,90 @@
+"""``paddle2om recipe``: what a new user types, and what comes out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from converter import load_recipe
+from converter.engine.recipe.draft import draft_recipe
+from converter.errors import InputError
+from converter.model.recipe import json_schema
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "converter.cli.main", *arguments]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(cwd)}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture
+def zoo(tmp_path: Path, cls_model: Path, tiny_pir: Path) -> Path:
+    for group, source in (("a", cls_model), ("b", cls_model), ("b", tiny_pir)):
+        shutil.copytree(source, tmp_path / "models" / group / source.name)
+    named = tmp_path / "models" / "文 字: det"
+    shutil.copytree(tiny_pir, named)
+    (named / "inference.yml").write_text("Global: {model_name: PP-OCRv5_mobile_det}\n")
+    broken = tmp_path / "models" / "broken"
+    broken.mkdir()
+    (broken / "inference.pdiparams").write_bytes(b"weights")
+    return tmp_path
+
+
+def test_init_writes_a_recipe_that_checks(zoo: Path) -> None:
+    made = run("recipe", "init", "models", "-o", "zoo.yaml", cwd=zoo)
+    assert (made.returncode, made.stdout) == (0, "zoo.yaml\n")
+    assert "left out models/broken: no Paddle model" in made.stderr
+    assert "4 models" in made.stderr
+    text = (zoo / "zoo.yaml").read_text("utf-8")
+    assert "# text detection, PP-OCRv5_mobile_det" in text
+    recipe = load_recipe(zoo / "zoo.yaml")
+    assert {model.source.name for model in recipe.models} >= {"文 字: det", "tiny_pir"}
+    assert len({model.name for model in recipe.models}) == 4
+    assert draft_recipe(zoo / "models", zoo / "zoo.yaml").text == text
+
+    checked = run("recipe", "check", "zoo.yaml", cwd=zoo)
+    assert checked.returncode == 0
+    assert [line.split("\t")[0] for line in checked.stdout.splitlines()] == [
+        model.name for model in recipe.models
+    ]
+    whole = json.loads(run("recipe", "check", "zoo.yaml", "--json", cwd=zoo).stdout)
+    assert whole["models"][0]["options"]["opset"] == 11
+
+
+def test_nothing_is_replaced_unasked(zoo: Path) -> None:
+    (zoo / "recipe.yaml").write_text("mine")
+    refused = run("recipe", "init", "models", cwd=zoo)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.splitlines()[0] == "error: recipe.yaml exists"
+    assert (zoo / "recipe.yaml").read_text() == "mine"
+
+
+def test_every_mistake_is_printed(zoo: Path) -> None:
+    (zoo / "bad.yaml").write_text("schema: 1\nmodels:\n  - {path: nope}\n  - {path: models/z*}\n")
+    refused = run("recipe", "check", "bad.yaml", cwd=zoo)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    lines = refused.stderr.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["error", "hint"] * 2
+    assert lines[0].startswith("error: bad.yaml:3:12: nope does not exist")
+
+
+@pytest.mark.parametrize("name", ["nowhere", "file", "empty"])
+def test_folders_that_hold_no_models(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError) as caught:
+        draft_recipe(tmp_path / name, tmp_path / "r.yaml")
+    assert caught.value.hint
+
+
+def test_the_schema_is_current() -> None:
+    """Else: paddle2om recipe schema > docs/reference/recipe.schema.json"""
+    checked_in = (ROOT / "docs/reference/recipe.schema.json").read_text("utf-8")
+    assert json.loads(checked_in) == json_schema()

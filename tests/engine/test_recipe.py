@@ -1,0 +1,286 @@
+"""Recipes: what they expand to, and every mistake with its place and a hint, all at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from converter import Paddle2omError, load_recipe
+from converter.errors import InputError
+from converter.model.compile_options import CompileOptions
+from converter.model.recipe import ModelEntry, Recipe
+from converter.model.task import ConvertOptions
+
+
+@pytest.fixture
+def zoo(tmp_path: Path) -> Path:
+    for name in ("det", "v4_rec", "v5_rec"):
+        (tmp_path / "models" / name).mkdir(parents=True)
+        (tmp_path / "models" / name / "inference.json").write_text("{}")
+    (tmp_path / "models" / "README.md").write_text("not a model")
+    return tmp_path
+
+
+def load(zoo: Path, text: str, name: str = "zoo.yaml") -> Recipe:
+    (zoo / name).write_text(text, encoding="utf-8")
+    return load_recipe(zoo / name)
+
+
+def mistakes(zoo: Path, text: str) -> list[tuple[str, str, str]]:
+    """(line:column, message, hint) of each mistake."""
+    with pytest.raises(InputError) as caught:
+        load(zoo, text)
+    found = [caught.value, *caught.value.more]
+    assert all(each.hint for each in found)
+    start = f"{zoo / 'zoo.yaml'}:"
+    assert all(each.message.startswith(start) for each in found)
+    told = [each.message.removeprefix(start) for each in found]
+    parts = [(*text.split(":", 2), each.hint) for text, each in zip(told, found, strict=True)]
+    return [(f"{line}:{column}", text.strip(), hint) for line, column, text, hint in parts]
+
+
+def test_the_recipe_of_the_design(zoo: Path) -> None:
+    recipe = load(
+        zoo,
+        """
+schema: 1
+defaults: {opset: 11, simplify: true, soc: Ascend310P3}
+models:
+  - path: models/det
+    shapes: {x: [1, 3, 640, 640]}
+  - path: models/*_rec
+    tolerance: {max_abs: 1.0e-4}
+    profiles: [[1, 3, 48, 320], [1, 3, 48, 640]]
+pipelines:
+  - name: OCR
+    paddlex: 3.7
+    device: npu:0
+""",
+    )
+    det, v4, v5 = recipe.models
+    assert [model.name for model in recipe.models] == ["det", "v4_rec", "v5_rec"]
+    assert det.source == zoo / "models" / "det"
+    assert det.options == ConvertOptions(
+        compile=CompileOptions(soc="Ascend310P3", shapes={"x": (1, 3, 640, 640)})
+    )
+    profiles = ({"*": (1, 3, 48, 320)}, {"*": (1, 3, 48, 640)})
+    assert v4.options == v5.options
+    assert v4.options.compile == CompileOptions(soc="Ascend310P3", profiles=profiles)
+    assert (v4.options.atol, v4.options.rtol) == (1e-4, 0.0)
+    (pipeline,) = recipe.pipelines
+    assert (pipeline.base, pipeline.out, pipeline.paddlex) == ("OCR", "OCR.yaml", "3.7")
+
+
+def test_variants_are_every_combination(zoo: Path) -> None:
+    recipe = load(
+        zoo,
+        """
+schema: 1
+models:
+  - path: models/det
+    variants:
+      opset: [11, 13]
+      soc: [Ascend310P3]
+      shapes: {small: [1, 3, 320, 320], large: {x: [1, 3, 640, 640]}}
+""",
+    )
+    assert [model.name for model in recipe.models] == [
+        f"det-opset{opset}-Ascend310P3-{size}" for opset in (11, 13) for size in ("small", "large")
+    ]
+    last = recipe.models[-1]
+    assert last.model == "det"
+    assert last.variant == {"opset": "13", "soc": "Ascend310P3", "shapes": "large"}
+    assert last.options.opset == 13
+    assert last.options.compile.shapes == {"x": (1, 3, 640, 640)}
+
+
+def test_defaults_are_overridden_and_taken_back(zoo: Path) -> None:
+    recipe = load(
+        zoo,
+        """
+schema: 1
+defaults: {opset: 13, soc: Ascend310P3, precision: fp16, seed: 3}
+models:
+  - {path: models/det, soc: null}
+  - {path: models/v4_rec, opset: null, precision: origin}
+""",
+    )
+    det, rec = (model.options for model in recipe.models)
+    assert det == ConvertOptions(opset=13, seed=3)
+    assert rec.opset == ConvertOptions().opset
+    assert rec.compile == CompileOptions(soc="Ascend310P3", precision="origin")
+
+
+def test_includes_bring_models_and_defaults(zoo: Path) -> None:
+    (zoo / "parts").mkdir()
+    (zoo / "parts" / "common.yaml").write_text("schema: 1\ndefaults: {opset: 13, seed: 1}\n")
+    (zoo / "parts" / "recs.yaml").write_text(
+        "schema: 1\ninclude: common.yaml\nmodels: [{path: ../models/*_rec, seed: 2}]\n"
+    )
+    recipe = load(
+        zoo,
+        "schema: 1\ninclude: [parts/common.yaml, parts/recs.yaml]\nmodels: [path: models/det]\n",
+    )
+    assert [(m.name, m.options.opset, m.options.seed) for m in recipe.models] == [
+        ("v4_rec", 13, 2),
+        ("v5_rec", 13, 2),
+        ("det", 13, 1),
+    ]
+    assert [file.name for file in recipe.files] == ["zoo.yaml", "common.yaml", "recs.yaml"]
+
+
+def test_a_cycle_is_named(zoo: Path) -> None:
+    (zoo / "a.yaml").write_text("schema: 1\ninclude: zoo.yaml\n")
+    with pytest.raises(InputError, match=r"a\.yaml:2:10: recipes include each other: .*zoo.yaml"):
+        load(zoo, "schema: 1\ninclude: a.yaml\nmodels: [path: models/det]\n")
+
+
+def test_every_mistake_at_once_with_its_place(zoo: Path) -> None:
+    found = mistakes(
+        zoo,
+        """schema: 1
+defaults: {opzet: 11, simplify: maybe}
+models:
+  - path: models/det
+    opset: 99
+    shapes: {x: [1, 3, 0, 640]}
+  - paht: models/*_rec
+    tolerance: {max_abs: -1}
+    precision: half
+pipelines:
+  - name: OCR
+    backend: onxn
+    shapes: {TextDetection: [1, 2]}
+""",
+    )
+    assert [(place, message) for place, message, _ in found] == [
+        ("2:12", "opzet is not a key of defaults"),
+        ("2:33", "simplify is 'maybe', not true or false"),
+        ("5:12", "opset 99 is not supported"),
+        ("6:17", "a shape has positive extents only"),
+        ("7:5", "a model needs path"),
+        ("7:5", "paht is not a key of a model"),
+        ("8:26", "tolerance.max_abs is '-1'"),
+        ("9:16", "precision cannot be 'half'"),
+        ("12:14", "backend cannot be 'onxn'"),
+        ("13:29", "shapes.TextDetection has 2 values"),
+    ]
+    hints = [hint for *_, hint in found]
+    assert hints[0] == "did you mean opset?"
+    assert hints[5] == "did you mean path?"
+    assert hints[8] == "did you mean onnx?"
+
+
+def test_what_does_not_go_together(zoo: Path) -> None:
+    found = mistakes(
+        zoo,
+        """schema: 1
+models:
+  - path: models/dett
+    soc: Ascend310P33
+  - path: models/v4_rec
+    shapes: {x: [1]}
+  - {path: models/v5_rec, name: v4_rec}
+  - {path: models/v4_rec, opset: 12}
+  - {path: "nope/*"}
+""",
+    )
+    assert [place for place, *_ in found] == ["3:11", "4:10", "6:5", "7:33", "8:5", "9:12"]
+    assert found[0][2] == "did you mean models/det?"
+    assert "unknown soc_version" in found[1][1]
+    assert "shapes without soc" in found[2][1]
+    assert f"two models are called v4_rec: {zoo}" in found[3][1]
+    assert "asked for twice, in different ways" in found[4][1]
+    assert "first at" in found[4][1]
+    assert "matches no model directory" in found[5][1]
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "words"),
+    [
+        ("schema: 1\nmodels:\n\t- path: x\n", "3:1", "a tab"),
+        ("schema: 1\nschema: 1\n", "2:1", "schema is given twice, first on line 1"),
+        ("schema: 1\nmodels: [\n", "3:1", "not YAML"),
+        ("schema: 1\n---\nschema: 1\n", "2:1", "a second YAML document"),
+        ("", "1:1", "is empty"),
+        ("# nothing\n", "1:1", "the recipe is empty"),
+        ("schema: 2\n", "1:9", "this paddle2om reads 1"),
+        ("models: []\n", "1:1", "the recipe needs schema"),
+        ("[1, 2]\n", "1:1", "a mapping"),
+        ("schema: 1\nmodels: *x\n", "2:9", "undefined alias"),
+        ("schema: 1\nmodels: !!python/object:os.system {}\n", "2:9", "means nothing here"),
+        ("schema: 1\nmodels: &a [*a]\n", "2:9", "stand for themselves"),
+        ("a: " + "[" * 5000, "1:43", "nested deeper"),
+        ("schema: 1\nmodels: 3\n", "2:9", "models is '3', not a list"),
+        ("schema: 1\nx: \x07\n", "2:4", "control character"),
+    ],
+)
+def test_what_is_no_recipe(zoo: Path, text: str, place: str, words: str) -> None:
+    if not text:
+        with pytest.raises(InputError, match=words):
+            load(zoo, text)
+        return
+    first = mistakes(zoo, text)[0]
+    assert words in first[1]
+    assert first[0] == place
+
+
+def test_aliases_of_aliases_are_refused_quickly(zoo: Path) -> None:
+    lines = ["schema: 1", "a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
+    assert "too many values" in mistakes(zoo, "\n".join(lines))[0][1]
+
+
+def test_not_utf8(zoo: Path) -> None:
+    (zoo / "zoo.yaml").write_bytes(b"schema: 1\nmodels: \xff\n")
+    with pytest.raises(InputError, match=r"zoo\.yaml:2:9: not UTF-8"):
+        load_recipe(zoo / "zoo.yaml")
+
+
+@pytest.mark.parametrize("name", ["", "nope.yaml", "."])
+def test_what_cannot_be_read(zoo: Path, name: str) -> None:
+    with pytest.raises(Paddle2omError) as caught:
+        load_recipe(zoo / name)
+    assert caught.value.hint
+
+
+def test_names_are_made_of_directories(tmp_path: Path) -> None:
+    for run in ("a", "b"):
+        (tmp_path / "runs" / run / "inference").mkdir(parents=True)
+    text = "schema: 1\nmodels:\n  - path: runs/*/inference\n"
+    assert "two models are called inference" in mistakes(tmp_path, text)[0][1]
+    recipe = load(tmp_path, text + '    name: "{parent}_{name}"\n')
+    assert [model.name for model in recipe.models] == ["a_inference", "b_inference"]
+
+
+def test_globs_take_damaged_models_too_but_not_what_we_made(zoo: Path) -> None:
+    (zoo / "models" / "empty").mkdir()
+    (zoo / "models" / "made").mkdir()
+    (zoo / "models" / "made" / "paddle2om.manifest.json").write_text("{}")
+    text = "schema: 1\nmodels: [{path: [%s], exclude: models/v4*}]\n"
+    assert [m.name for m in load(zoo, text % "models/*").models] == ["det", "empty", "v5_rec"]
+    assert [m.name for m in load(zoo, text % "'**'").models] == ["det", "v5_rec"]
+    named = load(zoo, text % "models/*/inference.json")
+    assert [m.source.name for m in named.models] == ["inference.json"] * 2
+
+
+def test_anchors_and_merges(zoo: Path) -> None:
+    recipe = load(
+        zoo,
+        """schema: 1
+models:
+  - &base {path: models/det, opset: 13}
+  - {<<: *base, path: models/v4_rec}
+""",
+    )
+    assert [(m.name, m.options.opset) for m in recipe.models] == [("det", 13), ("v4_rec", 13)]
+
+
+def test_a_recipe_can_say_every_option() -> None:
+    """A field that is added to the options gets its key here, or is the engine's own."""
+    keys = set(ModelEntry.model_fields) - {"path", "exclude", "name", "variants"}
+    own = {"threads"}
+    wanted = (set(ConvertOptions.model_fields) | set(CompileOptions.model_fields)) - {"compile"}
+    renamed = {"atol": "tolerance", "rtol": "tolerance", "flags": "atc_flags"}
+    assert {renamed.get(name, name) for name in wanted - own} | {"atc_timeout"} == keys

@@ -1,0 +1,153 @@
+"""Workers: the memory they may take, second tries, and starting them without fork."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from converter.engine.convert import run_conversion
+from converter.engine.launch import Host
+from converter.engine.memory_limit import MemoryLimits
+from converter.engine.running import Death, describe_death
+from converter.errors import InputError
+from converter.model.memory import format_bytes, parse_bytes, tree_memory
+from converter.model.result import Status
+from converter.model.task import ConvertOptions
+from tests.engine.test_pool import FAULTS, TINY_ONLY, convert_both
+
+GIB = 1 << 30
+
+
+@pytest.fixture
+def plant(monkeypatch: pytest.MonkeyPatch):
+    """Returns a function that plants a fault in the export of the tiny model."""
+
+    def plant(kind: str, once: Path | None = None) -> None:
+        monkeypatch.setenv("PYTHONPATH", str(FAULTS), prepend=os.pathsep)
+        monkeypatch.setenv("FAULT", kind)
+        monkeypatch.setenv("FAULT_OPERATOR", TINY_ONLY)
+        if once:
+            monkeypatch.setenv("FAULT_ONCE", str(once))
+
+    return plant
+
+
+def ready(host: Host) -> dict[str, object]:
+    """What the host says when its imports are done."""
+    assert host.process.stdout is not None
+    line = host.process.stdout.readline()
+    host.close(at_once=True)
+    return json.loads(line)
+
+
+def test_the_host_has_no_threads_when_it_forks():
+    """A thread that holds a lock at a fork leaves it locked in the child for ever."""
+    assert ready(Host()) == {"event": "ready", "threads": 1, "fork": True}
+
+
+def test_a_host_with_threads_does_not_fork(plant, tiny_pir, tmp_path):
+    plant("thread")
+
+    assert ready(Host()) == {"event": "ready", "threads": 2, "fork": False}
+    assert run_conversion([tiny_pir], tmp_path / "out", ConvertOptions()).exit_code == 0
+
+
+def test_workers_without_fork(monkeypatch, tiny_pir, tmp_path):
+    monkeypatch.setenv("PADDLE2OM_WORKERS", "spawn")
+
+    assert ready(Host())["fork"] is False
+    (model,) = run_conversion([tiny_pir], tmp_path / "out", ConvertOptions()).models
+
+    assert model.status is Status.OK
+    assert (tmp_path / "out" / tiny_pir.name / "inference.onnx").is_file()
+
+
+@pytest.mark.parametrize("kind", ["segfault", "sigkill"])
+def test_a_second_try_is_told(kind, plant, tiny_pir, cls_model, tmp_path):
+    plant(kind, once=tmp_path / "happened")
+
+    tried, other, report = convert_both(tiny_pir, cls_model, tmp_path / "out")
+
+    assert (tried.status, other.status, report.exit_code) == (Status.OK, Status.OK, 0)
+    export = next(stage for stage in tried.stages if stage.stage == "export")
+    (message,) = [each for each in export.messages if "retried" in each.text]
+    signal_name = {"segfault": "SIGSEGV", "sigkill": "SIGKILL"}[kind]
+    assert message.level == "warning"
+    assert message.text == f"retried: the first time the worker process was killed by {signal_name}"
+    assert "trying once more" in (tmp_path / "out" / tried.log).read_text()
+
+
+@pytest.mark.parametrize("kind", ["eat", "eat-below"])
+def test_a_worker_that_takes_too_much_memory_is_stopped(kind, plant, tiny_pir, tmp_path):
+    plant(kind)
+    options = ConvertOptions(memory=GIB, timeout=60.0)
+
+    (model,) = run_conversion([tiny_pir], tmp_path / "out", options).models
+
+    assert (model.failure.stage, model.failure.status) == ("export", Status.CRASHED)
+    assert model.failure.error.exit_code == 4
+    assert "of memory, and may take 1 GiB" in model.failure.error.message
+    assert "--memory" in model.failure.error.hint
+    assert GIB < model.failure.peak_memory < 3 * GIB
+
+
+def test_a_limit_that_suffices_changes_nothing(tiny_pir, tmp_path):
+    options = ConvertOptions(memory=4 * GIB)
+
+    assert run_conversion([tiny_pir], tmp_path / "out", options).exit_code == 0
+
+
+def test_the_kernels_kill_is_told_from_others(monkeypatch):
+    """The kernel counts its kills for want of memory; one more since the worker began is ours."""
+    kills = iter([3, 4, 4, 4])
+    monkeypatch.setattr("converter.engine.memory_limit.kernel_kills", lambda: next(kills))
+    limits = MemoryLimits()
+
+    limits.watch(1, None)
+    assert limits.ended(1, 9) == {"peak": 0, "kernel": True}
+    limits.watch(2, None)
+    assert limits.ended(2, 9) == {"peak": 0}
+    assert "for want of memory" in describe_death(9, kernel=True)
+
+
+@pytest.mark.parametrize(
+    ("death", "chance"),
+    [
+        (Death(11), True),
+        (Death(9), True),
+        (Death(None), True),
+        (Death(9, over_memory=GIB), False),
+        (Death(7 << 8), False),
+    ],
+)
+def test_what_a_second_try_may_help(death, chance):
+    assert death.may_be_chance is chance
+
+
+def test_memory_of_a_tree():
+    assert tree_memory(os.getpid()) > 10 << 20
+    assert tree_memory(2**22 + 1) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("4G", 4 * GIB), ("1.5 GiB", 3 * GIB // 2), ("512m", 1 << 29), ("77", 77)]
+)
+def test_amounts_of_memory(text, count):
+    assert parse_bytes(text) == count
+
+
+@pytest.mark.parametrize("text", ["", "4X", "-1G", "0", "G", "4 G B"])
+def test_what_is_no_amount(text):
+    with pytest.raises(InputError, match="no amount"):
+        parse_bytes(text)
+
+
+def test_amounts_are_shown_short():
+    assert [format_bytes(n) for n in (77, 1 << 29, 3 * GIB // 2)] == [
+        "77 bytes",
+        "512 MiB",
+        "1.5 GiB",
+    ]
