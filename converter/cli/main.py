@@ -22,6 +22,7 @@ from converter.cli.locate import locate_command
 from converter.cli.recipe import recipe_app
 from converter.cli.rehearse import rehearse_command
 from converter.cli.render import render_command
+from converter.cli.validate import validate_command
 from converter.errors import InternalError, Interrupted, Paddle2omError
 from converter.version import __version__
 
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 
 app.command("convert")(convert_command)
+app.command("validate")(validate_command)
 app.command("compile")(compile_command)
 app.command("render")(render_command)
 app.command("check")(check_command)

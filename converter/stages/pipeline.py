@@ -24,6 +24,11 @@ LOCATE_STAGES = ("inspect", "locate")
 LOCATE_ONNX_STAGES = ("locate",)
 
 
+#: Two artefacts against each other, or the outputs of one recorded.
+VERSUS_STAGES = ("versus",)
+CASES_STAGES = ("cases",)
+
+
 def stages_named(names: Iterable[str]) -> list[Stage]:
     """The stage objects for ``names``, in pipeline order."""
     from converter.stages.compile import CompileStage
@@ -35,6 +40,7 @@ def stages_named(names: Iterable[str]) -> list[Stage]:
     from converter.stages.record import RecordStage
     from converter.stages.simplify import SimplifyStage
     from converter.stages.validate import ValidateStage
+    from converter.stages.versus import CasesStage
 
     available: list[type[Stage]] = [
         InspectStage,
@@ -46,8 +52,14 @@ def stages_named(names: Iterable[str]) -> list[Stage]:
         ImportStage,
         RecordStage,
         LocateStage,
+        CasesStage,
     ]
     wanted = set(names)
+    if "versus" in wanted:
+        # Its results are those of a validation, and are called so.
+        from converter.stages.versus import VersusStage
+
+        return [VersusStage()]
     return [stage() for stage in available if stage.name in wanted]
 
 
