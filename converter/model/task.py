@@ -54,10 +54,10 @@ class Task(Record):
     if nothing failed. ``beside`` leaves what earlier runs published where it is. ``must_compile``
     makes it a failure when there is no atc. ``yml`` is the ``inference.yml`` of an ONNX file, None
     for the one beside it; ``om`` an OM file that a device kit is made for. ``bundle`` is a model's
-    directory in a bundle that came back. ``candidate`` is what ``source``
-    is compared with, None to record ``source`` alone; ``on_device`` says that an NPU computed it.
-    With ``preflight_only`` the compile stage ends before atc
-    starts.
+    directory in a bundle that came back. ``candidate`` is what ``source`` is compared with, or the
+    ONNX file that ``locate`` searches; None to record ``source`` alone. ``on_device`` says that an
+    NPU computed it. ``inputs`` is an ``.npz`` file with the inputs to search on. With
+    ``preflight_only`` the compile stage ends before atc starts.
     """
 
     name: str
@@ -80,4 +80,5 @@ class Task(Record):
     preflight_only: bool = False
     candidate: str | None = None
     on_device: bool = False
+    inputs: str | None = None
     options: ConvertOptions = ConvertOptions()

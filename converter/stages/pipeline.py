@@ -19,6 +19,10 @@ IMPORT_STAGES = ("read", "import")
 #: What a device kit is made by.
 RECORD_STAGES = ("inspect", "record")
 
+#: The search for the first value that differs, in a Paddle model and in an ONNX file.
+LOCATE_STAGES = ("inspect", "locate")
+LOCATE_ONNX_STAGES = ("locate",)
+
 
 #: Two artefacts against each other, or the outputs of one recorded.
 VERSUS_STAGES = ("versus",)
@@ -31,6 +35,7 @@ def stages_named(names: Iterable[str]) -> list[Stage]:
     from converter.stages.export import ExportStage
     from converter.stages.import_om import ImportStage
     from converter.stages.inspect import InspectStage
+    from converter.stages.locate import LocateStage
     from converter.stages.read import ReadStage
     from converter.stages.record import RecordStage
     from converter.stages.simplify import SimplifyStage
@@ -46,6 +51,7 @@ def stages_named(names: Iterable[str]) -> list[Stage]:
         CompileStage,
         ImportStage,
         RecordStage,
+        LocateStage,
         CasesStage,
     ]
     wanted = set(names)
