@@ -13,6 +13,7 @@ from converter.engine.convert import (
     make_options,
     run_conversion,
 )
+from converter.engine.validate import run_validation
 from converter.errors import InputError, Interrupted
 from converter.model.artefacts import sha256_of, write_manifest
 from converter.model.compile_options import CompileOptions
@@ -21,7 +22,7 @@ from converter.model.task import DEFAULT_OPSET, ConvertOptions
 from converter.report.html import write_html
 from converter.report.json_file import write_json
 
-__all__ = ["convert", "export_onnx", "write_reports"]
+__all__ = ["convert", "export_onnx", "validate", "write_reports"]
 
 
 def convert(
@@ -98,6 +99,60 @@ def convert(
     write_reports(report, out)
     if report.interrupted:
         raise Interrupted("interrupted", hint=f"{out / 'report.json'} has what was done")
+    return report
+
+
+def validate(
+    reference: str | Path,
+    candidate: str | Path,
+    *,
+    out_dir: str | Path | None = None,
+    on_device: bool = False,
+    rename: Mapping[str, str] | None = None,
+    atol: float | None = None,
+    rtol: float | None = None,
+    tolerances: Mapping[str, Mapping[str, float]] | None = None,
+    seed: int = 0,
+    timeout: float = ConvertOptions().timeout,
+    force: bool = False,
+    strict: bool = False,
+) -> RunReport:
+    """Compare what two models compute, or what was recorded of them.
+
+    Each is a Paddle model, an ONNX file, an ``.npz`` file of recorded outputs or a directory of
+    those; ``candidate`` is judged by ``reference``. ``rename`` maps the reference's names of inputs
+    and outputs to the candidate's; ``tolerances`` is as for ``convert``, by the reference's names.
+    ``on_device`` says that an NPU computed the candidate's outputs, which has a wider default
+    tolerance. With ``out_dir``, ``report.json`` and ``report.html`` are written there.
+
+    The verdict is ``report.exit_code``: 0, or 3 when the two disagree; the numbers are in
+    ``report.models[0].facts("validate")``. What is wrong with the two is a failure in the report,
+    as for ``convert``. Raises ``InputError`` for wrong arguments, ``WorkerError`` when no worker
+    process starts, ``Interrupted`` after Ctrl-C.
+    """
+    options = make_options(
+        rename=dict(rename or {}),
+        atol=atol,
+        rtol=rtol,
+        tolerances=dict(tolerances or {}),
+        seed=seed,
+        timeout=timeout,
+    )
+    out = None if out_dir is None else as_path(out_dir)
+    report = run_validation(
+        as_path(reference),
+        as_path(candidate),
+        options,
+        out=out,
+        on_device=on_device,
+        force=force,
+        strict=strict,
+        command="validate",
+    )
+    if out is not None:
+        write_reports(report, out)
+    if report.interrupted:
+        raise Interrupted("interrupted", hint="nothing was compared to the end")
     return report
 
 

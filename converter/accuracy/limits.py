@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,10 @@ class Limits:
             rtol=self.wider * found.rtol,
             min_cosine=found.min_cosine,
         )
+
+    def widened(self, factor: float) -> Limits:
+        """The same, ``factor`` times as wide."""
+        return replace(self, wider=self.wider * factor)
 
     def check(self, name: str) -> None:
         """Raise ``InputError`` for a tolerance of ``name`` that is none, whatever its dtype is."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from converter.accuracy import metrics
 from converter.accuracy.inputs import (
@@ -40,6 +40,16 @@ class ReferenceCase:
     case: InputCase
     inputs: Arrays
     outputs: Arrays
+
+
+class Predictor(Protocol):
+    """Runs a model: ``PaddlePredictor``, or another that is to be the reference."""
+
+    def run(self, inputs: Arrays, output_names: list[str]) -> Arrays:
+        """Run once; raises ``StageError`` when the model refuses the inputs."""
+
+    def release(self) -> None:
+        """Free the model."""
 
 
 class PaddlePredictor:
@@ -95,7 +105,7 @@ class PaddleReference:
 
     def __init__(
         self,
-        predictor: PaddlePredictor,
+        predictor: Predictor,
         inputs: tuple[TensorSpec, ...],
         outputs: tuple[TensorSpec, ...],
         *,

@@ -14,6 +14,7 @@ from pydantic import Field, computed_field, model_validator
 from converter.errors import GateError, Paddle2omError, worst_exit_code
 from converter.model.baseline import BaselineReport
 from converter.model.comparison import ValidateFacts
+from converter.model.located import LocateFacts
 from converter.model.record import Record as Record
 from converter.model.tensor import ShapeHint, TensorSpec
 
@@ -180,7 +181,13 @@ class CompileFacts(Record):
 
 
 StageFacts = Annotated[
-    InspectFacts | ReadFacts | ExportFacts | SimplifyFacts | ValidateFacts | CompileFacts,
+    InspectFacts
+    | ReadFacts
+    | ExportFacts
+    | SimplifyFacts
+    | ValidateFacts
+    | CompileFacts
+    | LocateFacts,
     Field(discriminator="kind"),
 ]
 

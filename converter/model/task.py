@@ -54,8 +54,10 @@ class Task(Record):
     if nothing failed. ``beside`` leaves what earlier runs published where it is. ``must_compile``
     makes it a failure when there is no atc. ``yml`` is the ``inference.yml`` of an ONNX file, None
     for the one beside it; ``om`` an OM file that a device kit is made for. ``bundle`` is a model's
-    directory in a bundle that came back. With ``preflight_only`` the compile stage ends before atc
-    starts.
+    directory in a bundle that came back. ``candidate`` is what ``source`` is compared with, or the
+    ONNX file that ``locate`` searches; None to record ``source`` alone. ``on_device`` says that an
+    NPU computed it. ``inputs`` is an ``.npz`` file with the inputs to search on. With
+    ``preflight_only`` the compile stage ends before atc starts.
     """
 
     name: str
@@ -76,4 +78,7 @@ class Task(Record):
     om: str | None = None
     bundle: str | None = None
     preflight_only: bool = False
+    candidate: str | None = None
+    on_device: bool = False
+    inputs: str | None = None
     options: ConvertOptions = ConvertOptions()

@@ -51,7 +51,7 @@ def write_html(report: RunReport, path: Path | str) -> None:
 def render_html(report: RunReport, *, image_roots: tuple[Path, ...] = ()) -> str:
     """Return the page. Images are looked for in the output directory and in the roots only."""
     roots = (Path(report.out_dir), *image_roots)
-    template = _environment().get_template("report.html.j2")
+    template = report_environment().get_template("report.html.j2")
     return template.render(
         report=report,
         verdict=summary.verdict(report),
@@ -63,7 +63,8 @@ def render_html(report: RunReport, *, image_roots: tuple[Path, ...] = ()) -> str
     )
 
 
-def _environment() -> Environment:
+def report_environment() -> Environment:
+    """The templates, with the filters that print numbers as the tool does everywhere."""
     environment = Environment(
         loader=FileSystemLoader(template_dir()),
         autoescape=True,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from converter.model.comparison import ValidateFacts
+from converter.model.comparison import OutputComparison, ValidateFacts
 from converter.model.result import (
     CompileFacts,
     ExportFacts,
@@ -187,10 +187,7 @@ def _passing_tolerance(stage: StageResult) -> str:
     if not failing:
         return ""
     hopeless = next((out for out in failing if out.passing_atol is None), None)
-    if hopeless and hopeless.passing and hopeless.tolerance:
-        asked = dict(hopeless.tolerance)
-        missed = {name: to for name, to in hopeless.passing if to != asked[name]}
-        limits = ",".join(f"{name}={to!r}" for name, to in missed.items())
+    if hopeless and (limits := _passing_limits(failing, hopeless.name)):
         return f"output {hopeless.name} would pass with {limits}"
     if hopeless:
         reason = f": {hopeless.reason}" if hopeless.reason else ""
@@ -202,6 +199,20 @@ def _passing_tolerance(stage: StageResult) -> str:
         f"output {worst.name} would pass with atol {fmt.at_least(worst.passing_atol or 0.0)} "
         f"(asked: atol {fmt.setting(atol)}, rtol {fmt.setting(rtol)})"
     )
+
+
+def _passing_limits(failing: list[OutputComparison], name: str) -> str:
+    """The limits that every failing case of an output would have passed with, "" if none."""
+    loosest: dict[str, float] = {}
+    for output in (each for each in failing if each.name == name):
+        if output.passing is None or output.tolerance is None:
+            return ""
+        asked = dict(output.tolerance)
+        for limit, value in output.passing:
+            if value != asked[limit]:
+                looser = min if limit.startswith("min_") else max
+                loosest[limit] = looser(loosest.get(limit, value), value)
+    return ",".join(f"{limit}={value!r}" for limit, value in loosest.items())
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,8 @@ def publish(job: Job) -> tuple[Published, ...]:
     failed = next((r.stage for r in job.results.values() if r.status.is_failure), None)
     exported = job.results.get("export")
     foreseen = exported is not None and exported.status is Status.SKIPPED
-    passed = failed in (None, "compile") and not foreseen
+    # What locate makes is about a failure: it is what was asked for.
+    passed = failed in (None, "compile", "locate") and not foreseen
     destination = Path(job.task.destination)
     if failed == "import":  # the bundle has it all, for another try
         return ()
