@@ -20,7 +20,7 @@ from converter.errors import GateError, InputError, StageError
 from converter.model import onnx_file
 from converter.model.comparison import CaseComparison
 from converter.model.files import read_all
-from converter.model.located import Culprit, GrowthPoint, LocateFacts, OutputError
+from converter.model.located import BUNDLE, Culprit, GrowthPoint, LocateFacts, OutputError
 from converter.stages.job import Job
 from converter.stages.locate_sides import LocateCase, OnnxSide, PaddleSide, Side
 from converter.stages.stage import Outcome, Stage
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Arrays = dict[str, NDArray[Any]]
-
-#: Directory of the repro bundle.
-BUNDLE = "repro"
 
 
 @dataclass(frozen=True)
