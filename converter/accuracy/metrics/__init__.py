@@ -39,7 +39,7 @@ from converter.accuracy.metrics.patterns import (
     is_constant,
     pattern_mismatch,
 )
-from converter.accuracy.metrics.percentiles import percentiles
+from converter.accuracy.metrics.selection import percentiles
 from converter.accuracy.metrics.tensors import (
     CHUNK,
     Array,

@@ -102,7 +102,8 @@ def snr_db(reference: Array, candidate: Array) -> float:
     """Signal to noise: ``10 log10(sum b^2 / sum (a - b)^2)``, in decibels.
 
     The usual definition (IEC 60268-3 and elsewhere, with b the signal and a - b the noise); equal
-    to ``-20 log10(relative_l2)``. inf when nothing differs, -inf when only b is all zero.
+    to ``-20 log10(relative_l2)``. inf when nothing differs, -inf when only b is all zero (or the
+    ratio of the norms is beyond float64).
     """
     noise = relative_l2(reference, candidate)
     if noise == 0:

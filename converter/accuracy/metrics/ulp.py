@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from converter.accuracy.metrics.percentiles import percentiles
+from converter.accuracy.metrics.selection import percentiles
 from converter.accuracy.metrics.tensors import Array, Float64s, chunks
 
 _BITS = {2: np.int16, 4: np.int32, 8: np.int64}

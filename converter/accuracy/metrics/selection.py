@@ -45,7 +45,11 @@ def percentiles(
             yield np.abs(measure(b, a)) + 0.0
 
     if count <= KEPT:
-        kept = np.sort(np.concatenate(list(values())))
+        kept, start = np.empty(count), 0
+        for part in values():
+            kept[start : start + part.size] = part
+            start += part.size
+        kept.sort()
         if np.isnan(kept[-1]):
             return tuple(math.nan for _ in shares)
         return tuple(float(kept[rank]) for rank in ranks)
