@@ -136,6 +136,7 @@ class LocateStage(Stage):
         assert job.task.candidate is not None
         path = Path(job.task.candidate)
         first: Judged | None = None
+        elements = 0
         for case in side.cases(_given(job, side.inputs)):
             fed = _fed(case, inputs, facts)
             try:
@@ -147,13 +148,18 @@ class LocateStage(Stage):
                     for name in side.outputs
                 )
                 return Judged(case, failed)
+            elements += sum(array.size for array in case.outputs.values())
             for found in (made, made | plain):
                 named = {theirs: found[ours] for ours, theirs in outputs.items()}
                 judged = _compare(case, named, job, side.random)
                 if not judged.passed:
                     return judged
                 first = first or judged
-        assert first is not None
+        if first is None or not elements:
+            raise StageError(
+                "nothing was compared: no output has any element on these inputs",
+                hint="give inputs that lead to a result with --inputs FILE.npz",
+            )
         return first
 
     def _culprit(
