@@ -21,6 +21,7 @@ from converter.model import onnx_file
 from converter.model.comparison import CaseComparison
 from converter.model.files import read_all
 from converter.model.located import BUNDLE, Culprit, GrowthPoint, LocateFacts, OutputError
+from converter.model.memory import release_unused_memory
 from converter.stages.job import Job
 from converter.stages.locate_sides import LocateCase, OnnxSide, PaddleSide, Side
 from converter.stages.stage import Outcome, Stage
@@ -63,7 +64,9 @@ class LocateStage(Stage):
         candidate = OnnxValues(path, job.work_dir / "candidate", threads=job.options.threads)
         judged = self._judge(job, side, candidate, facts, inputs, outputs)
         job.close_sessions()
+        release_unused_memory()
         side.prepare(facts, outputs)
+        release_unused_memory()
         pairs = Pairs(side.pairs(candidate), candidate)
         if not pairs.all:
             raise StageError(
