@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from converter.cli import compile_flags as flags
+from converter.cli import views
 from converter.cli.seconds import seconds
 
 
@@ -88,6 +89,10 @@ def convert_command(
         str | None,
         typer.Option(metavar="SIZE", help="Memory one model may take, e.g. 4G; no limit if not."),
     ] = None,
+    junit: views.Junit = None,
+    markdown: views.Markdown = None,
+    baseline: views.BaselineFile = None,
+    update_baseline: views.UpdateBaseline = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace an inference.onnx that is not ours.")
     ] = False,
@@ -111,9 +116,9 @@ def convert_command(
     from converter.model.tolerance import parse_tolerances
 
     tolerances = parse_tolerances(tolerance or [])
+    wanted = views.Views.checked(junit, markdown, baseline, update_baseline)
     host = Host()  # its imports take longest: they run while the rest of this is imported
 
-    from converter.api import write_reports
     from converter.cli.show import finish
     from converter.engine.convert import run_conversion
     from converter.errors import Paddle2omError
@@ -164,5 +169,5 @@ def convert_command(
             observer=progress,
             host=host,
         )
-    write_reports(report, out)
+    report = wanted.write(report, out)
     finish(report, out, json_output=json_output, quiet=quiet)

@@ -22,6 +22,7 @@ from converter.cli.locate import locate_command
 from converter.cli.recipe import recipe_app
 from converter.cli.rehearse import rehearse_command
 from converter.cli.render import render_command
+from converter.cli.report import report_app
 from converter.cli.validate import validate_command
 from converter.errors import InternalError, Interrupted, Paddle2omError
 from converter.version import __version__
@@ -49,6 +50,7 @@ app.command("device")(device_command)
 app.command("doctor")(doctor_command)
 app.command("demo")(demo_command)
 app.add_typer(recipe_app, name="recipe")
+app.add_typer(report_app, name="report")
 
 
 def _print_version(asked: bool) -> None:

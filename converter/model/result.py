@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, computed_field, model_validator
 
-from converter.errors import Paddle2omError, worst_exit_code
+from converter.errors import GateError, Paddle2omError, worst_exit_code
+from converter.model.baseline import BaselineReport
 from converter.model.comparison import ValidateFacts
 from converter.model.located import LocateFacts
 from converter.model.record import Record as Record
@@ -322,6 +323,7 @@ class RunReport(Record):
     shard: Shard | None = None
     models: tuple[ModelReport, ...]
     pipelines: tuple[PipelineReport, ...] = ()
+    baseline: BaselineReport | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -334,6 +336,8 @@ class RunReport(Record):
         """The process exit code this run maps to (see ``docs/reference/exit-codes.md``)."""
         codes = [model.exit_code(strict=self.strict) for model in self.models]
         codes += [pipeline.error.exit_code for pipeline in self.pipelines if pipeline.error]
+        if self.baseline is not None and self.baseline.failures and not self.baseline.updated:
+            codes.append(GateError.exit_code)
         if self.interrupted:
             codes.append(130)
         return worst_exit_code(codes)

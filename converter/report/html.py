@@ -18,6 +18,7 @@ from converter.model.tensor import TensorSpec
 from converter.report import format as fmt
 from converter.report import recognised, summary
 from converter.report.atomic import write_text_atomically
+from converter.report.baseline import change_text
 from converter.resources import template_dir
 
 #: Larger images are named instead of embedded: a report is mailed and attached.
@@ -75,6 +76,7 @@ def report_environment() -> Environment:
     )
     environment.filters.update(
         at_least=fmt.at_least,
+        change=change_text,
         command=fmt.command_block,
         cosine=fmt.cosine,
         integer=fmt.integer,

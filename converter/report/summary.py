@@ -288,6 +288,9 @@ def verdict(report: RunReport) -> Verdict:
         parts.append(f"{fmt.count(broken, 'pipeline')} failed")
     if differ:
         parts.append(f"{fmt.count(differ, 'pipeline')} read other text than Paddle")
+    worse = len(report.baseline.failures) if report.baseline else 0
+    if report.baseline and worse and not report.baseline.updated:
+        parts.append(f"{fmt.count(worse, 'change')} for the worse since the baseline")
     if not parts:
         ran = len(report.pipelines)
         parts.append(f"{fmt.count(ran, 'pipeline')} written" if ran else "Nothing was converted")

@@ -383,10 +383,14 @@ def test_nothing_compared_never_passes():
     empty = np.ones((0, 6), np.float32)
     hollow = case_of({"a": empty, "b": empty}, {"a": empty, "b": empty})
     assert [output.passed for output in hollow.outputs] == [True, True]
-    assert not hollow.passed
-    assert gate([hollow])[1].endswith("every output is empty: nothing was compared")
+    assert gate([hollow]) == (False, "output 'a' is empty in every case: nothing was compared")
     half = case_of({"a": empty, "b": RAMP}, {"a": empty, "b": RAMP})
     assert half.passed
+    # Detections on noise are none, on a page they are some: one case may be empty.
+    one = case_of({"a": RAMP, "b": RAMP}, {"a": RAMP, "b": RAMP})
+    assert gate([hollow, one])[0]
+    assert not gate([hollow, half])[0]
+    assert not gate([hollow, case_of({"a": empty, "b": RAMP}, {"a": RAMP, "b": RAMP})])[0]
     # A single element is a comparison.
     assert case_of({"a": np.array(2.0)}, {"a": np.array(2.0)}).passed
 

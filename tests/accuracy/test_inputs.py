@@ -343,6 +343,15 @@ def test_signed_integers_and_what_to_fall_back_to():
     assert [low["x"] < 0 for low in lows] == [True, True, False]
     assert all(low["b"] >= 0 for low in lows)
     assert [each.shapes for each in ladder] == [case.shapes] * 3
+    limited = list(narrower(case, inputs))[2:]
+    assert [each.kind for each in limited] == ["positive", "binary", "zero"]
+    drawn = [make_inputs(each, inputs, None) for each in limited]
+    for name in ("ids", "b"):
+        assert [sorted({*each[name].flat})[::7] for each in drawn] == [[1], [0], [0]], name
+        assert [each[name].max() <= high for each, high in zip(drawn, (7, 1, 0), strict=True)]
+    assert all(0 < each["x"].max() < 1 for each in drawn)
+    # Without integers there is nothing to limit.
+    assert [each.kind for each in narrower(case, inputs[1:2])] == ["wide", "uniform"]
     assert len({each.label for each in ladder}) == 3
 
 

@@ -57,7 +57,9 @@ def _head(results: Results) -> str:
 What converts and computes what Paddle computes, measured. Every case is built in Paddle, saved with
 `paddle.jit.save`, converted by paddle2onnx as it is and by paddle2om, and run in ONNX Runtime on
 two sets of inputs, of different shapes where the model has dynamic dims. The reference is the saved
-program in Paddle's own predictor. onnxsim is not involved.
+program in Paddle's own predictor. onnxsim is not involved. paddle2om reads the shapes that a case
+takes from an `inference.yml`, as PaddleX's models have one; the values that its gate compares on
+are its own draws, not those that the verdicts here are made of.
 
 Measured on {results.date[:10]}, {results.machine}: {versions}.
 {count} cases {told}.
