@@ -128,7 +128,7 @@ def test_validation_shows_every_metric_of_every_case() -> None:
     assert "All outputs would pass with atol 0.031." in far.words()
     (nan,) = page.all("section", id="model-6")
     assert "✗fail NaN – NaN NaN NaN NaN – – none would 0 / 735,400 0 / 0" in nan.words()
-    assert "No tolerance would let every output pass." in nan.words()
+    assert "No atol alone would let every output pass." in nan.words()
 
 
 def test_hostile_text_is_shown_and_not_obeyed() -> None:
