@@ -20,10 +20,10 @@ def locate_command(
     candidate: Annotated[
         Path, typer.Argument(metavar="ONNX", help="The ONNX file that computes something else.")
     ],
-    output: Annotated[
+    out: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", metavar="DIR", help="Write a repro bundle and the report to DIR."
+            "-o", "--out", metavar="DIR", help="Write a repro bundle and the report to DIR."
         ),
     ] = None,
     inputs: Annotated[
@@ -64,7 +64,7 @@ def locate_command(
         report = run_locate(
             reference,
             candidate,
-            output,
+            out,
             options,
             inputs=inputs,
             force=force,
@@ -73,23 +73,18 @@ def locate_command(
             host=host,
         )
     from converter.cli.show import print_failures
-    from converter.report.locate_text import located, render_located
+    from converter.report.locate_text import locate_lines, located
 
     facts = located(report)
-    if output is not None:
-        from converter.report.json_file import write_json
-        from converter.report.locate_html import write_locate_html
+    if out is not None:
+        from converter.report.locate_html import write_locate_reports
 
-        write_json(report, output / "report.json")
-        if facts is not None:
-            write_locate_html(report, output / "report.html")
+        write_locate_reports(report, out)
     if json_output:
         typer.echo(report.model_dump_json(indent=2))
     elif facts is not None and not quiet:
-        from converter.report.console import report_console
-
-        report_console().print(render_located(facts), soft_wrap=True)
+        typer.echo("\n".join(locate_lines(facts)))
     print_failures(report)
-    if output is not None and not quiet and facts is not None:
-        typer.echo(f"report: {output / 'report.html'}", err=True)
+    if out is not None and not quiet and facts is not None:
+        typer.echo(f"report: {out / 'report.html'}", err=True)
     raise typer.Exit(report.exit_code)

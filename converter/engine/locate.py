@@ -21,8 +21,8 @@ from converter.engine.plan import (
 )
 from converter.engine.pool import Observer, Pool
 from converter.errors import InputError
-from converter.model.artefacts import check_replaceable
-from converter.model.located import LocateFacts
+from converter.model.artefacts import check_replaceable, read_manifest, remove_ours
+from converter.model.located import BUNDLE, LocateFacts
 from converter.model.onnx_file import find_onnx
 from converter.model.result import RunReport
 from converter.model.task import ConvertOptions, Task
@@ -78,11 +78,16 @@ def run_locate(
                 report_root=str(directory.absolute()),
                 candidate=str(onnx.absolute()),
                 inputs=str(inputs.absolute()) if inputs else None,
+                beside=True,
                 force=force,
                 options=options.model_copy(update={"threads": available_cpus()}),
             )
             begin_log(directory / LOG, task.name)
             (report,) = pool.run([task], {task.name: directory / LOG}, observer or Silent(), jobs=1)
+        if not any(stage.artefacts for stage in report.stages):
+            # The bundle of an earlier run is about another file; all else stays.
+            names = read_manifest(directory)
+            remove_ours(directory, keep=[n for n in names if not n.startswith(f"{BUNDLE}/")])
         if out is None:  # nothing of it is there any more
             stages = tuple(stage.model_copy(update={"artefacts": ()}) for stage in report.stages)
             stages = tuple(

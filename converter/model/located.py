@@ -6,6 +6,9 @@ from typing import Literal
 
 from converter.model.record import Record
 
+#: Directory of the repro bundle in the output directory.
+BUNDLE = "repro"
+
 
 class TensorStatistics(Record):
     """A tensor in numbers; minimum to standard deviation are of its finite elements."""

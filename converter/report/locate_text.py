@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from rich.text import Text
-
 from converter.model.located import Culprit, GrowthPoint, LocateFacts, TensorStatistics
 from converter.model.result import RunReport
 from converter.report.columns import columns
@@ -23,11 +21,6 @@ def located(report: RunReport) -> LocateFacts | None:
             if isinstance(stage.facts, LocateFacts):
                 return stage.facts
     return None
-
-
-def render_located(facts: LocateFacts) -> Text:
-    """The lines for people; nothing in them is taken for markup."""
-    return Text("\n".join(locate_lines(facts)))
 
 
 def locate_lines(facts: LocateFacts) -> Iterator[str]:

@@ -20,7 +20,8 @@ from converter.errors import GateError, InputError, StageError
 from converter.model import onnx_file
 from converter.model.comparison import CaseComparison
 from converter.model.files import read_all
-from converter.model.located import Culprit, GrowthPoint, LocateFacts, OutputError
+from converter.model.located import BUNDLE, Culprit, GrowthPoint, LocateFacts, OutputError
+from converter.model.memory import release_unused_memory
 from converter.stages.job import Job
 from converter.stages.locate_sides import LocateCase, OnnxSide, PaddleSide, Side
 from converter.stages.stage import Outcome, Stage
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Arrays = dict[str, NDArray[Any]]
-
-#: Directory of the repro bundle.
-BUNDLE = "repro"
 
 
 @dataclass(frozen=True)
@@ -64,9 +62,11 @@ class LocateStage(Stage):
         inputs = _matched("inputs", [spec.name for spec in facts.inputs], side.inputs)
         outputs = _matched("outputs", [spec.name for spec in facts.outputs], side.outputs)
         candidate = OnnxValues(path, job.work_dir / "candidate", threads=job.options.threads)
-        judged = self._judge(job, path, side, candidate, inputs, outputs)
+        judged = self._judge(job, side, candidate, facts, inputs, outputs)
         job.close_sessions()
+        release_unused_memory()
         side.prepare(facts, outputs)
+        release_unused_memory()
         pairs = Pairs(side.pairs(candidate), candidate)
         if not pairs.all:
             raise StageError(
@@ -78,13 +78,13 @@ class LocateStage(Stage):
             side.source(),
             pairs,
             judged.case.inputs,
-            {ours: judged.case.inputs[theirs] for ours, theirs in inputs.items()},
+            _fed(judged.case, inputs, facts),
             tell=job.tell,
         )
         found = search.run()
         culprit = None
         if found.index is not None:
-            culprit = self._culprit(job, side, search, found)
+            culprit = self._culprit(job, side, search, found, with_bundle=not judged.passed)
         located = LocateFacts(
             reference=side.label,
             candidate=path.name,
@@ -119,16 +119,15 @@ class LocateStage(Stage):
         raise GateError(
             f"{facts.culprit.operator} is the first to differ, at node "
             f"{_told(facts.culprit)}: {cause}",
-            hint="the table above shows the error before and after it; "
-            "-o DIR writes a repro bundle and a report",
+            hint="-o DIR writes a report and a bundle that shows the difference by itself",
         )
 
     def _judge(
         self,
         job: Job,
-        path: Path,
         side: Side,
         candidate: OnnxValues,
+        facts: onnx_file.OnnxFacts,
         inputs: Mapping[str, str],
         outputs: Mapping[str, str],
     ) -> Judged:
@@ -137,9 +136,12 @@ class LocateStage(Stage):
         The file is run as ONNX Runtime optimises it, and as it is: its fusions can hide a fault
         (the pattern of a layer norm is recognised with the operands of its ``Div`` swapped).
         """
+        assert job.task.candidate is not None
+        path = Path(job.task.candidate)
         first: Judged | None = None
+        elements = 0
         for case in side.cases(_given(job, side.inputs)):
-            fed = {ours: case.inputs[theirs] for ours, theirs in inputs.items()}
+            fed = _fed(case, inputs, facts)
             try:
                 made = onnx_file.run(job.session(path), fed)
                 plain = dict(candidate.evaluate(outputs.keys() & set(candidate.names), fed))
@@ -149,16 +151,23 @@ class LocateStage(Stage):
                     for name in side.outputs
                 )
                 return Judged(case, failed)
+            elements += sum(array.size for array in case.outputs.values())
             for found in (made, made | plain):
                 named = {theirs: found[ours] for ours, theirs in outputs.items()}
                 judged = _compare(case, named, job, side.random)
                 if not judged.passed:
                     return judged
                 first = first or judged
-        assert first is not None
+        if first is None or not elements:
+            raise StageError(
+                "nothing was compared: no output has any element on these inputs",
+                hint="give inputs that lead to a result with --inputs FILE.npz",
+            )
         return first
 
-    def _culprit(self, job: Job, side: Side, search: Search, found: Found) -> Culprit:
+    def _culprit(
+        self, job: Job, side: Side, search: Search, found: Found, *, with_bundle: bool
+    ) -> Culprit:
         assert found.index is not None and found.own is not None
         index = found.index
         pair = search.pairs.all[index]
@@ -191,6 +200,8 @@ class LocateStage(Stage):
             why=found.own.why,
             causes=causes,
         )
+        if not with_bundle:
+            return culprit
         files = write_bundle(
             job.work_dir / BUNDLE,
             search.candidate,
@@ -202,6 +213,15 @@ class LocateStage(Stage):
         for file in files:
             job.add_file(f"{BUNDLE}/{file.name}", file, self.name)
         return culprit
+
+
+def _fed(case: LocateCase, inputs: Mapping[str, str], facts: onnx_file.OnnxFacts) -> Arrays:
+    """The case's inputs under the candidate's names, in its dtypes: it may be a float16 model."""
+    dtypes = {spec.name: spec.dtype for spec in facts.inputs}
+    return {
+        ours: case.inputs[theirs].astype(dtypes[ours], copy=False)
+        for ours, theirs in inputs.items()
+    }
 
 
 def _matched(what: str, ours: list[str], theirs: tuple[str, ...]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from converter.bridge.program_values import ProgramValues
 from converter.bridge.random_outputs import random_outputs
 from converter.bridge.tensor_names import tensor_names, with_copies
 from converter.bridge.translate import translate
+from converter.bridge.weights import Placed, write_external
 from converter.errors import StageError
 from converter.model import onnx_file
 from converter.model.onnx_file import OnnxFacts
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Arrays = dict[str, NDArray[Any]]
+
+#: Where the weights of a large export go.
+DATA_NAME = "export.data"
 
 #: Marks tensors that only our own exports have.
 _OURS = "lowered."
@@ -104,6 +108,7 @@ class PaddleSide(Side):
         if self._model.format == "pir":
             self.random = random_outputs(load_pir(self._model.program))
         self._exported: onnx.ModelProto | None = None
+        self._external: Sequence[Placed] = ()
         self._names: dict[int, tuple[str, ...]] = {}
         self._plain: dict[int, tuple[str, ...]] = {}
 
@@ -157,11 +162,14 @@ class PaddleSide(Side):
         )
         opset = min(max(facts.opset, OPSET_RANGE[0]), OPSET_RANGE[-1])
         try:
-            made = translate(document, program, params, opset=opset, work_dir=work)
+            made = translate(
+                document, program, params, opset=opset, work_dir=work, data_name=DATA_NAME
+            )
         except StageError:  # the candidate was made by other means: its names have to do
             self._names = self._plain
             return
         self._exported = made.model
+        self._external = made.external
         self._names = _renamed(with_copies(made.names, made.model), renamed)
 
     def source(self) -> Source:
@@ -187,10 +195,14 @@ class PaddleSide(Side):
         import onnx
         import onnxsim
 
+        if self._external and self._params is not None:
+            write_external(self._external, self._params, self._job.work_dir / DATA_NAME)
         for name in ("exported", "simplified"):
             path = self._job.work_dir / f"{name}.onnx"
             model = self._exported
             if name == "simplified":
+                if self._external:
+                    return
                 try:
                     model, _ = onnxsim.simplify(model)
                 except Exception:  # noqa: BLE001 - any: then there is nothing more to compare with

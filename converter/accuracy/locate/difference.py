@@ -41,7 +41,7 @@ _CHUNK = 1 << 20
 class Difference:
     """``error`` as above; ``why`` is said where numbers are not what differs.
 
-    ``noise`` is the error that rounding in one operator may make at this dtype.
+    ``noise`` is the error that rounding in one operator may make at the coarser of both dtypes.
     """
 
     error: float
@@ -56,7 +56,8 @@ class Difference:
 
 def difference(reference: Array, candidate: Array) -> Difference:
     """Compare ``candidate`` with ``reference``; extents of 1 may be there or not."""
-    noise = OPERATOR_NOISE * _UNITS.get(reference.dtype.name, _FLOAT32_UNIT) / _FLOAT32_UNIT
+    unit = max(_UNITS.get(array.dtype.name, _FLOAT32_UNIT) for array in (reference, candidate))
+    noise = OPERATOR_NOISE * unit / _FLOAT32_UNIT
     if not _same_extents(reference.shape, candidate.shape):
         why = f"shape {list(candidate.shape)} instead of {list(reference.shape)}"
         return Difference(math.inf, noise, why)

@@ -22,15 +22,17 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from converter.accuracy.locate.difference import Difference, difference
 from converter.accuracy.locate.pairs import Pairs
 from converter.accuracy.onnx_values import BUDGET, OnnxValues
 from converter.errors import StageError
+from converter.model.memory import release_unused_memory
 
 #: Models whose values take up to this many groups are compared whole.
-SCAN_GROUPS = 8
+SCAN_GROUPS = 16
 
 #: A suspect's error is at least this many times the largest of what it is made of.
 JUMP = 4.0
@@ -70,8 +72,8 @@ class Search:
     """One search on one set of inputs.
 
     ``reference_inputs`` and ``candidate_inputs`` are the same arrays under each side's names.
-    ``errors`` and ``own`` are what was measured, by index of the pair, ``shapes`` those that
-    tensors have in the ONNX file.
+    ``errors`` and ``own`` are what was measured, by index of the pair, ``seen`` the shape and
+    dtype that tensors have in the ONNX file.
     """
 
     source: Source
@@ -82,7 +84,7 @@ class Search:
     tell: Callable[[str], None] = lambda _: None
     errors: dict[int, Difference] = field(default_factory=dict)
     own: dict[int, Difference] = field(default_factory=dict)
-    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    seen: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = field(default_factory=dict)
     _sizes: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -100,6 +102,7 @@ class Search:
             self._sizes = self.candidate.sizes(names, self.candidate_inputs)
         except StageError:  # some node cannot be run at all: it is found by itself
             return self._local_scan(range(count), Found(None, method="local scan"))
+        release_unused_memory()
         groups = sum(self._sizes.values()) / self.budget
         if groups > SCAN_GROUPS:
             found = self._bisect()
@@ -126,7 +129,9 @@ class Search:
                 key = self.pairs.all[index].key
                 if key in reference:
                     self.errors[index] = difference(reference[key], value)
-                    self.shapes[name] = value.shape
+                    self.seen[name] = value.shape, value.dtype
+            reference.clear()
+            release_unused_memory()
 
     def error_before(self, index: int) -> float:
         """The largest accumulated error of what a pair is made of, as far as it was measured."""
@@ -152,10 +157,10 @@ class Search:
             pair = self.pairs.all[before]
             if pair.key in values:
                 value = values[pair.key]
-                shape = self.shapes.get(pair.tensor, value.shape)
-                # A scalar on one side may be a vector of one on the other.
+                shape, dtype = self.seen.get(pair.tensor, (value.shape, value.dtype))
+                # A scalar on one side may be a vector of one on the other, and float32 float16.
                 same = math.prod(shape) == value.size
-                fed[pair.tensor] = value.reshape(shape) if same else value
+                fed[pair.tensor] = (value.reshape(shape) if same else value).astype(dtype)
         return fed
 
     def reference_values(self, index: int) -> dict[Hashable, NDArray[Any]]:

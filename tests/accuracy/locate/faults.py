@@ -36,14 +36,12 @@ def plant(model: onnx.ModelProto, kind: str, at: float) -> Planted:
 
 
 def _weights(model: onnx.ModelProto, node: onnx.NodeProto, do: bool) -> str:
-    """One input channel of one filter has the wrong sign."""
+    """The filters, or rows of a matrix, are in another order: each is its neighbour."""
     place = {"Conv": 1, "MatMul": 1, "Gemm": 1, "ConvTranspose": 1}.get(node.op_type)
     tensor = _initializer(model, node.input[place]) if place is not None else None
     if tensor is None or not do:
         return "weights" if tensor is not None else ""
-    array = numpy_helper.to_array(tensor).copy()
-    array.reshape(array.shape[0], -1)[0] *= -1
-    _set(tensor, array)
+    _set(tensor, np.roll(numpy_helper.to_array(tensor), 1, axis=0))
     return "weights"
 
 

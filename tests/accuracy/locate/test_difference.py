@@ -72,6 +72,7 @@ def test_coarser_dtypes_may_be_further_apart():
     reference = np.array([1, 2], np.float16)
     candidate = np.array([1, 2.002], np.float16)
     assert not difference(reference, candidate).matters
+    assert not difference(reference.astype(np.float32), candidate).matters
     assert difference(reference.astype(np.float32), candidate.astype(np.float32)).matters
 
 
