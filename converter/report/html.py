@@ -33,6 +33,10 @@ _IMAGE_TYPES = {
 }
 
 
+#: With more failures than this, each opens when it is chosen: a thousand open ones load slowly.
+_OPEN = 20
+
+
 @dataclass(frozen=True)
 class SignatureRow:
     """One graph input or output, as Paddle and as the ONNX file declare it."""
@@ -58,6 +62,7 @@ def render_html(report: RunReport, *, image_roots: tuple[Path, ...] = ()) -> str
         tally=summary.tally(report),
         stages=summary.stage_columns(report),
         repairs=summary.repair_totals(report),
+        few_failed=sum(model.failure is not None for model in report.models) <= _OPEN,
         peak_memory=max(map(summary.peak_memory_of, report.models), default=0),
         image_of=lambda pipeline: embedded_image(pipeline, roots),
     )
