@@ -33,7 +33,7 @@ from converter.model.record import Record
 from converter.model.tensor import ShapeHint, TensorSpec
 
 Array: TypeAlias = npt.NDArray[Any]
-Kind: TypeAlias = Literal["uniform", "text", "wide", "signed"]
+Kind: TypeAlias = Literal["uniform", "text", "wide", "signed", "given"]
 Shapes: TypeAlias = dict[str, tuple[int, ...]]
 
 #: Pixels (batch x height x width) a case aims to stay below: 256 x 256. A whole conversion takes
