@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Arrays: TypeAlias = dict[str, NDArray[Any]]
 
 #: Bytes of values that are held at once.
-BUDGET = 64 << 20
+BUDGET = 24 << 20
 
 #: Initializers of at least this many bytes go to the file; ONNX Runtime wants the shapes and axes
 #: that its shape inference reads in the model itself.
@@ -202,6 +202,8 @@ class OnnxValues:
         options.log_severity_level = 4
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
+        # Takes the extent of a value as soon as it is there, not when all are.
+        options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
         # An arena would keep the largest group's memory for all that follow.
         options.enable_cpu_mem_arena = False
         if not self._optimise:

@@ -241,7 +241,7 @@ class PaddleReference:
             return self._refused[told]
         error: StageError | None = None
         given_up: dict[Kind, str] = {}
-        for each in (case, *narrower(case)):
+        for each in (case, *narrower(case, self._inputs)):
             if each.kind in self._too_wide:
                 continue
             inputs = make_inputs(each, self._inputs, self._value_range)

@@ -21,6 +21,7 @@ from converter.model import onnx_file
 from converter.model.comparison import CaseComparison
 from converter.model.files import read_all
 from converter.model.located import BUNDLE, Culprit, GrowthPoint, LocateFacts, OutputError
+from converter.model.memory import release_unused_memory
 from converter.stages.job import Job
 from converter.stages.locate_sides import LocateCase, OnnxSide, PaddleSide, Side
 from converter.stages.stage import Outcome, Stage
@@ -63,7 +64,9 @@ class LocateStage(Stage):
         candidate = OnnxValues(path, job.work_dir / "candidate", threads=job.options.threads)
         judged = self._judge(job, side, candidate, facts, inputs, outputs)
         job.close_sessions()
+        release_unused_memory()
         side.prepare(facts, outputs)
+        release_unused_memory()
         pairs = Pairs(side.pairs(candidate), candidate)
         if not pairs.all:
             raise StageError(
@@ -136,6 +139,7 @@ class LocateStage(Stage):
         assert job.task.candidate is not None
         path = Path(job.task.candidate)
         first: Judged | None = None
+        elements = 0
         for case in side.cases(_given(job, side.inputs)):
             fed = _fed(case, inputs, facts)
             try:
@@ -147,13 +151,18 @@ class LocateStage(Stage):
                     for name in side.outputs
                 )
                 return Judged(case, failed)
+            elements += sum(array.size for array in case.outputs.values())
             for found in (made, made | plain):
                 named = {theirs: found[ours] for ours, theirs in outputs.items()}
                 judged = _compare(case, named, job, side.random)
                 if not judged.passed:
                     return judged
                 first = first or judged
-        assert first is not None
+        if first is None or not elements:
+            raise StageError(
+                "nothing was compared: no output has any element on these inputs",
+                hint="give inputs that lead to a result with --inputs FILE.npz",
+            )
         return first
 
     def _culprit(

@@ -13,6 +13,7 @@ from converter.accuracy.gate import (
     vacuous,
     warnings,
 )
+from converter.accuracy.inputs import LIMITED
 from converter.accuracy.limits import Limits
 from converter.accuracy.nearby import agree_nearby
 from converter.accuracy.reference import SHAPES_HINT, PaddleReference, ReferenceCase
@@ -26,6 +27,7 @@ from converter.stages.job import Job
 from converter.stages.stage import Outcome, Stage
 
 if TYPE_CHECKING:
+    from converter.accuracy.inputs import Kind
     from converter.accuracy.reference import Arrays
 
 _INPUTS_HINT = "try another --seed; if it stays so, compare the ONNX file on real inputs"
@@ -150,7 +152,12 @@ def _coverage(reference: PaddleReference) -> tuple[Message, ...]:
     elif dims := reference.uncovered():
         text = f"compared with {', '.join(dims)} only: Paddle refused the others tried"
         messages.append(_warning(text, SHAPES_HINT))
-    for kind, reason in reference.too_wide().items():
+    left_out = reference.too_wide()
+    if "uniform" in left_out:
+        messages.append(_limited(left_out))
+    for kind, reason in left_out.items():
+        if kind == "uniform" or kind in LIMITED:
+            continue
         if kind == "signed":
             # Said of every model that takes indices: nothing to worry about.
             text = f"integers below 0 were not compared: {reason}"
@@ -159,6 +166,14 @@ def _coverage(reference: PaddleReference) -> tuple[Message, ...]:
             text = f"inputs outside [0, 1) were not compared: {reason}"
             messages.append(_warning(text))
     return tuple(messages)
+
+
+def _limited(left_out: dict[Kind, str]) -> Message:
+    """Say which integers were compared where Paddle refuses those from 0 to 7."""
+    low, beyond = next(ints for kind, ints in LIMITED.items() if kind not in left_out)
+    told = "0" if beyond == 1 else f"{low} to {beyond - 1}"
+    text = f"of integers only {told} were compared: {left_out['uniform']}"
+    return Message(level="warning" if beyond == 1 else "info", text=text)
 
 
 def _warning(text: str, hint: str = "") -> Message:

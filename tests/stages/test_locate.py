@@ -315,6 +315,57 @@ def test_inputs_of_the_user(exported, tiny_pir, tmp_path):
     assert result.error.exit_code == 2
 
 
+def test_nothing_compared_is_no_agreement(tmp_path):
+    from onnx import TensorProto, helper
+
+    node = helper.make_node("NonZero", ["x"], ["y"])
+    graph = helper.make_graph(
+        [node],
+        "empty",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2])],
+        [helper.make_tensor_value_info("y", TensorProto.INT64, [1, None])],
+    )
+    path = tmp_path / "empty.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), path)
+    given = tmp_path / "zeros.npz"
+    np.savez(given, x=np.zeros(2, np.float32))
+    result, _ = locate(tmp_path / "work", path, path, LOCATE_ONNX_STAGES, inputs=str(given))
+    assert result.status is Status.FAILED
+    assert "nothing was compared" in result.error.message
+
+
+def test_a_float16_file_of_a_float32_model(tmp_path):
+    """What float16 rounds is no divergence; a fault in such a file is found all the same."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    generator = np.random.default_rng(0)
+    weights = [generator.normal(size=(8, 8)) / 3 for _ in range(2)]
+    paths = []
+    for kind, dtype in ((TensorProto.FLOAT, np.float32), (TensorProto.FLOAT16, np.float16)):
+        graph = helper.make_graph(
+            [
+                helper.make_node("MatMul", ["x", "w0"], ["a"]),
+                helper.make_node("Relu", ["a"], ["b"]),
+                helper.make_node("MatMul", ["b", "w1"], ["y"]),
+            ],
+            "net",
+            [helper.make_tensor_value_info("x", kind, [4, 8])],
+            [helper.make_tensor_value_info("y", kind, [4, 8])],
+            [numpy_helper.from_array(w.astype(dtype), f"w{i}") for i, w in enumerate(weights)],
+        )
+        paths.append(tmp_path / f"{dtype.__name__}.onnx")
+        opset = [helper.make_opsetid("", 13)]
+        onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), paths[-1])
+    result, _ = locate(tmp_path / "good", *paths, LOCATE_ONNX_STAGES)
+    # The gate's dtype is another: that is told, and no operator is blamed for it.
+    assert result.facts.culprit is None
+    path, planted = faulty(paths[1], tmp_path, "weights", 0.9)
+    result, _ = locate(tmp_path / "work", paths[0], path, LOCATE_ONNX_STAGES)
+    culprit = result.facts.culprit
+    assert culprit is not None
+    assert planted.node in culprit.node.outputs
+
+
 def test_another_models_file_is_refused(exported, tiny_pir, cls_model, tmp_path):
     result, _ = locate(tmp_path / "work", tiny_pir, exported(cls_model)[0])
     assert result.error.exit_code == 2

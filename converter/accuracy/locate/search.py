@@ -29,9 +29,10 @@ from converter.accuracy.locate.difference import Difference, difference
 from converter.accuracy.locate.pairs import Pairs
 from converter.accuracy.onnx_values import BUDGET, OnnxValues
 from converter.errors import StageError
+from converter.model.memory import release_unused_memory
 
 #: Models whose values take up to this many groups are compared whole.
-SCAN_GROUPS = 8
+SCAN_GROUPS = 16
 
 #: A suspect's error is at least this many times the largest of what it is made of.
 JUMP = 4.0
@@ -101,6 +102,7 @@ class Search:
             self._sizes = self.candidate.sizes(names, self.candidate_inputs)
         except StageError:  # some node cannot be run at all: it is found by itself
             return self._local_scan(range(count), Found(None, method="local scan"))
+        release_unused_memory()
         groups = sum(self._sizes.values()) / self.budget
         if groups > SCAN_GROUPS:
             found = self._bisect()
@@ -128,6 +130,8 @@ class Search:
                 if key in reference:
                     self.errors[index] = difference(reference[key], value)
                     self.seen[name] = value.shape, value.dtype
+            reference.clear()
+            release_unused_memory()
 
     def error_before(self, index: int) -> float:
         """The largest accumulated error of what a pair is made of, as far as it was measured."""
