@@ -17,6 +17,7 @@ from converter.cli.convert import convert_command
 from converter.cli.demo import demo_command
 from converter.cli.device import device_command
 from converter.cli.doctor import doctor_command
+from converter.cli.forecast import forecast_command
 from converter.cli.inspect import inspect_command
 from converter.cli.locate import locate_command
 from converter.cli.recipe import recipe_app
@@ -46,6 +47,7 @@ app.command("check")(check_command)
 app.command("rehearse")(rehearse_command)
 app.command("inspect")(inspect_command)
 app.command("locate")(locate_command)
+app.command("forecast")(forecast_command)
 app.command("device")(device_command)
 app.command("doctor")(doctor_command)
 app.command("demo")(demo_command)

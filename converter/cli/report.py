@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from converter.cli import views
+
 report_app = typer.Typer(
     help="Show a report.json again, or write it in another form.",
     no_args_is_help=True,
@@ -72,3 +74,42 @@ def write_command(
     else:
         write_text_atomically(out, text)
         typer.echo(out)
+
+
+@report_app.command("merge")
+def merge_command(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="REPORT...", help="Reports, or output directories, of all shards."),
+    ],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="DIR", help="Where the merged report goes.")
+    ],
+    junit: views.Junit = None,
+    markdown: views.Markdown = None,
+    baseline: views.BaselineFile = None,
+    update_baseline: views.UpdateBaseline = False,
+) -> None:
+    """Make one report of several, and exit as a run of all of them would have.
+
+    A model that the recipe asks for and no shard has makes it exit with 1.
+    """
+    from converter.cli.show import print_report
+    from converter.errors import StageError
+    from converter.report.json_file import read_json
+    from converter.report.merge import merge_reports, missing_models
+
+    wanted = views.Views.checked(junit, markdown, baseline, update_baseline)
+    files = [_file(source) for source in sources]
+    merged = merge_reports([(file, read_json(file)) for file in files], out)
+    out.mkdir(parents=True, exist_ok=True)
+    merged = wanted.write(merged, out)
+    print_report(merged)
+    typer.echo(out / "report.json")
+    if missing := missing_models(merged):
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise StageError(
+            f"no shard has {', '.join(missing[:3])}{more}",
+            hint="a shard did not run or its report is not among these",
+        )
+    raise typer.Exit(merged.exit_code)

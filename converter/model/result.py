@@ -14,6 +14,7 @@ from pydantic import Field, computed_field, model_validator
 from converter.errors import GateError, Paddle2omError, worst_exit_code
 from converter.model.baseline import BaselineReport
 from converter.model.comparison import ValidateFacts
+from converter.model.forecast import ForecastFacts
 from converter.model.located import LocateFacts
 from converter.model.record import Record as Record
 from converter.model.tensor import ShapeHint, TensorSpec
@@ -187,7 +188,8 @@ StageFacts = Annotated[
     | SimplifyFacts
     | ValidateFacts
     | CompileFacts
-    | LocateFacts,
+    | LocateFacts
+    | ForecastFacts,
     Field(discriminator="kind"),
 ]
 

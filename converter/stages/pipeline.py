@@ -19,6 +19,10 @@ IMPORT_STAGES = ("read", "import")
 #: What a device kit is made by.
 RECORD_STAGES = ("inspect", "record")
 
+#: How an ONNX file computes in float16; a Paddle model is converted first.
+FORECAST_STAGES = ("inspect", "export", "simplify", "forecast")
+FORECAST_ONNX_STAGES = ("read", "forecast")
+
 #: The search for the first value that differs, in a Paddle model and in an ONNX file.
 LOCATE_STAGES = ("inspect", "locate")
 LOCATE_ONNX_STAGES = ("locate",)
@@ -33,6 +37,7 @@ def stages_named(names: Iterable[str]) -> list[Stage]:
     """The stage objects for ``names``, in pipeline order."""
     from converter.stages.compile import CompileStage
     from converter.stages.export import ExportStage
+    from converter.stages.forecast import ForecastStage
     from converter.stages.import_om import ImportStage
     from converter.stages.inspect import InspectStage
     from converter.stages.locate import LocateStage
@@ -52,6 +57,7 @@ def stages_named(names: Iterable[str]) -> list[Stage]:
         ImportStage,
         RecordStage,
         LocateStage,
+        ForecastStage,
         CasesStage,
     ]
     wanted = set(names)

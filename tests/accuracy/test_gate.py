@@ -187,6 +187,7 @@ def test_loosening_atol_does_not_switch_the_cosine_off():
 
 
 def test_direction_floor():
+    assert DIRECTION_FLOOR == 2.0**-16  # as docs/explanation/tolerances.md says: 1.5e-5
     tolerance = Tolerance(atol=1.0, rtol=0.0, min_cosine=0.9)
     at = np.full(4, DIRECTION_FLOOR)
     assert not check(at, -at, tolerance).passed
@@ -299,11 +300,23 @@ def test_incomparable_dtypes_fail(dtype):
         Tolerance(atol=0, rtol=0, min_cosine=NAN),
         Tolerance(atol=0, rtol=0, min_cosine=1.1),
         Tolerance(atol=0, rtol=0, min_cosine=-1.1),
+        Tolerance(atol=0, rtol=0, min_cosine=0, max_ulp=-1),
+        Tolerance(atol=0, rtol=0, min_cosine=0, max_relative_l2=INF),
+        Tolerance(atol=0, rtol=0, min_cosine=0, min_top1=1.5),
+        Tolerance(atol=0, rtol=0, min_cosine=0, min_top1=1, min_exact=-0.1),
     ],
 )
 def test_a_tolerance_that_is_none_is_refused(tolerance):
     with pytest.raises(InputError, match="not a tolerance"):
         check(RAMP, RAMP, tolerance)
+    with pytest.raises(InputError, match="not a tolerance"):
+        Limits(tolerance).of("y", "float32")
+
+
+def test_default_tolerances_are_those_of_the_documentation():
+    assert default_tolerance("float32") == Tolerance(atol=1e-5, rtol=1e-4, min_cosine=0.9999)
+    assert default_tolerance("float16") == Tolerance(atol=1e-3, rtol=1e-2, min_cosine=0.999)
+    assert default_tolerance(BFLOAT16) == Tolerance(atol=8e-3, rtol=8e-2, min_cosine=0.99)
 
 
 def test_default_tolerances():

@@ -119,6 +119,25 @@ def test_no_larger_error_passes_than_one_that_fails(
         assert not check(b, worse, tolerance).passed
 
 
+def test_an_error_at_a_zero_of_the_reference_is_seen() -> None:
+    b = np.array([[1.0] + 40 * [0.0]])
+    a = b.copy()
+    a[0, 7] = 1e-3
+    judged = check(b, a, Tolerance(atol=1e-5, rtol=1e-4, min_cosine=0.99))
+    assert not judged.passed
+    assert "worst at [0, 7]: reference 0.0" in judged.reason
+
+
+def test_one_wrong_element_among_many_fails() -> None:
+    b = np.ones(1 << 20, np.float32)
+    a = b.copy()
+    a[12345] = 1.01
+    judged = check(b, a, Tolerance(atol=1e-5, rtol=1e-4, min_cosine=0.9999))
+    assert not judged.passed
+    assert judged.mean_abs is not None and judged.mean_abs < 1e-7
+    assert judged.cosine > 0.9999
+
+
 @given(two(1), st.data(), st.sampled_from([NAN, INF, -INF]))
 def test_what_is_no_number_never_stands_for_one(one: Any, data: st.DataObject, odd: float) -> None:
     (tensor,) = one
@@ -221,7 +240,7 @@ def test_limits_are_of_the_output_they_name() -> None:
 
 def test_wider_limits_are_atol_and_rtol_alone() -> None:
     asked = {"y": ToleranceOverride(min_exact=1, max_ulp=0, min_top1=1, max_relative_l2=0)}
-    found = Limits(atol=1, rtol=0.5, tolerances=asked).widened(10).of("y", "float32")
-    assert found == Tolerance(atol=10, rtol=5, min_cosine=0.9999)
+    found = Limits(atol=2, rtol=0.5, tolerances=asked).widened(10).of("y", "float32")
+    assert found == Tolerance(atol=20, rtol=5, min_cosine=0.9999)
     exact = Limits(tolerances={"y": ToleranceOverride(atol=1, min_exact=0.5)}).of("y", "int64")
     assert exact == Tolerance(atol=0, rtol=0, min_cosine=1, min_exact=0.5)

@@ -444,3 +444,14 @@ def test_a_range_too_narrow_for_two_multiples_of_32_still_gives_two_shapes():
     assert set(shapes(plan_cases((IMAGE,), narrow, None))) == {(1, 3, 100, 110), (2, 3, 110, 100)}
     wider = {"x": hint((1, 3, 320, 64), (1, 3, 320, 64), (1, 3, 330, 64))}
     assert set(shapes(plan_cases((IMAGE,), wider, None))) == {(1, 3, 320, 64), (2, 3, 330, 64)}
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5, 8])
+def test_text_in_any_number_of_channels(channels):
+    image = spec("x", "batch", "channels", "height", "width")
+    shape = (2, channels, 8, 9)
+    case = plan_cases((image,), {"x": hint(shape, shape, shape)}, None)[0]
+    assert case.kind == "text"
+    drawn = make_inputs(case, (image,), None)["x"]
+    assert drawn.shape == shape
+    assert drawn.std() > 0
