@@ -35,7 +35,9 @@ from converter.model.record import Record
 from converter.model.tensor import ShapeHint, TensorSpec
 
 Array: TypeAlias = npt.NDArray[Any]
-Kind: TypeAlias = Literal["uniform", "text", "wide", "signed", "positive", "binary", "zero"]
+Kind: TypeAlias = Literal[
+    "uniform", "text", "wide", "signed", "positive", "binary", "zero", "given"
+]
 Shapes: TypeAlias = dict[str, tuple[int, ...]]
 
 #: Pixels (batch x height x width) a case aims to stay below: 256 x 256. A whole conversion takes

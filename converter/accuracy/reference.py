@@ -19,7 +19,8 @@ from converter.accuracy.inputs import (
     reshaped,
 )
 from converter.accuracy.nearby import nearby_inputs
-from converter.errors import StageError
+from converter.accuracy.user_data import Given
+from converter.errors import InputError, StageError
 from converter.model.tensor import ShapeHint, TensorSpec
 
 if TYPE_CHECKING:
@@ -112,26 +113,46 @@ class PaddleReference:
         hints: dict[str, ShapeHint],
         value_range: tuple[float, float] | None,
         seed: int,
+        given: tuple[Given, ...] = (),
     ) -> None:
         self._predictor = predictor
         self._inputs = inputs
         self._output_names = [spec.name for spec in outputs]
         self._value_range = value_range
         self._planned = plan_cases(inputs, hints, value_range, seed=seed)
+        self._given = given
+        self._seed = seed
         self._done: list[ReferenceCase] = []
         self._refused: dict[str, StageError] = {}
         self._instead: dict[str, Shapes] = {}
         self._too_wide: dict[Kind, str] = {}
 
     def cases(self) -> Iterator[ReferenceCase]:
-        """Every case, in order; each is computed at most once.
+        """Every case, in order, the user's own last; each is computed at most once.
 
-        Raises ``StageError`` when Paddle runs none of the shapes tried for a case.
+        Raises ``StageError`` when Paddle runs none of the shapes tried for a case, and
+        ``InputError`` when it does not run the user's data.
         """
         yield from self._done
         while len(self._done) < len(self._planned):
             self._done.append(self._compute(self._planned[len(self._done)]))
             yield self._done[-1]
+        while len(self._done) < len(self._planned) + len(self._given):
+            self._done.append(self._run_given(self._given[len(self._done) - len(self._planned)]))
+            yield self._done[-1]
+
+    def _run_given(self, given: Given) -> ReferenceCase:
+        shapes = {name: array.shape for name, array in given.inputs.items()}
+        case = InputCase(label=given.label, shapes=shapes, seed=self._seed, kind="given")
+        try:
+            return ReferenceCase(
+                case, given.inputs, self._predictor.run(given.inputs, self._output_names)
+            )
+        except StageError as error:
+            raise InputError(
+                f"{given.label}: {error.message}",
+                hint="give data of a shape and with values that the model takes",
+            ) from error
 
     def finish(self) -> None:
         """Compute every case now and let Paddle's copy of the weights go."""

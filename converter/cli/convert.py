@@ -79,6 +79,18 @@ def convert_command(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the inputs compared on.")] = 0,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PATH", help="Compare on these too: .npz, .npy, images, a folder; repeatable."
+        ),
+    ] = None,
+    min_agreement: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE", help="Fail below this share of equal texts, classes or boxes (0-1)."
+        ),
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option("-j", "--jobs", min=1, help="Models at a time.")
     ] = None,
@@ -154,6 +166,8 @@ def convert_command(
         rtol=rtol,
         tolerances=tolerances,
         seed=seed,
+        data=tuple(str(path.absolute()) for path in data or ()),
+        min_agreement=min_agreement,
         timeout=timeout,
         memory=limit,
     )

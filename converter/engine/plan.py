@@ -88,6 +88,15 @@ def check_options(options: ConvertOptions) -> ConvertOptions:
     for name, value in (("--atol", options.atol), ("--rtol", options.rtol)):
         if value is not None and not 0 <= value < math.inf:
             raise InputError(f"{name} {value} is not a tolerance", hint="give a number >= 0")
+    if options.min_agreement is not None and not 0 <= options.min_agreement <= 1:
+        raise InputError(
+            f"--min-agreement {options.min_agreement} is not a share",
+            hint="give a number from 0 to 1; 1 means that nothing may differ",
+        )
+    if options.data:
+        from converter.accuracy.user_data import check_data
+
+        check_data(options.data)
     if options.seed < 0:
         raise InputError(f"--seed {options.seed} is negative", hint="give a number >= 0")
     if options.memory is not None and options.memory <= 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from converter.model.record import Record
+from converter.model.task_agreement import TaskAgreement
 from converter.model.tolerance import Tolerance
 
 
@@ -63,7 +64,8 @@ class OutputComparison(Record):
 class CaseComparison(Record):
     """All outputs for one set of inputs.
 
-    ``nearby`` is not 0 where Paddle's answer to inputs changed by that part was compared.
+    ``nearby`` is not 0 where Paddle's answer to inputs changed by that part was compared. ``task``
+    is what users would see of the difference, where the model's kind is known.
     """
 
     label: str
@@ -72,6 +74,7 @@ class CaseComparison(Record):
     outputs: tuple[OutputComparison, ...]
     passed: bool
     nearby: float = 0.0
+    task: TaskAgreement | None = None
 
 
 class ValidateFacts(Record):

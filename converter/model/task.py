@@ -23,7 +23,10 @@ class ConvertOptions(Record):
 
     ``rename`` maps Paddle's names of inputs and outputs to those the ONNX file is to have. ``atol``
     and ``rtol`` override the default gate of every float output, ``tolerances`` that of the outputs
-    whose names of Paddle's, or patterns of them, are its keys. ``threads`` is how many CPU
+    whose names of Paddle's, or patterns of them, are its keys. ``data`` are absolute paths of files
+    and folders to compare on besides the generated inputs. ``min_agreement`` is the share, 0 to 1,
+    of texts, classes, boxes or text pixels that must be equal; None to report it only. ``threads``
+    is how many CPU
     threads the native libraries of one worker may use. ``timeout`` is the seconds that one model
     may take, all stages together; ``memory`` the resident bytes that its worker and what that
     starts may have, None for no limit.
@@ -37,6 +40,8 @@ class ConvertOptions(Record):
     rtol: float | None = None
     tolerances: dict[str, ToleranceOverride] = Field(default_factory=dict)
     seed: int = 0
+    data: tuple[str, ...] = ()
+    min_agreement: float | None = None
     threads: int = 1
     timeout: float = DEFAULT_TIMEOUT
     memory: int | None = None

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import onnxruntime
 
     from converter.accuracy.reference import Arrays, PaddleReference, ReferenceCase
+    from converter.accuracy.user_data import Given
+    from converter.model.inference_yml import InferenceYml
 
 Facts = TypeVar("Facts", bound=Record)
 
@@ -91,6 +93,23 @@ class Job:
         self.files[name] = (path, stage)
 
     @cached_property
+    def described_yml(self) -> InferenceYml:
+        """What the model's ``inference.yml`` says; nothing when it has none."""
+        from converter.model.inference_yml import InferenceYml, read_inference_yml
+
+        file = self.model.yml if self.model else None
+        return read_inference_yml(file) if file else InferenceYml()
+
+    @cached_property
+    def given(self) -> tuple[Given, ...]:
+        """The user's own data, read and checked against the model. Raises ``InputError``."""
+        from converter.accuracy.user_data import read_data
+
+        if not self.options.data:
+            return ()
+        return read_data(self.options.data, self.facts(InspectFacts).inputs, self.described_yml)
+
+    @cached_property
     def reference(self) -> PaddleReference:
         """Paddle's own outputs for this model, computed once and shared by the stages."""
         from converter.accuracy.reference import PaddlePredictor, PaddleReference
@@ -104,6 +123,7 @@ class Job:
             hints=described.shape_hints,
             value_range=described.value_range,
             seed=self.options.seed,
+            given=self.given,
         )
 
     def session(self, onnx: Path) -> onnxruntime.InferenceSession:

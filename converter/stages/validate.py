@@ -17,6 +17,7 @@ from converter.accuracy.inputs import LIMITED
 from converter.accuracy.limits import Limits
 from converter.accuracy.nearby import agree_nearby
 from converter.accuracy.reference import SHAPES_HINT, PaddleReference, ReferenceCase
+from converter.accuracy.task.agreement import MEANINGFUL, disagreements, gate_task, task_agreement
 from converter.errors import GateError
 from converter.model.comparison import CaseComparison, ValidateFacts
 from converter.model.result import InspectFacts, Message, Status
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 _INPUTS_HINT = "try another --seed; if it stays so, compare the ONNX file on real inputs"
 
 
+_TASK_HINT = "set a tighter --atol, or --min-agreement 1 to make this a failure"
+
+
 class ValidateStage(Stage):
     """Compares every output on every case, and passes only if something was compared."""
 
@@ -41,6 +45,10 @@ class ValidateStage(Stage):
         """A tolerance must be of an output that there is: ``InputError``."""
         outputs = [spec.name for spec in job.facts(InspectFacts).outputs]
         check_names(job.options.tolerances, outputs)
+
+    def foresee(self, job: Job) -> None:
+        """The user's data must fit the model: ``InputError`` before anything is converted."""
+        _ = job.given
 
     def run(self, job: Job) -> Outcome:
         """Run both on the same inputs and measure; the verdict is the post-condition's."""
@@ -52,13 +60,15 @@ class ValidateStage(Stage):
         for reference in job.reference.cases():
             # One lost case loses the model: the others need not be looked into that closely.
             lost = not all(case.passed for case in cases)
-            cases += (self._compare(job, reference, closely=not lost),)
+            compared = self._compare(job, reference, closely=not lost)
+            cases += (_with_task(job, reference, compared),)
         facts = ValidateFacts(
             tolerance=self._tolerance(job),
             cases=cases,
             rejected_shapes=tuple(job.reference.rejected),
         )
         weak = tuple(_warning(text, _INPUTS_HINT) for text in doubts(cases))
+        weak += tuple(_warning(text, _TASK_HINT) for text in disagreements(cases))
         notes = tuple(_warning(text) for text in warnings(cases))
         notes += tuple(Message(level="info", text=text) for text in reorderings(cases))
         notes += tuple(_warning(text) for text in jumps(cases))
@@ -81,6 +91,7 @@ class ValidateStage(Stage):
                 f"the ONNX model does not agree with Paddle: {reason}",
                 hint="the files are kept under rejected/; report.html has every output's numbers",
             )
+        gate_task(outcome.facts.cases, job.options.min_agreement)
 
     def _compare(self, job: Job, reference: ReferenceCase, *, closely: bool) -> CaseComparison:
         """One case; where Paddle's answer jumps, on an input as good (``accuracy.nearby``)."""
@@ -116,6 +127,15 @@ class ValidateStage(Stage):
             if "float" in spec.dtype:
                 return limits.of(spec.name, spec.dtype)
         return Limits(atol=limits.atol, rtol=limits.rtol).of("", "float32")
+
+
+def _with_task(job: Job, reference: ReferenceCase, compared: CaseComparison) -> CaseComparison:
+    """The comparison with what users would notice, where the inputs have something on them."""
+    if job.onnx is None or reference.case.kind not in MEANINGFUL:
+        return compared
+    candidate = job.onnx_outputs(job.onnx, reference)
+    found = task_agreement(job.described_yml, reference.outputs, candidate)
+    return compared.model_copy(update={"task": found}) if found else compared
 
 
 def limits_of(options: ConvertOptions, wider: float = 1.0) -> Limits:
