@@ -7,6 +7,9 @@ TEST_JOBS ?= 2
 # Flags of `make matrix`, for example MATRIX="--family padding --opset 11 --only-ours -v".
 MATRIX ?=
 
+# Modules of `make mutants`, for example MUTANTS="verdict metrics.ulp"; all without it.
+MUTANTS ?=
+
 # Environments of their own for the tests of other PaddleX versions; 3.7.2 is in .venv.
 PADDLEX_ENVS     := build/paddlex
 PADDLEX_VERSIONS := paddlex-3.0.1 paddlex-3.4.3 paddlex-3.5.0 paddleocr-3.7.0
@@ -16,7 +19,7 @@ NEEDS_paddlex-3.5.0   := paddlex[ocr-core]==3.5.0
 NEEDS_paddleocr-3.7.0 := paddleocr==3.7.0 paddlex[ocr-core]==3.7.2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast paddlex-matrix lint format bench matrix clean
+.PHONY: help install demo test test-fast paddlex-matrix lint format bench matrix mutants clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -67,6 +70,9 @@ bench: $(VENV)/installed ## Compare a whole conversion with what people do today
 
 matrix: $(VENV)/installed ## Convert hundreds of operators and models, ours against paddle2onnx alone
 	$(BIN)/python -m tests.matrix $(MATRIX)
+
+mutants: $(VENV)/installed ## Which changes of the accuracy gate would no test notice?
+	$(BIN)/python -m tests.mutants $(MUTANTS)
 
 clean: ## Remove what the other targets made
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

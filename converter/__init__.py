@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from converter.version import __version__
 
 if TYPE_CHECKING:
-    from converter.api import convert, export_onnx
+    from converter.api import convert, export_onnx, validate
     from converter.engine.convert import ExportResult
     from converter.engine.recipe.load import load_recipe
     from converter.errors import Paddle2omError
@@ -35,11 +35,13 @@ __all__ = [
     "convert",
     "export_onnx",
     "load_recipe",
+    "validate",
 ]
 
 _HOME = {
     "convert": "converter.api",
     "export_onnx": "converter.api",
+    "validate": "converter.api",
     "ExportResult": "converter.engine.convert",
     "CompileOptions": "converter.model.compile_options",
     "Paddle2omError": "converter.errors",

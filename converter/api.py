@@ -13,6 +13,7 @@ from converter.engine.convert import (
     run_conversion,
 )
 from converter.engine.run import REPORT_FILES
+from converter.engine.validate import run_validation
 from converter.errors import InputError, Interrupted
 from converter.model.artefacts import sha256_of, write_manifest
 from converter.model.compile_options import CompileOptions
@@ -21,7 +22,7 @@ from converter.model.task import DEFAULT_OPSET, ConvertOptions
 from converter.report.html import write_html
 from converter.report.json_file import write_json
 
-__all__ = ["convert", "export_onnx", "write_reports"]
+__all__ = ["convert", "export_onnx", "validate", "write_reports"]
 
 
 def convert(
@@ -36,6 +37,7 @@ def convert(
     simplify: bool = True,
     atol: float | None = None,
     rtol: float | None = None,
+    tolerances: Mapping[str, Mapping[str, float]] | None = None,
     seed: int = 0,
     jobs: int | None = None,
     timeout: float = ConvertOptions().timeout,
@@ -48,10 +50,11 @@ def convert(
     ``models`` are model directories or program files; each goes to ``out_dir/<name>/``. ``soc`` is
     an atc ``--soc_version``; ``shapes`` maps a graph input to the static shape of the OM file;
     ``compile_options`` holds what else there is to say about OM files, and is overridden by those
-    two. ``rename`` maps Paddle's names of inputs and outputs to the ONNX file's. ``jobs`` is the
-    number of models converted at a time (default: one per CPU), ``timeout`` the seconds one model
-    may take, ``memory`` the bytes. ``force`` lets an existing ``inference.onnx`` that
-    paddle2om did not make be replaced.
+    two. ``rename`` maps Paddle's names of inputs and outputs to the ONNX file's. ``tolerances``
+    maps Paddle's names of outputs, or patterns, to limits: ``{"softmax_*": {"atol": 1e-4}}``.
+    ``jobs`` is the number of models converted at a time (default: one per CPU), ``timeout`` the
+    seconds one model may take, ``memory`` the bytes. ``force`` lets an existing
+    ``inference.onnx`` that paddle2om did not make be replaced.
 
     A model that fails is a row of the returned report: look at ``report.exit_code`` or
     ``report.models[i].failure``. Raises ``InputError`` for wrong arguments, ``WorkerError`` when no
@@ -78,6 +81,7 @@ def convert(
         simplify=simplify,
         atol=atol,
         rtol=rtol,
+        tolerances=dict(tolerances or {}),
         seed=seed,
         timeout=timeout,
         memory=memory,
@@ -95,6 +99,60 @@ def convert(
     write_reports(report, out)
     if report.interrupted:
         raise Interrupted("interrupted", hint=f"{out / 'report.json'} has what was done")
+    return report
+
+
+def validate(
+    reference: str | Path,
+    candidate: str | Path,
+    *,
+    out_dir: str | Path | None = None,
+    on_device: bool = False,
+    rename: Mapping[str, str] | None = None,
+    atol: float | None = None,
+    rtol: float | None = None,
+    tolerances: Mapping[str, Mapping[str, float]] | None = None,
+    seed: int = 0,
+    timeout: float = ConvertOptions().timeout,
+    force: bool = False,
+    strict: bool = False,
+) -> RunReport:
+    """Compare what two models compute, or what was recorded of them.
+
+    Each is a Paddle model, an ONNX file, an ``.npz`` file of recorded outputs or a directory of
+    those; ``candidate`` is judged by ``reference``. ``rename`` maps the reference's names of inputs
+    and outputs to the candidate's; ``tolerances`` is as for ``convert``, by the reference's names.
+    ``on_device`` says that an NPU computed the candidate's outputs, which has a wider default
+    tolerance. With ``out_dir``, ``report.json`` and ``report.html`` are written there.
+
+    The verdict is ``report.exit_code``: 0, or 3 when the two disagree; the numbers are in
+    ``report.models[0].facts("validate")``. What is wrong with the two is a failure in the report,
+    as for ``convert``. Raises ``InputError`` for wrong arguments, ``WorkerError`` when no worker
+    process starts, ``Interrupted`` after Ctrl-C.
+    """
+    options = make_options(
+        rename=dict(rename or {}),
+        atol=atol,
+        rtol=rtol,
+        tolerances=dict(tolerances or {}),
+        seed=seed,
+        timeout=timeout,
+    )
+    out = None if out_dir is None else as_path(out_dir)
+    report = run_validation(
+        as_path(reference),
+        as_path(candidate),
+        options,
+        out=out,
+        on_device=on_device,
+        force=force,
+        strict=strict,
+        command="validate",
+    )
+    if out is not None:
+        write_reports(report, out)
+    if report.interrupted:
+        raise Interrupted("interrupted", hint="nothing was compared to the end")
     return report
 
 

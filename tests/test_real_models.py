@@ -6,7 +6,8 @@ import onnx
 import pytest
 
 from converter import convert
-from converter.model.result import ExportFacts, RunReport, Status, ValidateFacts
+from converter.model.comparison import ValidateFacts
+from converter.model.result import ExportFacts, RunReport, Status
 from tests.conftest import REAL_MODELS
 
 pytestmark = pytest.mark.slow

@@ -19,7 +19,7 @@ import numpy as np
 
 from converter.accuracy import metrics
 from converter.accuracy.metrics import Array
-from converter.model.result import Tolerance
+from converter.model.tolerance import Tolerance
 
 #: Columns of a box: class, score, x1, y1, x2, y2; layout models add up to two for reading order.
 COLUMNS = range(6, 9)

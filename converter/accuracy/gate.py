@@ -16,39 +16,21 @@ A detector's boxes are put in one order first (``boxes``): that of equal scores 
 Over all cases, every output must have been compared with something: one that is empty or NaN
 everywhere in every case fails the gate (``vacuous``), one that could hardly have differed is a
 doubt (``doubts``).
-
-``docs/explanation/tolerances.md`` gives the evidence for the defaults.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
-from converter.accuracy import boxes, columns, metrics
+from converter.accuracy import boxes, metrics
+from converter.accuracy.limits import Limits
+from converter.accuracy.measure import at, incomparable, measure
 from converter.accuracy.metrics import Array
-from converter.errors import InputError
-from converter.model.result import CaseComparison, OutputComparison, Tolerance
-
-#: Below this RMS of a float reference its direction is rounding noise and cosine is not gated: a
-#: kernel that is exact to one float32 eps *of 1.0* (ONNX Runtime's logistic is no better) can be
-#: off by 1/128 of such a tensor's RMS, which alone costs 3e-5 of cosine. It is a constant, not a
-#: multiple of ``atol``, so that loosening ``atol`` does not switch the cosine check off.
-DIRECTION_FLOOR = 128 * 2.0**-23
-
-_EXACT = Tolerance(atol=0.0, rtol=0.0, min_cosine=1.0)
-
-#: Measured for float32; for the narrower types about 2 (atol) and 20 (rtol) unit roundoffs, which
-#: are 2^-11 and 2^-8. float64 outputs of inference models are mostly casts of float32 arithmetic.
-_DEFAULTS = {
-    "float64": Tolerance(atol=1e-5, rtol=1e-4, min_cosine=0.9999),
-    "float32": Tolerance(atol=1e-5, rtol=1e-4, min_cosine=0.9999),
-    "float16": Tolerance(atol=1e-3, rtol=1e-2, min_cosine=0.999),
-    "bfloat16": Tolerance(atol=8e-3, rtol=8e-2, min_cosine=0.99),
-}
+from converter.accuracy.verdict import Verdict, judge
+from converter.model.comparison import CaseComparison, OutputComparison
+from converter.model.tolerance import Tolerance
 
 #: ``reason`` of an output that passed although the comparison could hardly have failed.
 WEAK_EMPTY = "weak: the output has no elements"
@@ -58,77 +40,65 @@ WEAK_CONSTANT = "weak: the reference is constant"
 WEAK_SMALL = "weak: the reference is within atol of zero"
 
 
-def default_tolerance(dtype: np.dtype[Any] | str) -> Tolerance:
-    """Return the tolerance for outputs of ``dtype``: exact for integers and bools.
-
-    Raises ``InputError`` for dtypes that ``metrics`` does not compare.
-    """
-    name = dtype if isinstance(dtype, str) else dtype.name
-    if name in _DEFAULTS:
-        return _DEFAULTS[name]
-    if name == "bool" or metrics.is_integral(np.dtype(name)):
-        return _EXACT
-    raise InputError(
-        f"no default tolerance for dtype {name}", hint=f"known: {', '.join(_DEFAULTS)}"
-    )
-
-
 def compare_output(
     name: str,
     reference: Array | None,
     candidate: Array | None,
-    tolerance: Tolerance | None,
+    tolerance: Tolerance | None = None,
     *,
-    atol: float | None = None,
-    rtol: float | None = None,
+    limits: Limits | None = None,
     expected_dtype: str | None = None,
     random: bool = False,
 ) -> OutputComparison:
-    """Compare one output; None for a side that lacks it, or for the dtype's default tolerance.
+    """Compare one output; None for a side that lacks it.
 
-    ``atol`` and ``rtol`` replace those of the tolerance; integers and bools are compared exactly
-    whatever is given. ``expected_dtype`` is what the candidate must have when that is not the
-    reference's dtype. ``random`` outputs are drawn anew in each run: their shape, dtype, NaN/Inf
-    pattern and range are compared and nothing else. Where shapes make a comparison impossible,
-    ``elements`` is 0 and the metrics are NaN.
+    ``tolerance`` is what floats are judged by, None for the dtype's default; ``limits`` says more.
+    Integers and bools are compared exactly whatever is given, unless ``min_exact`` is.
+    ``expected_dtype`` is what the candidate must have when that is not the reference's dtype.
+    ``random`` outputs are drawn anew in each run: their shape, dtype, NaN/Inf pattern and range are
+    compared and nothing else. Where shapes make a comparison impossible, ``elements`` is 0 and the
+    metrics are NaN.
 
     Raises ``InputError`` for a tolerance that is no tolerance (NaN, negative, infinite).
     """
-    given = {key: v for key, v in (("atol", atol), ("rtol", rtol)) if v is not None}
-    _check_tolerance((tolerance or _EXACT).model_copy(update=given))
+    limits = limits or Limits(tolerance)
+    limits.check(name)
     if reference is None or candidate is None:
         side = "the reference" if reference is None else "the candidate"
-        return _incomparable(name, reference, candidate, f"output {name!r} is missing in {side}")
+        return incomparable(name, reference, candidate, f"output {name!r} is missing in {side}")
     if not (metrics.is_comparable(reference.dtype) and metrics.is_comparable(candidate.dtype)):
         reason = f"dtype {reference.dtype} against {candidate.dtype} cannot be compared"
-        return _incomparable(name, reference, candidate, reason)
+        return incomparable(name, reference, candidate, reason)
     if reference.shape != candidate.shape:
-        return _incomparable(name, reference, candidate, _shape_reason(reference, candidate))
-    if metrics.is_integral(reference.dtype):
-        tolerance = _EXACT
-    else:
-        base = tolerance or default_tolerance(reference.dtype)
-        tolerance = base.model_copy(update=given)
-
+        return incomparable(name, reference, candidate, _shape_reason(reference, candidate))
+    tolerance = limits.of(name, reference.dtype)
     if random:
         return _compare_random(name, reference, candidate)
-    facts = _measure(name, reference, candidate)
-    reason, excess = "", None
+    facts = measure(name, reference, candidate)
+    verdict = Verdict("", None, None)
     expected = expected_dtype or reference.dtype.name
     mismatches, first = metrics.pattern_mismatch(reference, candidate)
     if candidate.dtype.name != expected:
         reason = f"dtype is {candidate.dtype.name}, expected {expected}"
+        verdict = Verdict(reason, None, None)
     elif mismatches:
         reason = (
             f"NaN/Inf pattern differs at {mismatches} of {reference.size} positions, "
-            f"first {_at(reference, candidate, first)}"
+            f"first {at(reference, candidate, first)}"
         )
+        verdict = Verdict(reason, None, None)
     else:
-        reason, excess = _gate_values(facts, reference, candidate, tolerance)
-    passed = not reason
-    if passed:
-        reason = _weakness(reference, tolerance)
-    return facts.model_copy(update={"passed": passed, "reason": reason, "passing_atol": excess})
+        verdict = judge(facts, reference, candidate, tolerance)
+    passed = not verdict.reason
+    return facts.model_copy(
+        update={
+            "passed": passed,
+            "reason": _weakness(reference, tolerance) if passed else verdict.reason,
+            "passing_atol": verdict.passing_atol,
+            "passing": verdict.passing,
+            "tolerance": tolerance,
+        }
+    )
 
 
 def compare_case(
@@ -137,32 +107,30 @@ def compare_case(
     seed: int,
     reference: Mapping[str, Array],
     candidate: Mapping[str, Array],
-    tolerance: Tolerance | None,
+    tolerance: Tolerance | None = None,
     *,
-    atol: float | None = None,
-    rtol: float | None = None,
+    limits: Limits | None = None,
     random: Collection[str] = (),
 ) -> CaseComparison:
     """Compare all outputs by name, in the reference's order; those only one side has fail.
 
-    ``tolerance``, ``atol`` and ``rtol`` are as for ``compare_output``; ``random`` names outputs.
+    ``tolerance`` and ``limits`` are as for ``compare_output``; ``random`` names outputs.
     """
+    limits = limits or Limits(tolerance)
 
     def compare(name: str) -> OutputComparison:
         sides = reference.get(name), candidate.get(name)
         pairs = paired if paired and name == boxes_name else None
         if pairs:
             sides = pairs.reference, pairs.candidate
-        compared = compare_output(
-            name, *sides, tolerance, atol=atol, rtol=rtol, random=name in random
-        )
+        compared = compare_output(name, *sides, limits=limits, random=name in random)
         if not pairs:
             return compared
         changes = {"shape": reference[name].shape, "moved": pairs.moved, "unpaired": pairs.unpaired}
         return compared.model_copy(update=changes)
 
     names = [*reference, *(name for name in candidate if name not in reference)]
-    boxes_name, paired = _pair_boxes(reference, candidate, tolerance, atol=atol, rtol=rtol)
+    boxes_name, paired = _pair_boxes(reference, candidate, limits)
     case = CaseComparison(
         label=label,
         input_shapes=dict(input_shapes),
@@ -176,8 +144,7 @@ def compare_case(
 def _pair_boxes(
     reference: Mapping[str, Array],
     candidate: Mapping[str, Array],
-    tolerance: Tolerance | None,
-    **given: float | None,
+    limits: Limits,
 ) -> tuple[str, boxes.Paired | None]:
     """The name of a detector's boxes and their pairing, when there are any and they need one."""
     found = boxes.find_boxes(reference)
@@ -186,9 +153,8 @@ def _pair_boxes(
     rows, counts = found
     if not np.array_equal(reference[counts], candidate[counts]):
         return "", None
-    limits = tolerance or default_tolerance(reference[rows].dtype)
-    limits = limits.model_copy(update={key: v for key, v in given.items() if v is not None})
-    return rows, boxes.pair(reference[rows], candidate[rows], reference[counts], limits)
+    tolerance = limits.of(rows, reference[rows].dtype)
+    return rows, boxes.pair(reference[rows], candidate[rows], reference[counts], tolerance)
 
 
 def gate(cases: Sequence[CaseComparison]) -> tuple[bool, str]:
@@ -300,44 +266,13 @@ def _weak_outputs(cases: Iterable[CaseComparison]) -> dict[str, set[str]]:
     return {name: reasons for name, reasons in found.items() if "" not in reasons}
 
 
-def _check_tolerance(tolerance: Tolerance) -> None:
-    limits_ok = all(math.isfinite(v) and v >= 0 for v in (tolerance.atol, tolerance.rtol))
-    if not (limits_ok and -1 <= tolerance.min_cosine <= 1):
-        raise InputError(
-            f"not a tolerance: {tolerance!r}",
-            hint="atol and rtol are finite and not negative; min_cosine is between -1 and 1",
-        )
-
-
-def _measure(name: str, reference: Array, candidate: Array) -> OutputComparison:
-    """All metrics of two tensors of one shape, not yet judged."""
-    return OutputComparison(
-        name=name,
-        dtype=reference.dtype.name,
-        shape=reference.shape,
-        elements=reference.size,
-        max_abs=metrics.max_abs(reference, candidate),
-        max_rel=metrics.max_rel(reference, candidate),
-        scaled=metrics.scaled(reference, candidate),
-        relative_l2=metrics.relative_l2(reference, candidate),
-        cosine=metrics.cosine(reference, candidate),
-        argmax_agreement=metrics.argmax_agreement(reference, candidate),
-        nan_reference=metrics.count_nan(reference),
-        nan_candidate=metrics.count_nan(candidate),
-        inf_reference=metrics.count_inf(reference),
-        inf_candidate=metrics.count_inf(candidate),
-        passing_atol=None,
-        passed=False,
-    )
-
-
 #: Fewer draws than this say nothing about a range.
 _ENOUGH_DRAWS = 32
 
 
 def _compare_random(name: str, reference: Array, candidate: Array) -> OutputComparison:
     """Compare what two draws of one distribution share; their difference means nothing."""
-    facts = _incomparable(name, reference, candidate, "")
+    facts = incomparable(name, reference, candidate, "")
     low, high = metrics.value_range(reference)
     found = metrics.value_range(candidate)
     room = high - low  # extremes of two samples differ by less than the whole width
@@ -357,40 +292,6 @@ def _compare_random(name: str, reference: Array, candidate: Array) -> OutputComp
         )
     passed = reason == WEAK_RANDOM
     return facts.model_copy(update={"elements": reference.size, "passed": passed, "reason": reason})
-
-
-def _gate_values(
-    facts: OutputComparison, reference: Array, candidate: Array, tolerance: Tolerance
-) -> tuple[str, float | None]:
-    """Checks 3 and 4: the reason to fail ("" if none) and the atol that would have passed."""
-    if reference.dtype.kind == "b":
-        if not (facts.max_abs <= 0):
-            return f"bools differ, first {_worst(reference, candidate)}", None
-        return "", 0.0
-    if metrics.is_integral(reference.dtype):
-        if not (facts.max_abs <= 0):
-            where = _worst(reference, candidate)
-            return f"integers differ by up to {facts.max_abs:.3g}, worst {where}", None
-        return "", 0.0
-    if not math.isfinite(facts.max_abs):
-        return f"difference overflows, {_worst(reference, candidate)}", None
-    cosine_counts = metrics.rms(reference) >= DIRECTION_FLOOR
-    if cosine_counts and not (facts.cosine >= tolerance.min_cosine):
-        reason = (
-            f"cosine {facts.cosine:.6g} is below min_cosine {tolerance.min_cosine:.6g} "
-            f"(max_abs {facts.max_abs:.3g}, {_worst(reference, candidate)})"
-        )
-        return reason, None
-    part = columns.worst_part(reference, candidate, facts.max_abs, tolerance.rtol)
-    if not (part.excess <= tolerance.atol):
-        where = "" if part.column is None else f"in column {part.column} "
-        reason = (
-            f"max_abs {part.max_abs:.3g} {where}exceeds {tolerance.atol + part.allowed:.3g} "
-            f"(atol {tolerance.atol:.3g} + rtol part {part.allowed:.3g}), "
-            f"worst {_at(reference, candidate, part.worst)}"
-        )
-        return reason, part.excess
-    return "", part.excess
 
 
 def _weakness(reference: Array, tolerance: Tolerance) -> str:
@@ -414,39 +315,7 @@ def _problem(case: CaseComparison) -> str:
     failed = [output for output in case.outputs if not output.passed]
     if failed:
         return f"output {failed[0].name!r}: {failed[0].reason}"
-    if not sum(output.elements for output in case.outputs):
-        return "every output is empty: nothing was compared"
     return ""
-
-
-def _incomparable(
-    name: str, reference: Array | None, candidate: Array | None, reason: str
-) -> OutputComparison:
-    """Describe an output whose values could not be compared."""
-    known = reference if reference is not None else candidate
-    counts = {
-        f"{what}_{side}": count(tensor)
-        if tensor is not None and metrics.is_comparable(tensor.dtype)
-        else 0
-        for side, tensor in (("reference", reference), ("candidate", candidate))
-        for what, count in (("nan", metrics.count_nan), ("inf", metrics.count_inf))
-    }
-    return OutputComparison(
-        name=name,
-        dtype=known.dtype.name if known is not None else "",
-        shape=known.shape if known is not None else (),
-        elements=0,
-        max_abs=math.nan,
-        max_rel=math.nan,
-        scaled=math.nan,
-        relative_l2=math.nan,
-        cosine=math.nan,
-        argmax_agreement=None,
-        passing_atol=None,
-        passed=False,
-        reason=reason,
-        **counts,
-    )
 
 
 def _shape_reason(reference: Array, candidate: Array) -> str:
@@ -456,15 +325,3 @@ def _shape_reason(reference: Array, candidate: Array) -> str:
     if reference.ndim != candidate.ndim:
         return f"rank differs: {reference.ndim} against {candidate.ndim} ({shapes})"
     return f"shape differs: {shapes}"
-
-
-def _worst(reference: Array, candidate: Array) -> str:
-    return _at(reference, candidate, metrics.worst_index(reference, candidate))
-
-
-def _at(reference: Array, candidate: Array, flat: int) -> str:
-    """Name a position and both values there."""
-    index = [int(i) for i in np.unravel_index(flat, reference.shape)]
-    values = (tensor.reshape(-1)[flat] for tensor in (reference, candidate))
-    b, a = (str(value) for value in values)
-    return f"at {index}: reference {b}, candidate {a}"

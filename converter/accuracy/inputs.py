@@ -10,7 +10,9 @@ twice. Values, each shape with both of two kinds:
 * ``wide`` where the range is not known: normal noise with outliers up to 10 on both sides, so that
   a clip, a threshold or a branch that [0, 1) never reaches is reached;
 * ``signed`` for models that also take signed integers: ``wide``, and integers below 0 too. Paddle
-  itself refuses them where they are indices; ``narrower`` then gives the kinds to fall back to.
+  itself refuses them where they are indices; ``narrower`` then gives the kinds to fall back to:
+  ``uniform``, and where that is refused too ``positive`` (no integer is 0: it may divide),
+  ``binary`` (0 and 1: indices of short axes) and ``zero`` (0 only).
 
 A known range is not exceeded: it is where pixels of 0 and 255 land, so no image can.
 
@@ -29,11 +31,13 @@ import numpy.typing as npt
 
 from converter.accuracy.text_image import draw_pages
 from converter.errors import InputError, InternalError
-from converter.model.result import Record
+from converter.model.record import Record
 from converter.model.tensor import ShapeHint, TensorSpec
 
 Array: TypeAlias = npt.NDArray[Any]
-Kind: TypeAlias = Literal["uniform", "text", "wide", "signed"]
+Kind: TypeAlias = Literal[
+    "uniform", "text", "wide", "signed", "positive", "binary", "zero", "given"
+]
 Shapes: TypeAlias = dict[str, tuple[int, ...]]
 
 #: Pixels (batch x height x width) a case aims to stay below: 256 x 256. A whole conversion takes
@@ -55,6 +59,9 @@ SEQUENCE_LENGTHS = (16, 7)
 #: Integer inputs are drawn from [0, 8), or [-8, 8) when ``signed``: small enough to index any
 #: vocabulary, table or class list.
 INTEGER_LIMIT = 8
+
+#: Kinds that are ``uniform`` but for integers, and the half-open range of those.
+LIMITED: dict[Kind, tuple[int, int]] = {"positive": (1, 8), "binary": (0, 2), "zero": (0, 1)}
 
 #: ``wide`` noise: its standard deviation; one value in so many, but at least two, are outliers.
 WIDE = (1.5, 64)
@@ -173,10 +180,16 @@ def alternatives(case: InputCase) -> Iterator[InputCase]:
             yield _case(case.specs, shapes, case.seed, case.kind)
 
 
-def narrower(case: InputCase) -> Iterator[InputCase]:
-    """Propose tamer values for a case whose own Paddle refused, or answered with NaN."""
+def narrower(case: InputCase, specs: tuple[TensorSpec, ...] = ()) -> Iterator[InputCase]:
+    """Propose tamer values for a case whose own Paddle refused, or answered with NaN.
+
+    ``specs`` are the inputs; fewer kinds of integers are proposed where there are any.
+    """
     tamer: dict[Kind, tuple[Kind, ...]] = {"signed": ("wide", "uniform"), "wide": ("uniform",)}
-    for kind in tamer.get(case.kind, ()):
+    kinds = tamer.get(case.kind, ())
+    if "uniform" in (case.kind, *kinds) and any(map(_is_counted, specs)):
+        kinds += tuple(LIMITED)
+    for kind in kinds:
         yield _case(case.specs, case.shapes, case.seed, kind)
 
 
@@ -220,6 +233,8 @@ def make_inputs(
         elif dtype.kind in "iu":
             limit = 256 if channels else INTEGER_LIMIT
             least = -limit if case.kind == "signed" and dtype.kind == "i" else 0
+            if case.kind in LIMITED and not channels:
+                least, limit = LIMITED[case.kind]
             arrays[spec.name] = generator.integers(least, limit, shape).astype(dtype)
         elif case.kind in ("wide", "signed") and not known:
             arrays[spec.name] = _wide(shape, WIDE_IMAGE if channels else WIDE, generator).astype(
@@ -258,6 +273,11 @@ def _known_range(
     """``value_range`` for the inputs it speaks of: images, or all floats when there is no image."""
     has_image = any(_channels_axis(other) for other in specs)
     return value_range if _channels_axis(spec) or not has_image else None
+
+
+def _is_counted(spec: TensorSpec) -> bool:
+    """Whether this input holds integers that are not pixels."""
+    return spec.dtype.startswith(("int", "uint")) and not _channels_axis(spec)
 
 
 def _describes_image(spec: TensorSpec) -> bool:

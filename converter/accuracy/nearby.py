@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from converter.model.result import CaseComparison
+from converter.model.comparison import CaseComparison
 
 if TYPE_CHECKING:
     from converter.accuracy.reference import Arrays

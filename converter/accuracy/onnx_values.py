@@ -19,17 +19,21 @@ from converter.model.wording import first_line
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    import numpy as np
     import onnx
     from numpy.typing import NDArray
 
     Arrays: TypeAlias = dict[str, NDArray[Any]]
 
 #: Bytes of values that are held at once.
-BUDGET = 64 << 20
+BUDGET = 24 << 20
 
 #: Initializers of at least this many bytes go to the file; ONNX Runtime wants the shapes and axes
 #: that its shape inference reads in the model itself.
 _TO_FILE = 1024
+
+#: Ends the names of the shapes that are asked for.
+_SHAPE = ":shape"
 
 #: Tensors begin at multiples of this many bytes in the file.
 _ALIGNMENT = 64
@@ -56,6 +60,7 @@ class OnnxValues:
         import onnx
 
         self._work_dir = work_dir
+        work_dir.mkdir(parents=True, exist_ok=True)
         self._threads = threads
         self._optimise = optimise
         try:
@@ -75,15 +80,28 @@ class OnnxValues:
         self.outputs = tuple(value.name for value in graph.output)
         self._makers = {name: i for i, node in enumerate(graph.node) for name in node.output}
         self._reads = [names_read(node) for node in graph.node]
-        hidden = {"", *_unreadable(model)}
+        self._item_bytes = _item_bytes(model)
         self.names = tuple(
-            name for node in graph.node for name in node.output if name not in hidden
+            name
+            for node in graph.node
+            for name in node.output
+            if name and self._item_bytes.get(name) != 0
         )
 
     def maker(self, name: str) -> onnx.NodeProto | None:
         """The node that makes a tensor; None for inputs, initializers and unknown names."""
         index = self._makers.get(name)
         return None if index is None else self.model.graph.node[index]
+
+    def constant(self, name: str) -> NDArray[Any] | None:
+        """An initializer's value; None for any other tensor."""
+        import onnx
+
+        tensor = self.initializers.get(name)
+        if tensor is None:
+            return None
+        array: NDArray[Any] = onnx.numpy_helper.to_array(tensor, base_dir=str(self._work_dir))
+        return array
 
     def evaluate(
         self,
@@ -96,9 +114,9 @@ class OnnxValues:
         """Yield each of ``names`` with its value, at most about ``budget`` bytes held at a time.
 
         ``inputs`` are the graph's inputs, or any tensors inside it, which are then taken as given
-        and not computed. ``sizes`` are bytes of values, as far as they are known; others are taken
-        from ONNX's shape inference, and one of unknown size is evaluated by itself. Order is the
-        graph's. Raises ``StageError`` when ONNX Runtime cannot run the nodes on these inputs.
+        and not computed. ``sizes`` are bytes of values, as far as they are known; for others the
+        model is run once more. Order is the graph's. Raises ``StageError`` when ONNX Runtime cannot
+        run the nodes on these inputs.
         """
         wanted = [name for name in dict.fromkeys(names) if name not in inputs]
         for name in wanted:
@@ -146,14 +164,46 @@ class OnnxValues:
         model.functions.extend(self.model.functions)
         return model
 
+    def whole_part(
+        self,
+        given: Mapping[str, NDArray[Any]],
+        wanted: str,
+        dtype: np.dtype[Any],
+        shape: tuple[int, ...],
+    ) -> onnx.ModelProto:
+        """As ``part``, with the weights in it: a model that stands for itself.
+
+        ``dtype`` and ``shape`` (its rank) are those of the tensor ``wanted``.
+        """
+        from onnx import TensorProto, helper
+        from onnx.external_data_helper import load_external_data_for_tensor
+
+        model = self.part(given, [wanted])
+        for tensor in model.graph.initializer:
+            if tensor.data_location == TensorProto.EXTERNAL:
+                load_external_data_for_tensor(tensor, str(self._work_dir))
+                tensor.data_location = TensorProto.DEFAULT
+                del tensor.external_data[:]
+        del model.graph.output[:]
+        kind = helper.np_dtype_to_tensor_dtype(dtype)
+        dims = [None] * len(shape)
+        model.graph.output.append(helper.make_tensor_value_info(wanted, kind, dims))
+        return model
+
     def _run(self, group: list[str], inputs: Mapping[str, NDArray[Any]]) -> Arrays:
+        return self._compute(self.part(inputs, group), group, inputs)
+
+    def _compute(
+        self, model: onnx.ModelProto, names: list[str], inputs: Mapping[str, NDArray[Any]]
+    ) -> Arrays:
         import onnxruntime
 
-        model = self.part(inputs, group)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
+        # Takes the extent of a value as soon as it is there, not when all are.
+        options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
         # An arena would keep the largest group's memory for all that follow.
         options.enable_cpu_mem_arena = False
         if not self._optimise:
@@ -166,13 +216,14 @@ class OnnxValues:
             session = onnxruntime.InferenceSession(
                 str(file), options, providers=["CPUExecutionProvider"]
             )
-            values = session.run(group, fed)
+            values = session.run(names, fed)
         except Exception as error:
+            first = names[0].split(_SHAPE)[0]
             raise StageError(
-                f"ONNX Runtime cannot compute {', '.join(group[:3])}: {first_line(str(error))}",
+                f"ONNX Runtime cannot compute {first}: {first_line(str(error))}",
                 hint="`paddle2om inspect` shows what the file is; the model's log has more",
             ) from error
-        return dict(zip(group, values, strict=True))
+        return dict(zip(names, values, strict=True))
 
     def _groups(
         self,
@@ -182,13 +233,13 @@ class OnnxValues:
         sizes: Mapping[str, int],
     ) -> Iterator[list[str]]:
         names = sorted(names, key=lambda name: self._makers[name])
-        known = {name: sizes[name] for name in names if name in sizes}
-        if len(known) < len(names):
-            known = {**self._sizes(inputs), **known}
+        unknown = [name for name in names if name not in sizes]
+        if len(unknown) > 1:
+            sizes = {**sizes, **self.sizes(unknown, inputs)}
         group: list[str] = []
         held = 0
         for name in names:
-            size = known.get(name, budget)
+            size = sizes.get(name, budget)
             if group and held + size > budget:
                 yield group
                 group, held = [], 0
@@ -197,38 +248,29 @@ class OnnxValues:
         if group:
             yield group
 
-    def _sizes(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, int]:
-        """Bytes of values, where ONNX's shape inference can tell them for these inputs."""
-        import onnx
+    def sizes(self, names: Iterable[str], inputs: Mapping[str, NDArray[Any]]) -> dict[str, int]:
+        """Bytes of values: the model is run once, and gives out nothing but shapes.
+
+        Raises ``StageError`` as ``evaluate``. Values of unknown dtype count 8 bytes per element.
+        """
         from onnx import helper
 
-        model = onnx.ModelProto()
-        model.CopyFrom(self.model)
-        given = [value for value in model.graph.input if value.name in self.initializers]
-        del model.graph.input[:]
-        model.graph.input.extend(given)
-        for name in self.inputs:
-            if name in inputs:
-                kind = helper.np_dtype_to_tensor_dtype(inputs[name].dtype)
-                value = helper.make_tensor_value_info(name, kind, inputs[name].shape)
-                model.graph.input.append(value)
-        del model.graph.value_info[:]
-        try:
-            model = onnx.shape_inference.infer_shapes(model, data_prop=True)
-        except Exception:  # noqa: BLE001 - any: then the sizes are not known beforehand
-            return {}
-        sizes = {}
-        for value in (*model.graph.value_info, *model.graph.output):
-            tensor = value.type.tensor_type
-            dims = tensor.shape.dim
-            if tensor.elem_type and tensor.HasField("shape") and all(d.dim_value for d in dims):
-                item = helper.tensor_dtype_to_np_dtype(tensor.elem_type).itemsize
-                sizes[value.name] = item * math.prod(d.dim_value for d in dims)
-        return sizes
+        wanted = list(names)
+        model = self.part(inputs, wanted)
+        del model.graph.output[:]
+        shapes = [f"{name}{_SHAPE}" for name in wanted]
+        for name, shape in zip(wanted, shapes, strict=True):
+            model.graph.node.append(helper.make_node("Shape", [name], [shape]))
+            model.graph.output.append(helper.make_empty_tensor_value_info(shape))
+        found = self._compute(model, shapes, inputs)
+        return {
+            name: self._item_bytes.get(name, 8) * math.prod(int(n) for n in found[shape])
+            for name, shape in zip(wanted, shapes, strict=True)
+        }
 
 
-def _unreadable(model: onnx.ModelProto) -> set[str]:
-    """Names of values that are no tensors (sequences), or of a dtype that numpy lacks."""
+def _item_bytes(model: onnx.ModelProto) -> dict[str, int]:
+    """Bytes per element of values whose dtype is known; 0 for what numpy cannot hold."""
     import onnx
 
     try:
@@ -241,12 +283,13 @@ def _unreadable(model: onnx.ModelProto) -> set[str]:
         *(kinds.INT8, kinds.INT16, kinds.INT32, kinds.INT64),
         *(kinds.UINT8, kinds.UINT16, kinds.UINT32, kinds.UINT64),
     }
-    return {
-        value.name
-        for value in (*graph.value_info, *graph.output)
-        if value.type.WhichOneof("value") is not None
-        and value.type.tensor_type.elem_type not in numpy
-    }
+    found = {}
+    for value in (*graph.value_info, *graph.output):
+        kind = value.type.tensor_type.elem_type  # 0 for sequences and the like
+        if value.type.WhichOneof("value") is not None:
+            dtype = onnx.helper.tensor_dtype_to_np_dtype(kind) if kind in numpy else None
+            found[value.name] = dtype.itemsize if dtype is not None else 0
+    return found
 
 
 def _constants_to_initializers(graph: onnx.GraphProto) -> None:

@@ -16,8 +16,9 @@ import numpy as np
 
 from converter.accuracy.gate import compare_case
 from converter.errors import InputError
+from converter.model.comparison import CaseComparison
 from converter.model.files import read_all
-from converter.model.result import CaseComparison, Tolerance
+from converter.model.tolerance import Tolerance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,8 +43,11 @@ def case_bytes(inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def read_recorded(path: Path) -> tuple[Arrays, Arrays]:
-    """The inputs and the outputs in a case or a result. Raises ``InputError``."""
+def read_recorded(path: Path, *, plain: bool = False) -> tuple[Arrays, Arrays]:
+    """The inputs and the outputs in a case or a result. Raises ``InputError``.
+
+    With ``plain`` a file without any such name is one of outputs alone, by their own names.
+    """
     try:
         with np.load(io.BytesIO(read_all(path)), allow_pickle=False) as content:
             named = {key: content[key] for key in content.files}
@@ -52,6 +56,8 @@ def read_recorded(path: Path) -> tuple[Arrays, Arrays]:
             f"{path} is not a file of recorded arrays: {error}",
             hint="copy it again, or make it again",
         ) from error
+    if plain and not any(key.startswith((_INPUT, _OUTPUT)) for key in named):
+        return {}, named
     inputs, outputs = (
         {key.removeprefix(side): array for key, array in named.items() if key.startswith(side)}
         for side in (_INPUT, _OUTPUT)

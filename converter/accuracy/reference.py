@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from converter.accuracy import metrics
 from converter.accuracy.inputs import (
@@ -20,7 +20,8 @@ from converter.accuracy.inputs import (
 )
 from converter.accuracy.kept import Keep, pack, unpack
 from converter.accuracy.nearby import nearby_inputs
-from converter.errors import StageError
+from converter.accuracy.user_data import Given
+from converter.errors import InputError, StageError
 from converter.model.tensor import ShapeHint, TensorSpec
 
 if TYPE_CHECKING:
@@ -41,6 +42,16 @@ class ReferenceCase:
     case: InputCase
     inputs: Arrays
     outputs: Arrays
+
+
+class Predictor(Protocol):
+    """Runs a model: ``PaddlePredictor``, or another that is to be the reference."""
+
+    def run(self, inputs: Arrays, output_names: list[str]) -> Arrays:
+        """Run once; raises ``StageError`` when the model refuses the inputs."""
+
+    def release(self) -> None:
+        """Free the model."""
 
 
 class PaddlePredictor:
@@ -91,40 +102,66 @@ class PaddlePredictor:
         return _named(output_names, found, values)
 
 
+class LaterPredictor:
+    """A predictor that is opened when it has to run, and not at all where nothing has to."""
+
+    def __init__(self, opener: Callable[[], Predictor]) -> None:
+        self._opener = opener
+        self._opened: Predictor | None = None
+
+    def open(self) -> Predictor:
+        """The predictor itself. Raises ``StageError``."""
+        if self._opened is None:
+            self._opened = self._opener()
+        return self._opened
+
+    def run(self, inputs: Arrays, output_names: list[str]) -> Arrays:
+        """Run once; raises ``StageError``."""
+        return self.open().run(inputs, output_names)
+
+    def release(self) -> None:
+        """Free the model, if it was opened."""
+        if self._opened is not None:
+            self._opened.release()
+
+
 class PaddleReference:
     """Reference cases for one model, computed on demand and kept for every stage that compares.
 
-    The predictor is opened when Paddle has to run. With ``keep`` all cases are computed at once and
-    kept there, and an earlier run's are taken from there.
+    With ``keep`` all generated cases are computed at once and kept there, and an earlier run's are
+    taken from there; those with the user's own data are computed anew.
     """
 
     def __init__(
         self,
-        open_predictor: Callable[[], PaddlePredictor],
+        predictor: Predictor,
         inputs: tuple[TensorSpec, ...],
         outputs: tuple[TensorSpec, ...],
         *,
         hints: dict[str, ShapeHint],
         value_range: tuple[float, float] | None,
         seed: int,
+        given: tuple[Given, ...] = (),
         keep: Keep | None = None,
     ) -> None:
-        self._open_predictor = open_predictor
-        self._opened: PaddlePredictor | None = None
         self._keep = keep
+        self._predictor = predictor
         self._inputs = inputs
         self._output_names = [spec.name for spec in outputs]
         self._value_range = value_range
         self._planned = plan_cases(inputs, hints, value_range, seed=seed)
+        self._given = given
+        self._seed = seed
         self._done: list[ReferenceCase] = []
         self._refused: dict[str, StageError] = {}
         self._instead: dict[str, Shapes] = {}
         self._too_wide: dict[Kind, str] = {}
 
     def cases(self) -> Iterator[ReferenceCase]:
-        """Every case, in order; each is computed at most once.
+        """Every case, in order, the user's own last; each is computed at most once.
 
-        Raises ``StageError`` when Paddle runs none of the shapes tried for a case.
+        Raises ``StageError`` when Paddle runs none of the shapes tried for a case, and
+        ``InputError`` when it does not run the user's data.
         """
         if self._keep is not None and not self._done:
             with self._keep.once():
@@ -133,18 +170,30 @@ class PaddleReference:
         while len(self._done) < len(self._planned):
             self._done.append(self._compute(self._planned[len(self._done)]))
             yield self._done[-1]
+        while len(self._done) < len(self._planned) + len(self._given):
+            self._done.append(self._run_given(self._given[len(self._done) - len(self._planned)]))
+            yield self._done[-1]
 
-    @property
-    def _predictor(self) -> PaddlePredictor:
-        if self._opened is None:
-            self._opened = self._open_predictor()
-        return self._opened
+    def _run_given(self, given: Given) -> ReferenceCase:
+        shapes = {name: array.shape for name, array in given.inputs.items()}
+        case = InputCase(label=given.label, shapes=shapes, seed=self._seed, kind="given")
+        try:
+            return ReferenceCase(
+                case, given.inputs, self._predictor.run(given.inputs, self._output_names)
+            )
+        except StageError as error:
+            raise InputError(
+                f"{given.label}: {error.message}",
+                hint="give data of a shape and with values that the model takes",
+            ) from error
 
     def _recall_or_compute(self, keep: Keep) -> None:
         """Take the cases that are kept; where there are none, compute all and keep them."""
         data = keep.load()
         if data is not None and self._recall(data):
             return
+        if isinstance(self._predictor, LaterPredictor):
+            self._predictor.open()  # a model that cannot be loaded is no refused shape
         while len(self._done) < len(self._planned):
             self._done.append(self._compute(self._planned[len(self._done)]))
         about = {
@@ -183,8 +232,7 @@ class PaddleReference:
         """Compute every case now and let Paddle's copy of the weights go."""
         for _ in self.cases():
             pass
-        if self._opened is not None:
-            self._opened.release()
+        self._predictor.release()
 
     def first(self, count: int) -> list[ReferenceCase]:
         """One case for each of the first ``count`` input shapes, of different kinds if possible."""
@@ -267,7 +315,7 @@ class PaddleReference:
             return self._refused[told]
         error: StageError | None = None
         given_up: dict[Kind, str] = {}
-        for each in (case, *narrower(case)):
+        for each in (case, *narrower(case, self._inputs)):
             if each.kind in self._too_wide:
                 continue
             inputs = make_inputs(each, self._inputs, self._value_range)

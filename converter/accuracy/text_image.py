@@ -35,7 +35,9 @@ def draw_pages(shape: tuple[int, ...], channels_axis: int, generator: np.random.
             words = " ".join(generator.permutation(WORDS)[: 1 + width // max(6, 3 * size)])
             draw.text((size // 4, top + size // 8), words, fill=ink, font=font)
             top += int(max(6, size) * 1.4)
-        drawn = np.asarray(image, np.float64).reshape(height, width, -1)[..., :channels]
+        drawn = np.asarray(image, np.float64).reshape(height, width, -1)
+        # A model whose number of channels is dynamic may be told any.
+        drawn = drawn[..., np.arange(channels) % drawn.shape[-1]]
         # Sensor noise, so that no page is constant, however small.
         page[:] = np.clip(drawn + generator.integers(-3, 4, drawn.shape), 0, 255)
     return pages.transpose(0, 3, 1, 2) if channels_axis == 1 else pages

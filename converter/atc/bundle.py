@@ -26,7 +26,7 @@ from converter.atc.om_check import Asked
 from converter.errors import InputError, StageError
 from converter.model.artefacts import sha256_of, write_atomically
 from converter.model.files import read_all
-from converter.model.result import Record
+from converter.model.record import Record
 from converter.model.tensor import TensorSpec
 from converter.model.wording import first_line, last_line
 from converter.resources import template_dir

@@ -57,23 +57,28 @@ _SHAPE_ONLY = frozenset(
 
 def random_outputs(document: JsonObject) -> tuple[str, ...]:
     """Names of the outputs that a random operator has an influence on, in program order."""
+    tainted = random_values(document)
+    return tuple(
+        str(attribute(operation, "name"))
+        for operation in walk_operations(document)
+        if operation_name(operation) == "pd_op.fetch"
+        and not tainted.isdisjoint(operand_ids(operation))
+    )
+
+
+def random_values(document: JsonObject) -> set[int]:
+    """The values that a random operator has an influence on, by number."""
     tainted: set[int] = set()
-    outputs: list[str] = []
     # Blocks come after their operator, so go over the program until nothing changes.
     before = -1
     while before != len(tainted):
         before = len(tainted)
-        outputs = []
         for operation in walk_operations(document):
-            name = operation_name(operation)
             random = _draws(operation) or _has_draws_inside(operation)
             random = random or not tainted.isdisjoint(_reads(operation))
-            if not random or name in _SHAPE_ONLY:
-                continue
-            tainted.update(result_types(operation))
-            if name == "pd_op.fetch":
-                outputs.append(str(attribute(operation, "name")))
-    return tuple(outputs)
+            if random and operation_name(operation) not in _SHAPE_ONLY:
+                tainted.update(result_types(operation))
+    return tainted
 
 
 def _reads(operation: JsonObject) -> set[int]:

@@ -14,6 +14,7 @@ from converter.bridge.old_opsets import make_valid
 from converter.bridge.paddle2onnx import export_program, operators_above
 from converter.bridge.random_outputs import random_outputs
 from converter.bridge.repair import repair_program
+from converter.bridge.tensor_names import tensor_names
 from converter.bridge.used_parameters import used_parameters
 from converter.bridge.weights import (
     EXTERNAL_FROM,
@@ -38,7 +39,8 @@ class Translation:
 
     ``headers`` are those of the parameter file; ``parameters`` are the names of the parameters that
     the model has to contain, ``external`` those whose data belongs into the file of external data;
-    ``random`` are the outputs whose values are drawn anew in each run.
+    ``random`` are the outputs whose values are drawn anew in each run. ``names`` are the tensors
+    that stand for the program's values (value number -> name), where there is one.
     """
 
     model: onnx.ModelProto
@@ -47,6 +49,7 @@ class Translation:
     external: Sequence[Placed]
     repairs: tuple[RepairApplied, ...]
     random: tuple[str, ...]
+    names: dict[int, str]
 
 
 def translate(
@@ -74,6 +77,7 @@ def translate(
     random = random_outputs(document)
     repairs = repair_program(document)
     used: set[str] = set()
+    names: dict[int, str] = {}
     count = iter(range(1_000_000))
 
     def convert(content: JsonObject, scope: str) -> tuple[onnx.ModelProto, Plan]:
@@ -99,6 +103,8 @@ def translate(
         if lowered.changes:
             stitch(model, lowered)
         used.update(used_parameters(cut))
+        if content is document:
+            names.update(tensor_names(cut) | lowered.made)
         return model, lowered
 
     model, lowered = convert(document, "")
@@ -112,7 +118,7 @@ def translate(
     elif params is not None:
         attach(model, left_out, params)
     make_valid(model, opset)
-    return Translation(model, headers, used, external, repairs + lowered.repairs, random)
+    return Translation(model, headers, used, external, repairs + lowered.repairs, random, names)
 
 
 def refusal(problems: list[Problem], opset: int) -> StageError:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from converter.cli import compile_flags as flags
+from converter.cli import views
 from converter.cli.directories import CacheDirectory, directory
 from converter.cli.seconds import seconds
 
@@ -65,7 +66,25 @@ def convert_command(
     rtol: Annotated[
         float | None, typer.Option(help="Tolerance relative to an output's largest value.")
     ] = None,
+    tolerance: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME:LIMIT=N,...", help="Limits of an output, or a pattern; repeatable."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the inputs compared on.")] = 0,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="PATH", help="Compare on these too: .npz, .npy, images, a folder; repeatable."
+        ),
+    ] = None,
+    min_agreement: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE", help="Fail below this share of equal texts, classes or boxes (0-1)."
+        ),
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option("-j", "--jobs", min=1, help="Models at a time.")
     ] = None,
@@ -77,6 +96,10 @@ def convert_command(
         typer.Option(metavar="SIZE", help="Memory one model may take, e.g. 4G; no limit if not."),
     ] = None,
     cache: CacheDirectory = None,
+    junit: views.Junit = None,
+    markdown: views.Markdown = None,
+    baseline: views.BaselineFile = None,
+    update_baseline: views.UpdateBaseline = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace an inference.onnx that is not ours.")
     ] = False,
@@ -97,9 +120,12 @@ def convert_command(
     names = parse_renames(rename or [])
     flags.parse_shapes(shape or [])  # a typing mistake is told before anything is started
     limit = parse_bytes(memory) if memory else None
+    from converter.model.tolerance import parse_tolerances
+
+    tolerances = parse_tolerances(tolerance or [])
+    wanted = views.Views.checked(junit, markdown, baseline, update_baseline)
     host = Host()  # its imports take longest: they run while the rest of this is imported
 
-    from converter.api import write_reports
     from converter.cli.show import finish
     from converter.engine.convert import run_conversion
     from converter.errors import Paddle2omError
@@ -133,7 +159,10 @@ def convert_command(
         simplify=simplify,
         atol=atol,
         rtol=rtol,
+        tolerances=tolerances,
         seed=seed,
+        data=tuple(str(path.absolute()) for path in data or ()),
+        min_agreement=min_agreement,
         timeout=timeout,
         memory=limit,
     )
@@ -150,5 +179,5 @@ def convert_command(
             cache=cache,
             host=host,
         )
-    write_reports(report, out)
+    report = wanted.write(report, out)
     finish(report, out, json_output=json_output, quiet=quiet)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from converter.model.result import Record
+    from converter.model.record import Record
 
 
 def inspect_command(

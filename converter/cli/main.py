@@ -16,10 +16,15 @@ from converter.cli.compile import compile_command
 from converter.cli.convert import convert_command
 from converter.cli.demo import demo_command
 from converter.cli.device import device_command
+from converter.cli.doctor import doctor_command
+from converter.cli.forecast import forecast_command
 from converter.cli.inspect import inspect_command
+from converter.cli.locate import locate_command
 from converter.cli.recipe import recipe_app
 from converter.cli.rehearse import rehearse_command
 from converter.cli.render import render_command
+from converter.cli.report import report_app
+from converter.cli.validate import validate_command
 from converter.errors import InternalError, Interrupted, Paddle2omError
 from converter.version import __version__
 
@@ -35,14 +40,19 @@ app = typer.Typer(
 )
 
 app.command("convert")(convert_command)
+app.command("validate")(validate_command)
 app.command("compile")(compile_command)
 app.command("render")(render_command)
 app.command("check")(check_command)
 app.command("rehearse")(rehearse_command)
 app.command("inspect")(inspect_command)
+app.command("locate")(locate_command)
+app.command("forecast")(forecast_command)
 app.command("device")(device_command)
+app.command("doctor")(doctor_command)
 app.command("demo")(demo_command)
 app.add_typer(recipe_app, name="recipe")
+app.add_typer(report_app, name="report")
 
 
 def _print_version(asked: bool) -> None:

@@ -22,10 +22,10 @@ from converter.engine.pool import Observer, Pool
 from converter.engine.run import Settings, run_models
 from converter.errors import InputError, WorkerError, error_for
 from converter.model.recipe import PlannedModel
+from converter.model.record import Record
 from converter.model.result import (
     ExportFacts,
     ModelReport,
-    Record,
     RepairApplied,
     RunReport,
     StageResult,

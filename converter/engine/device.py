@@ -23,17 +23,10 @@ from converter.engine.plan import (
 )
 from converter.engine.pool import Observer, Pool
 from converter.errors import GateError, InputError
-from converter.model.result import (
-    ErrorInfo,
-    Message,
-    ModelReport,
-    RunReport,
-    StageResult,
-    Status,
-    Tolerance,
-    ValidateFacts,
-)
+from converter.model.comparison import ValidateFacts
+from converter.model.result import ErrorInfo, Message, ModelReport, RunReport, StageResult, Status
 from converter.model.task import ConvertOptions, Task
+from converter.model.tolerance import Tolerance
 from converter.stages.pipeline import RECORD_STAGES
 from converter.version import __version__
 

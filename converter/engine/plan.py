@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 
 from converter.errors import InputError
+from converter.model.artefacts import MANIFEST, remove_temporaries
 from converter.model.compile_options import CompileOptions
 from converter.model.paddle_dir import model_name
 from converter.model.recipe import PlannedModel
@@ -89,6 +90,15 @@ def check_options(options: ConvertOptions) -> ConvertOptions:
     for name, value in (("--atol", options.atol), ("--rtol", options.rtol)):
         if value is not None and not 0 <= value < math.inf:
             raise InputError(f"{name} {value} is not a tolerance", hint="give a number >= 0")
+    if options.min_agreement is not None and not 0 <= options.min_agreement <= 1:
+        raise InputError(
+            f"--min-agreement {options.min_agreement} is not a share",
+            hint="give a number from 0 to 1; 1 means that nothing may differ",
+        )
+    if options.data:
+        from converter.accuracy.user_data import check_data
+
+        check_data(options.data)
     if options.seed < 0:
         raise InputError(f"--seed {options.seed} is negative", hint="give a number >= 0")
     if options.memory is not None and options.memory <= 0:
@@ -171,6 +181,7 @@ def work_directory(out_dir: Path) -> Iterator[Path]:
     except OSError:
         pass  # a file system without locks
     try:
+        remove_temporaries(out_dir, (MANIFEST, "report.json", "report.html"))
         for stale in out_dir.glob(f"{_WORK_PREFIX}*"):
             shutil.rmtree(stale, ignore_errors=True)
         work = Path(tempfile.mkdtemp(prefix=_WORK_PREFIX, dir=out_dir))

@@ -33,14 +33,7 @@ from converter.engine.running import (
 )
 from converter.engine.schedule import Schedule
 from converter.errors import WorkerError
-from converter.model.result import (
-    Artefact,
-    ErrorInfo,
-    ModelReport,
-    Placement,
-    StageResult,
-    Status,
-)
+from converter.model.result import Artefact, ErrorInfo, ModelReport, Placement, StageResult, Status
 from converter.model.task import Task
 
 #: Seconds the host may take to import its libraries (a cold disk needs long).

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Collection, Iterable
@@ -16,6 +17,9 @@ from pydantic import ValidationError
 
 from converter.errors import InputError
 from converter.model.result import Artefact, Placement
+
+#: What tells one temporary file from another.
+_TOKEN = re.compile("[0-9a-f]{8}")
 
 #: Lists what paddle2om made in a directory, so that a later run may replace it.
 MANIFEST = "paddle2om.manifest.json"
@@ -75,6 +79,22 @@ def move_into_place(source: Path, target: Path) -> None:
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink()
+
+
+def remove_temporaries(directory: Path, names: Iterable[str]) -> None:
+    """Remove what a process that was killed while it wrote ``names`` left behind.
+
+    Nobody else may be writing them now. Raises ``OSError``.
+    """
+    for name in names:
+        path = directory / name
+        if not path.parent.is_dir():
+            continue
+        begins = f".{path.name[:200]}."
+        for found in path.parent.iterdir():
+            middle = found.name.removeprefix(begins).removesuffix(".tmp")
+            if found.name == f"{begins}{middle}.tmp" and _TOKEN.fullmatch(middle):
+                found.unlink(missing_ok=True)
 
 
 def _temporary_beside(path: Path) -> Path:

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from converter.errors import InputError
-from converter.model.result import Record
+from converter.model.record import Record
 
 #: The flag that shape profiles become; chosen from the profiles when nobody says.
 ProfileFlag = Literal["dynamic_batch_size", "dynamic_image_size", "dynamic_dims"]

@@ -39,7 +39,11 @@ class InferenceYml:
     """What an ``inference.yml`` says; None and ``{}`` where it says nothing.
 
     ``shape_hints`` has min, opt and max extents by input name. ``value_range`` is the lowest and
-    highest value that any channel of the normalised input takes for pixels of 0 to 255.
+    highest value that any channel of the normalised input takes for pixels of 0 to 255. ``steps``
+    are the preprocessing's (name, options) in order; those of the detection layout are called
+    ``Detection...``, those of the segmentation layout ``Deploy...``. ``postprocess`` is the section
+    ``PostProcess``. ``labels`` and ``draw_threshold`` are a detector's: its classes, and the score
+    from which on PaddleX shows a box.
     ``input_size`` is (height, width) in pixels where the preprocessing fixes it. ``channel_order``
     is that of the model's channels.
     """
@@ -51,6 +55,10 @@ class InferenceYml:
     input_size: tuple[int, int] | None = None
     normalisation: Normalisation | None = None
     channel_order: Literal["RGB", "BGR"] = "RGB"
+    steps: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    postprocess: Mapping[str, Any] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    draw_threshold: float | None = None
 
 
 def read_inference_yml(path: Path) -> InferenceYml:
@@ -79,7 +87,21 @@ def read_inference_yml(path: Path) -> InferenceYml:
         input_size=_input_size(steps),
         normalisation=normalisation,
         channel_order=read_channel_order(steps),
+        steps=tuple(steps),
+        postprocess=_mapping(content, "PostProcess"),
+        labels=_labels(content),
+        draw_threshold=_threshold(content),
     )
+
+
+def _labels(content: _Options) -> tuple[str, ...]:
+    labels = content.get("label_list")
+    return tuple(map(str, labels)) if isinstance(labels, list) else ()
+
+
+def _threshold(content: _Options) -> float | None:
+    value = content.get("draw_threshold")
+    return float(value) if type(value) is int or type(value) is float else None
 
 
 def _load(data: bytes, path: Path) -> object:

@@ -26,7 +26,7 @@ from converter.model.om_partitions import (
     read_partitions,
 )
 from converter.model.om_types import CONTROL_INPUTS, OmTensor
-from converter.model.result import Record
+from converter.model.record import Record
 from converter.model.wire import WireError
 
 #: atc's ``framework`` numbers.

@@ -11,7 +11,7 @@ from struct import Struct
 
 from converter.model.files import LFS_POINTER
 from converter.model.om_bytes import OmProblem, as_lenient_text
-from converter.model.result import Record
+from converter.model.record import Record
 from converter.model.wire import WireError
 from converter.model.wording import shorten
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 from converter.model.om_bytes import MAX_PROFILES, MAX_RANK, MAX_TENSORS, Cursor
 from converter.model.om_types import FORMATS, GE_DTYPES, OmTensor, name_of
-from converter.model.result import Record
+from converter.model.record import Record
 
 _INPUTS, _OUTPUTS, _BATCH, _IMAGE, _DIMS, _OUTPUT_SHAPES, _ORDER = range(7)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from converter.model.om_bytes import Cursor
 from converter.model.om_header import HEADER_BYTES, OmHeader, cut_short
-from converter.model.result import Record
+from converter.model.record import Record
 from converter.model.wire import WireError
 
 MODEL_DEF, WEIGHTS_DATA, MODEL_INOUT_INFO = 0, 1, 8

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from converter.model.result import Record
+from converter.model.record import Record
 
 #: ``ge::DataType`` to numpy's (or ml_dtypes') names.
 GE_DTYPES: Mapping[int, str] = {

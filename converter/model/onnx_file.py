@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from converter.errors import InputError, StageError
 from converter.model.files import read_head, reject_lfs_pointer
-from converter.model.result import Record
+from converter.model.record import Record
 from converter.model.tensor import Dim, TensorSpec
 from converter.model.wording import first_line
 

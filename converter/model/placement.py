@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from converter.model.result import CompileFacts, Placement, Record, StageResult, Wish
+from converter.model.record import Record
+from converter.model.result import CompileFacts, Placement, StageResult, Wish
 from converter.model.roles import Role
 
 #: Models that no OM file of one shape serves, by what they do.

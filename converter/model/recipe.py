@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 from converter.errors import InputError
 from converter.model.compile_options import ONLY_INPUT, PRECISION_V1, PRECISION_V2, ProfileFlag
 from converter.model.memory import parse_bytes
-from converter.model.result import Record
+from converter.model.record import Record
 from converter.model.task import OPSET_RANGE, ConvertOptions
 
 #: Version of the schema; raised when a recipe would mean something else.

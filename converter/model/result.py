@@ -9,21 +9,18 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, computed_field, model_validator
+from pydantic import Field, computed_field, model_validator
 
-from converter.errors import Paddle2omError, worst_exit_code
+from converter.errors import GateError, Paddle2omError, worst_exit_code
+from converter.model.baseline import BaselineReport
+from converter.model.comparison import ValidateFacts
+from converter.model.forecast import ForecastFacts
+from converter.model.located import LocateFacts
+from converter.model.record import Record as Record
 from converter.model.tensor import ShapeHint, TensorSpec
 
 #: Version of the JSON that ``RunReport`` serialises to; raised when a reader would break.
 SCHEMA_VERSION = 1
-
-
-class Record(BaseModel):
-    """Base of every result class: immutable, closed, and able to carry NaN through JSON."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", ser_json_inf_nan="strings", protected_namespaces=()
-    )
 
 
 class Status(StrEnum):
@@ -90,7 +87,7 @@ class InspectFacts(Record):
     parameter_count: int
     parameter_bytes: int
     operators: dict[str, int]
-    shape_hints: dict[str, ShapeHint] = {}
+    shape_hints: dict[str, ShapeHint] = Field(default_factory=dict)
     value_range: tuple[float, float] | None = None
 
 
@@ -142,80 +139,6 @@ class SimplifyFacts(Record):
     max_abs: float
 
 
-class Tolerance(Record):
-    """The gate: an output passes when ``max_abs <= atol + rtol * max|reference|``, and cosine."""
-
-    atol: float
-    rtol: float
-    min_cosine: float
-
-
-class OutputComparison(Record):
-    """One output of one input case, reference (Paddle) against candidate (ONNX).
-
-    ``max_rel`` is ``max(|a-b| / max(|b|, tiny))``; ``scaled`` is ``max|a-b| / max|b|``;
-    ``relative_l2`` is ``||a-b||2 / ||b||2``. Counts are elements. ``argmax_agreement`` is None
-    where an argmax means nothing. ``passing_atol`` is the smallest ``atol`` (same ``rtol``) that
-    would have passed; None when no tolerance could (shape, dtype, NaN pattern, integers).
-    ``moved`` counts a detector's boxes that were compared with a box of equal score elsewhere in
-    the list, ``unpaired`` those at its cut-off that were compared with none.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-    elements: int
-    max_abs: float
-    max_rel: float
-    scaled: float
-    relative_l2: float
-    cosine: float
-    argmax_agreement: float | None
-    nan_reference: int
-    nan_candidate: int
-    inf_reference: int
-    inf_candidate: int
-    passing_atol: float | None
-    passed: bool
-    reason: str = ""
-    moved: int = 0
-    unpaired: int = 0
-
-
-class CaseComparison(Record):
-    """All outputs for one set of inputs.
-
-    ``nearby`` is not 0 where Paddle's answer to inputs changed by that part was compared.
-    """
-
-    label: str
-    input_shapes: dict[str, tuple[int, ...]]
-    seed: int
-    outputs: tuple[OutputComparison, ...]
-    passed: bool
-    nearby: float = 0.0
-
-
-class ValidateFacts(Record):
-    """The comparison of the final ONNX file with Paddle itself.
-
-    ``tolerance`` is that of the model's first float output; others have their own dtype's.
-    """
-
-    kind: Literal["validate"] = "validate"
-    tolerance: Tolerance
-    cases: tuple[CaseComparison, ...]
-    rejected_shapes: tuple[str, ...] = ()
-
-    @property
-    def worst_max_abs(self) -> float:
-        """Largest absolute difference over all cases and outputs (NaN wins)."""
-        values = [output.max_abs for case in self.cases for output in case.outputs]
-        if any(value != value for value in values):
-            return float("nan")
-        return max(values, default=float("nan"))
-
-
 class Finding(Record):
     """Something about a model that atc will stumble over, or that its user should know.
 
@@ -247,7 +170,7 @@ class CompileFacts(Record):
     soc_version: str
     argv: tuple[str, ...]
     input_shape: str
-    shapes_from: dict[str, str] = {}
+    shapes_from: dict[str, str] = Field(default_factory=dict)
     changes: tuple[str, ...] = ()
     changes_max_abs: float | None = None
     findings: tuple[Finding, ...] = ()
@@ -259,7 +182,14 @@ class CompileFacts(Record):
 
 
 StageFacts = Annotated[
-    InspectFacts | ReadFacts | ExportFacts | SimplifyFacts | ValidateFacts | CompileFacts,
+    InspectFacts
+    | ReadFacts
+    | ExportFacts
+    | SimplifyFacts
+    | ValidateFacts
+    | CompileFacts
+    | LocateFacts
+    | ForecastFacts,
     Field(discriminator="kind"),
 ]
 
@@ -317,7 +247,7 @@ class ModelReport(Record):
     name: str
     source: str
     model: str = ""
-    variant: dict[str, str] = {}
+    variant: dict[str, str] = Field(default_factory=dict)
     stages: tuple[StageResult, ...]
     log: str | None = None
     placement: Placement | None = None
@@ -395,6 +325,7 @@ class RunReport(Record):
     shard: Shard | None = None
     models: tuple[ModelReport, ...]
     pipelines: tuple[PipelineReport, ...] = ()
+    baseline: BaselineReport | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -407,6 +338,8 @@ class RunReport(Record):
         """The process exit code this run maps to (see ``docs/reference/exit-codes.md``)."""
         codes = [model.exit_code(strict=self.strict) for model in self.models]
         codes += [pipeline.error.exit_code for pipeline in self.pipelines if pipeline.error]
+        if self.baseline is not None and self.baseline.failures and not self.baseline.updated:
+            codes.append(GateError.exit_code)
         if self.interrupted:
             codes.append(130)
         return worst_exit_code(codes)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from converter.model.compile_options import CompileOptions
-from converter.model.result import Record
+from converter.model.record import Record
+from converter.model.tolerance import ToleranceOverride
 
 #: The opsets paddle2onnx 2.1.0 can write; outside this range it aborts the process.
 OPSET_RANGE = range(7, 22)
@@ -21,7 +22,11 @@ class ConvertOptions(Record):
     """How to convert: what ``paddle2om convert`` takes as flags.
 
     ``rename`` maps Paddle's names of inputs and outputs to those the ONNX file is to have. ``atol``
-    and ``rtol`` override the default gate of every float output. ``threads`` is how many CPU
+    and ``rtol`` override the default gate of every float output, ``tolerances`` that of the outputs
+    whose names of Paddle's, or patterns of them, are its keys. ``data`` are absolute paths of files
+    and folders to compare on besides the generated inputs. ``min_agreement`` is the share, 0 to 1,
+    of texts, classes, boxes or text pixels that must be equal; None to report it only. ``threads``
+    is how many CPU
     threads the native libraries of one worker may use. ``timeout`` is the seconds that one model
     may take, all stages together; ``memory`` the resident bytes that its worker and what that
     starts may have, None for no limit.
@@ -33,7 +38,10 @@ class ConvertOptions(Record):
     compile: CompileOptions = CompileOptions()
     atol: float | None = None
     rtol: float | None = None
+    tolerances: dict[str, ToleranceOverride] = Field(default_factory=dict)
     seed: int = 0
+    data: tuple[str, ...] = ()
+    min_agreement: float | None = None
     threads: int = 1
     timeout: float = DEFAULT_TIMEOUT
     memory: int | None = None
@@ -68,8 +76,11 @@ class Task(Record):
     if nothing failed. ``beside`` leaves what earlier runs published where it is. ``must_compile``
     makes it a failure when there is no atc. ``yml`` is the ``inference.yml`` of an ONNX file, None
     for the one beside it; ``om`` an OM file that a device kit is made for. ``bundle`` is a model's
-    directory in a bundle that came back. With ``preflight_only`` the compile stage ends before atc
-    starts. Without ``cache`` nothing is looked up and nothing kept.
+    directory in a bundle that came back. ``candidate`` is what ``source`` is compared with, or the
+    ONNX file that ``locate`` searches; None to record ``source`` alone. ``on_device`` says that an
+    NPU computed it. ``inputs`` is an ``.npz`` file with the inputs to search on. With
+    ``preflight_only`` the compile stage ends before atc starts. Without ``cache``
+    nothing is looked up and nothing kept.
     """
 
     name: str
@@ -90,5 +101,8 @@ class Task(Record):
     om: str | None = None
     bundle: str | None = None
     preflight_only: bool = False
+    candidate: str | None = None
+    on_device: bool = False
+    inputs: str | None = None
     options: ConvertOptions = ConvertOptions()
     cache: CacheUse | None = None

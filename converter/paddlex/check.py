@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from converter.errors import InputError, StageError, WorkerError
-from converter.model.result import Record
+from converter.model.record import Record
 from converter.model.wording import shorten
 from converter.paddlex.check_failures import explain_failure
 from converter.paddlex.check_rules import problems_of

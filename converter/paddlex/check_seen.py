@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from converter.model.result import Record
+from converter.model.record import Record
 
 _PROVIDER_DEVICES = {"CUDA": "gpu", "Tensorrt": "gpu", "ROCM": "gpu", "CANN": "npu", "CPU": "cpu"}
 

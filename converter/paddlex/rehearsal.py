@@ -15,7 +15,7 @@ from typing import Any
 
 from converter.errors import InputError
 from converter.model import onnx_file
-from converter.model.result import Record
+from converter.model.record import Record
 from converter.model.wording import first_line
 from converter.paddlex.intent import read_config
 from converter.paddlex.pipeline import INHERITED, Module, Pipeline

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from converter.model.result import Record
+from converter.model.record import Record
 
 #: Two boxes are the same line from this overlap on; the usual bound for detections (PASCAL VOC).
 SAME_LINE_IOU = 0.5

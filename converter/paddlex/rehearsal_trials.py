@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from converter.errors import InputError, StageError, WorkerError
-from converter.model.result import Record
+from converter.model.record import Record
 from converter.model.wording import shorten
 from converter.paddlex.child import ask
 from converter.paddlex.rehearsal_lines import LineChange, PageLines, compare

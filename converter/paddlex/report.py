@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from converter.model.result import Record
+from converter.model.record import Record
 from converter.paddlex.check import CheckReport
 from converter.paddlex.render import Rendered, RenderOptions, Served
 from converter.paddlex.traps import TrapWarning, warnings_for

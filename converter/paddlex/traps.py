@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from converter.model.result import Record
+from converter.model.record import Record
 from converter.paddlex import tables
 from converter.paddlex.inheritance import effective
 from converter.paddlex.om_shape import compiled_inputs

@@ -12,18 +12,13 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from converter.model.result import (
-    ExportFacts,
-    InspectFacts,
-    ModelReport,
-    PipelineReport,
-    RunReport,
-    ValidateFacts,
-)
+from converter.model.comparison import ValidateFacts
+from converter.model.result import ExportFacts, InspectFacts, ModelReport, PipelineReport, RunReport
 from converter.model.tensor import TensorSpec
 from converter.report import format as fmt
 from converter.report import recognised, summary
 from converter.report.atomic import write_text_atomically
+from converter.report.baseline import change_text
 from converter.resources import template_dir
 
 #: Larger images are named instead of embedded: a report is mailed and attached.
@@ -36,6 +31,10 @@ _IMAGE_TYPES = {
     b"GIF8": "image/gif",
     b"BM": "image/bmp",
 }
+
+
+#: With more failures than this, each opens when it is chosen: a thousand open ones load slowly.
+_OPEN = 20
 
 
 @dataclass(frozen=True)
@@ -56,19 +55,21 @@ def write_html(report: RunReport, path: Path | str) -> None:
 def render_html(report: RunReport, *, image_roots: tuple[Path, ...] = ()) -> str:
     """Return the page. Images are looked for in the output directory and in the roots only."""
     roots = (Path(report.out_dir), *image_roots)
-    template = _environment().get_template("report.html.j2")
+    template = report_environment().get_template("report.html.j2")
     return template.render(
         report=report,
         verdict=summary.verdict(report),
         tally=summary.tally(report),
         stages=summary.stage_columns(report),
         repairs=summary.repair_totals(report),
+        few_failed=sum(model.failure is not None for model in report.models) <= _OPEN,
         peak_memory=max(map(summary.peak_memory_of, report.models), default=0),
         image_of=lambda pipeline: embedded_image(pipeline, roots),
     )
 
 
-def _environment() -> Environment:
+def report_environment() -> Environment:
+    """The templates, with the filters that print numbers as the tool does everywhere."""
     environment = Environment(
         loader=FileSystemLoader(template_dir()),
         autoescape=True,
@@ -80,6 +81,7 @@ def _environment() -> Environment:
     )
     environment.filters.update(
         at_least=fmt.at_least,
+        change=change_text,
         command=fmt.command_block,
         cosine=fmt.cosine,
         integer=fmt.integer,

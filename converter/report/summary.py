@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from converter.model.comparison import OutputComparison, ValidateFacts
 from converter.model.result import (
     CompileFacts,
     ExportFacts,
@@ -17,7 +18,6 @@ from converter.model.result import (
     SimplifyFacts,
     StageResult,
     Status,
-    ValidateFacts,
 )
 from converter.report import format as fmt
 from converter.report.recognised import reads_like_paddle
@@ -189,15 +189,32 @@ def _passing_tolerance(stage: StageResult) -> str:
     if not failing:
         return ""
     hopeless = next((out for out in failing if out.passing_atol is None), None)
+    if hopeless and (limits := _passing_limits(failing, hopeless.name)):
+        return f"output {hopeless.name} would pass with {limits}"
     if hopeless:
         reason = f": {hopeless.reason}" if hopeless.reason else ""
         return f"no tolerance would pass output {hopeless.name}{reason}"
     worst = max(failing, key=lambda out: out.passing_atol or 0.0)
-    atol, rtol = stage.facts.tolerance.atol, stage.facts.tolerance.rtol
+    asked_for = worst.tolerance or stage.facts.tolerance
+    atol, rtol = asked_for.atol, asked_for.rtol
     return (
         f"output {worst.name} would pass with atol {fmt.at_least(worst.passing_atol or 0.0)} "
         f"(asked: atol {fmt.setting(atol)}, rtol {fmt.setting(rtol)})"
     )
+
+
+def _passing_limits(failing: list[OutputComparison], name: str) -> str:
+    """The limits that every failing case of an output would have passed with, "" if none."""
+    loosest: dict[str, float] = {}
+    for output in (each for each in failing if each.name == name):
+        if output.passing is None or output.tolerance is None:
+            return ""
+        asked = dict(output.tolerance)
+        for limit, value in output.passing:
+            if value != asked[limit]:
+                looser = min if limit.startswith("min_") else max
+                loosest[limit] = looser(loosest.get(limit, value), value)
+    return ",".join(f"{limit}={value!r}" for limit, value in loosest.items())
 
 
 @dataclass(frozen=True)
@@ -273,6 +290,9 @@ def verdict(report: RunReport) -> Verdict:
         parts.append(f"{fmt.count(broken, 'pipeline')} failed")
     if differ:
         parts.append(f"{fmt.count(differ, 'pipeline')} read other text than Paddle")
+    worse = len(report.baseline.failures) if report.baseline else 0
+    if report.baseline and worse and not report.baseline.updated:
+        parts.append(f"{fmt.count(worse, 'change')} for the worse since the baseline")
     if not parts:
         ran = len(report.pipelines)
         parts.append(f"{fmt.count(ran, 'pipeline')} written" if ran else "Nothing was converted")

@@ -19,6 +19,7 @@ from rich.text import Text
 
 from converter.model.result import ModelReport, PipelineReport, RunReport, Status
 from converter.report import format as fmt
+from converter.report.baseline import change_text
 from converter.report.progress import Progress
 from converter.report.recognised import reads_like_paddle, text_rows
 from converter.report.summary import (
@@ -79,6 +80,7 @@ class _ReportView:
                 _repairs(self.report, write),
                 _placements(self.report, write),
                 *(_pipeline(pipeline, write) for pipeline in self.report.pipelines),
+                _baseline(self.report, write),
             ]
         )
         yield _verdict(self.report, write)
@@ -229,6 +231,37 @@ def _pipeline(pipeline: PipelineReport, write: Writer) -> list[tuple[str, Text]]
         lines.append(("", line))
     if left_out:
         lines.append(("", Text(" " * 7 + write.line(f"… and {left_out} more"), "dim")))
+    return lines
+
+
+#: Changes since the baseline that are shown; report.json has all.
+_CHANGES_SHOWN = 30
+
+
+def _baseline(report: RunReport, write: Writer) -> list[tuple[str, Text]]:
+    """What is not as in the baseline, failures first."""
+    baseline = report.baseline
+    if baseline is None:
+        return []
+    file = write.line(baseline.file)
+    if baseline.updated:
+        lines = [(write.sign(MARKS[Status.OK]), Text(f"baseline {file} written"))]
+    else:
+        mark = MARKS[Status.FAILED if baseline.failures else Status.OK]
+        told = f"baseline {file}: {fmt.count(baseline.compared, 'model')} compared"
+        lines = [(write.sign(mark), Text(told))]
+    for change in baseline.changes[:_CHANGES_SHOWN]:
+        fails = change in baseline.failures and not baseline.updated
+        text = Text(write.line(f"{change.model}:"), STYLES["bad" if fails else "skip"])
+        text.append(" " + write.line(f"{change.verdict}: {change_text(change)}"), "default")
+        lines.append(("", text))
+    if len(baseline.changes) > _CHANGES_SHOWN:
+        more = len(baseline.changes) - _CHANGES_SHOWN
+        lines.append(("", Text(write.line(f"… and {more} more: see report.json"), "dim")))
+    if baseline.failures and not baseline.updated:
+        hint = Text("hint: ", "bold")
+        hint.append("if that is meant, write the baseline anew with --update-baseline", "not bold")
+        lines.append(("", hint))
     return lines
 
 

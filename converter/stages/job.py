@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING, TypeVar
 
 from converter.model import onnx_file
 from converter.model.paddle_dir import PaddleModel
-from converter.model.result import ExportFacts, InspectFacts, Placement, Record, StageResult
+from converter.model.record import Record
+from converter.model.result import ExportFacts, InspectFacts, Placement, StageResult
 from converter.model.task import ConvertOptions, Task
 
 if TYPE_CHECKING:
     import onnxruntime
 
     from converter.accuracy.kept import Keep
-    from converter.accuracy.reference import (
-        Arrays,
-        PaddlePredictor,
-        PaddleReference,
-        ReferenceCase,
-    )
+    from converter.accuracy.reference import Arrays, PaddleReference, ReferenceCase
+    from converter.accuracy.user_data import Given
+    from converter.model.inference_yml import InferenceYml
 
 Facts = TypeVar("Facts", bound=Record)
 
@@ -99,27 +97,44 @@ class Job:
         self.files[name] = (path, stage)
 
     @cached_property
+    def described_yml(self) -> InferenceYml:
+        """What the model's ``inference.yml`` says; nothing when it has none."""
+        from converter.model.inference_yml import InferenceYml, read_inference_yml
+
+        file = self.model.yml if self.model else None
+        return read_inference_yml(file) if file else InferenceYml()
+
+    @cached_property
+    def given(self) -> tuple[Given, ...]:
+        """The user's own data, read and checked against the model. Raises ``InputError``."""
+        from converter.accuracy.user_data import read_data
+
+        if not self.options.data:
+            return ()
+        return read_data(self.options.data, self.facts(InspectFacts).inputs, self.described_yml)
+
+    @cached_property
     def reference(self) -> PaddleReference:
         """Paddle's own outputs for this model, computed once and shared by the stages."""
-        from converter.accuracy.reference import PaddleReference
+        from converter.accuracy.reference import LaterPredictor, PaddlePredictor, PaddleReference
 
+        model = self.model
+        assert model is not None
         described = self.facts(InspectFacts)
+
+        def opened() -> PaddlePredictor:
+            return PaddlePredictor(model.program, model.params, threads=self.options.threads)
+
         return PaddleReference(
-            self.open_predictor,
+            LaterPredictor(opened) if self.kept_reference else opened(),
             described.inputs,
             described.outputs,
             hints=described.shape_hints,
             value_range=described.value_range,
             seed=self.options.seed,
+            given=self.given,
             keep=self.kept_reference,
         )
-
-    def open_predictor(self) -> PaddlePredictor:
-        """Paddle with this model. Raises ``StageError``."""
-        from converter.accuracy.reference import PaddlePredictor
-
-        assert self.model is not None
-        return PaddlePredictor(self.model.program, self.model.params, threads=self.options.threads)
 
     def session(self, onnx: Path) -> onnxruntime.InferenceSession:
         """An ONNX Runtime session, opened once per file. Raises ``StageError``."""
@@ -140,3 +155,13 @@ class Job:
             old = {new: name for name, new in names.items()}
             self._outputs[key] = {old.get(name, name): made for name, made in outputs.items()}
         return self._outputs[key]
+
+
+def data_digests(paths: tuple[str, ...]) -> dict[str, str]:
+    """The digests of the user's files to compare on. Raises ``InputError`` and ``OSError``."""
+    if not paths:
+        return {}
+    from converter.accuracy.user_data import data_files
+    from converter.model.artefacts import sha256_of
+
+    return {f"data {file}": sha256_of(file) for path in paths for file in data_files(Path(path))}

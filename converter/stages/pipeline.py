@@ -19,17 +19,33 @@ IMPORT_STAGES = ("read", "import")
 #: What a device kit is made by.
 RECORD_STAGES = ("inspect", "record")
 
+#: How an ONNX file computes in float16; a Paddle model is converted first.
+FORECAST_STAGES = ("inspect", "export", "simplify", "forecast")
+FORECAST_ONNX_STAGES = ("read", "forecast")
+
+#: The search for the first value that differs, in a Paddle model and in an ONNX file.
+LOCATE_STAGES = ("inspect", "locate")
+LOCATE_ONNX_STAGES = ("locate",)
+
+
+#: Two artefacts against each other, or the outputs of one recorded.
+VERSUS_STAGES = ("versus",)
+CASES_STAGES = ("cases",)
+
 
 def stages_named(names: Iterable[str]) -> list[Stage]:
     """The stage objects for ``names``, in pipeline order."""
     from converter.stages.compile import CompileStage
     from converter.stages.export import ExportStage
+    from converter.stages.forecast import ForecastStage
     from converter.stages.import_om import ImportStage
     from converter.stages.inspect import InspectStage
+    from converter.stages.locate import LocateStage
     from converter.stages.read import ReadStage
     from converter.stages.record import RecordStage
     from converter.stages.simplify import SimplifyStage
     from converter.stages.validate import ValidateStage
+    from converter.stages.versus import CasesStage
 
     available: list[type[Stage]] = [
         InspectStage,
@@ -40,8 +56,16 @@ def stages_named(names: Iterable[str]) -> list[Stage]:
         CompileStage,
         ImportStage,
         RecordStage,
+        LocateStage,
+        ForecastStage,
+        CasesStage,
     ]
     wanted = set(names)
+    if "versus" in wanted:
+        # Its results are those of a validation, and are called so.
+        from converter.stages.versus import VersusStage
+
+        return [VersusStage()]
     return [stage() for stage in available if stage.name in wanted]
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from converter.accuracy.gate import compare_case, default_tolerance
+from converter.accuracy.gate import compare_case
 from converter.accuracy.inputs import InputCase, make_inputs, plan_cases
+from converter.accuracy.limits import default_tolerance
 from converter.atc import rewrites
 from converter.errors import InputError, StageError
 from converter.model import onnx_file

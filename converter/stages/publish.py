@@ -16,10 +16,12 @@ from converter.model.artefacts import (
     read_manifest,
     read_om_input_shape,
     remove_ours,
+    remove_temporaries,
     sha256_of,
     write_manifest,
 )
-from converter.model.result import Artefact, CompileFacts, Record, Status
+from converter.model.record import Record
+from converter.model.result import Artefact, CompileFacts, Status
 from converter.stages.job import Job
 
 #: Where the files of a model that failed go: kept for diagnosis, never under the name that
@@ -45,7 +47,8 @@ def publish(job: Job) -> tuple[Published, ...]:
     failed = next((r.stage for r in job.results.values() if r.status.is_failure), None)
     exported = job.results.get("export")
     foreseen = exported is not None and exported.status is Status.SKIPPED
-    passed = failed in (None, "compile") and not foreseen
+    # What locate makes is about a failure: it is what was asked for.
+    passed = failed in (None, "compile", "locate") and not foreseen
     destination = Path(job.task.destination)
     if failed == "import":  # the bundle has it all, for another try
         return ()
@@ -59,6 +62,7 @@ def publish(job: Job) -> tuple[Published, ...]:
         return ()
     target = destination if passed else destination / REJECTED
     target.mkdir(parents=True, exist_ok=True)
+    remove_temporaries(target, (MANIFEST, *files))
     digests = {name: job.digests.get(path) or sha256_of(path) for name, (path, _) in files.items()}
     earlier = read_manifest(target)
     with_manifest = job.task.only is None
@@ -120,6 +124,7 @@ def published_already(job: Job, digest_of: Callable[[Path], str]) -> tuple[Publi
     try:
         if (target / MANIFEST).read_bytes() != wanted:
             return None
+        remove_temporaries(target, (MANIFEST, *job.files))
         if any(digest_of(target / name) != digest for name, digest in digests.items()):
             return None
         root = Path(job.task.report_root)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from converter.accuracy.recorded import case_bytes
-from converter.accuracy.reference import PaddleReference
+from converter.accuracy.reference import PaddlePredictor, PaddleReference
 from converter.atc import external_weights
 from converter.atc.device import kit
 from converter.errors import InputError
@@ -36,7 +36,7 @@ class RecordStage(Stage):
                 hint="give the model that the OM file was compiled from",
             )
         reference = PaddleReference(
-            job.open_predictor,
+            PaddlePredictor(job.model.program, job.model.params, threads=job.options.threads),
             inputs,
             described.outputs,
             hints={},

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from converter.accuracy.gate import WEAK_RANDOM, compare_case, default_tolerance
+from converter.accuracy.gate import WEAK_RANDOM, compare_case
+from converter.accuracy.limits import default_tolerance
 from converter.errors import StageError
 from converter.model import onnx_file
 from converter.model.result import ExportFacts, Message, SimplifyFacts, Status
+from converter.model.task import Task
 from converter.model.wording import first_line
-from converter.stages.job import Job
+from converter.stages.job import Job, data_digests
 from converter.stages.stage import Outcome, Stage
 
 #: Input shapes on which the simplified model must agree with the one it came from.
@@ -20,9 +22,13 @@ class SimplifyStage(Stage):
     """Simplifies; keeps the unsimplified file when anything about the result is in doubt."""
 
     name = "simplify"
-    reads = ("simplify", "rename", "seed")
+    reads = ("simplify", "rename", "data", "seed")
     tools = ("onnx", "onnxsim", "onnxruntime", "paddlepaddle", "numpy", "pillow")
     rooms = ("stages", "model", "accuracy")
+
+    def surroundings(self, task: Task) -> dict[str, str] | None:
+        """The user's data, by content: the reference has it among its cases."""
+        return data_digests(task.options.data)
 
     def requires(self, job: Job) -> None:
         """There must be an exported model."""

@@ -19,7 +19,8 @@ from converter.errors import (
     WorkerError,
 )
 from converter.model.memory import peak_memory, reset_peak_memory
-from converter.model.result import ErrorInfo, Message, Record, StageFacts, StageResult, Status
+from converter.model.record import Record
+from converter.model.result import ErrorInfo, Message, StageFacts, StageResult, Status
 from converter.model.task import Task
 from converter.model.wording import first_line
 from converter.stages.job import Job

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from converter.accuracy.gate import (
     compare_case,
-    default_tolerance,
     doubts,
     gate,
     jumps,
@@ -14,34 +13,50 @@ from converter.accuracy.gate import (
     vacuous,
     warnings,
 )
+from converter.accuracy.inputs import LIMITED
+from converter.accuracy.limits import Limits
 from converter.accuracy.nearby import agree_nearby
 from converter.accuracy.reference import SHAPES_HINT, PaddleReference, ReferenceCase
+from converter.accuracy.task.agreement import MEANINGFUL, disagreements, gate_task, task_agreement
 from converter.errors import GateError
-from converter.model.result import (
-    CaseComparison,
-    InspectFacts,
-    Message,
-    Status,
-    Tolerance,
-    ValidateFacts,
-)
-from converter.stages.job import Job
+from converter.model.comparison import CaseComparison, ValidateFacts
+from converter.model.result import InspectFacts, Message, Status
+from converter.model.task import ConvertOptions, Task
+from converter.model.tolerance import Tolerance, check_names
+from converter.stages.job import Job, data_digests
 from converter.stages.stage import Outcome, Stage
 
 if TYPE_CHECKING:
+    from converter.accuracy.inputs import Kind
     from converter.accuracy.reference import Arrays
 
 _INPUTS_HINT = "try another --seed; if it stays so, compare the ONNX file on real inputs"
+
+
+_TASK_HINT = "set a tighter --atol, or --min-agreement 1 to make this a failure"
 
 
 class ValidateStage(Stage):
     """Compares every output on every case, and passes only if something was compared."""
 
     name = "validate"
-    reads = ("atol", "rtol", "rename", "seed")
+    reads = ("atol", "rtol", "tolerances", "min_agreement", "data", "rename", "seed")
     tools = ("onnxruntime", "paddlepaddle", "numpy", "pillow")
     rooms = ("stages", "model", "accuracy")
     feeds = False
+
+    def surroundings(self, task: Task) -> dict[str, str] | None:
+        """The user's data, by content."""
+        return data_digests(task.options.data)
+
+    def requires(self, job: Job) -> None:
+        """A tolerance must be of an output that there is: ``InputError``."""
+        outputs = [spec.name for spec in job.facts(InspectFacts).outputs]
+        check_names(job.options.tolerances, outputs)
+
+    def foresee(self, job: Job) -> None:
+        """The user's data must fit the model: ``InputError`` before anything is converted."""
+        _ = job.given
 
     def run(self, job: Job) -> Outcome:
         """Run both on the same inputs and measure; the verdict is the post-condition's."""
@@ -53,13 +68,15 @@ class ValidateStage(Stage):
         for reference in job.reference.cases():
             # One lost case loses the model: the others need not be looked into that closely.
             lost = not all(case.passed for case in cases)
-            cases += (self._compare(job, reference, closely=not lost),)
+            compared = self._compare(job, reference, closely=not lost)
+            cases += (_with_task(job, reference, compared),)
         facts = ValidateFacts(
             tolerance=self._tolerance(job),
             cases=cases,
             rejected_shapes=tuple(job.reference.rejected),
         )
         weak = tuple(_warning(text, _INPUTS_HINT) for text in doubts(cases))
+        weak += tuple(_warning(text, _TASK_HINT) for text in disagreements(cases))
         notes = tuple(_warning(text) for text in warnings(cases))
         notes += tuple(Message(level="info", text=text) for text in reorderings(cases))
         notes += tuple(_warning(text) for text in jumps(cases))
@@ -82,23 +99,21 @@ class ValidateStage(Stage):
                 f"the ONNX model does not agree with Paddle: {reason}",
                 hint="the files are kept under rejected/; report.html has every output's numbers",
             )
+        gate_task(outcome.facts.cases, job.options.min_agreement)
 
     def _compare(self, job: Job, reference: ReferenceCase, *, closely: bool) -> CaseComparison:
         """One case; where Paddle's answer jumps, on an input as good (``accuracy.nearby``)."""
         assert job.onnx is not None
-        candidate, limits = job.onnx_outputs(job.onnx, reference), self._tolerance(job)
+        candidate = job.onnx_outputs(job.onnx, reference)
 
         def compare(b: Arrays, a: Arrays, wider: float = 1.0) -> CaseComparison:
-            given = job.options
             return compare_case(
                 reference.case.label,
                 reference.case.shapes,
                 reference.case.seed,
                 b,
                 a,
-                None,
-                atol=given.atol if wider == 1 else wider * limits.atol,
-                rtol=given.rtol if wider == 1 else wider * limits.rtol,
+                limits=limits_of(job.options, wider),
                 random=job.random_outputs,
             )
 
@@ -111,17 +126,29 @@ class ValidateStage(Stage):
     def _tolerance(self, job: Job) -> Tolerance:
         """The tolerance of the model's first float output, float32's when there is none.
 
-        It is what the report shows. Every output is judged by its own dtype's default; the user's
-        atol and rtol replace those of every float output.
+        It is what the report shows first. Every output is judged by its own dtype's default; what
+        the user says replaces that.
         """
         outputs = job.facts(InspectFacts).outputs
-        dtype = next((spec.dtype for spec in outputs if "float" in spec.dtype), "float32")
-        changes = {
-            key: value
-            for key in ("atol", "rtol")
-            if (value := getattr(job.options, key)) is not None
-        }
-        return default_tolerance(dtype).model_copy(update=changes)
+        limits = limits_of(job.options)
+        for spec in outputs:
+            if "float" in spec.dtype:
+                return limits.of(spec.name, spec.dtype)
+        return Limits(atol=limits.atol, rtol=limits.rtol).of("", "float32")
+
+
+def _with_task(job: Job, reference: ReferenceCase, compared: CaseComparison) -> CaseComparison:
+    """The comparison with what users would notice, where the inputs have something on them."""
+    if job.onnx is None or reference.case.kind not in MEANINGFUL:
+        return compared
+    candidate = job.onnx_outputs(job.onnx, reference)
+    found = task_agreement(job.described_yml, reference.outputs, candidate)
+    return compared.model_copy(update={"task": found}) if found else compared
+
+
+def limits_of(options: ConvertOptions, wider: float = 1.0) -> Limits:
+    """What the user's options make of the default tolerances."""
+    return Limits(atol=options.atol, rtol=options.rtol, tolerances=options.tolerances, wider=wider)
 
 
 def _coverage(reference: PaddleReference) -> tuple[Message, ...]:
@@ -133,7 +160,12 @@ def _coverage(reference: PaddleReference) -> tuple[Message, ...]:
     elif dims := reference.uncovered():
         text = f"compared with {', '.join(dims)} only: Paddle refused the others tried"
         messages.append(_warning(text, SHAPES_HINT))
-    for kind, reason in reference.too_wide().items():
+    left_out = reference.too_wide()
+    if "uniform" in left_out:
+        messages.append(_limited(left_out))
+    for kind, reason in left_out.items():
+        if kind == "uniform" or kind in LIMITED:
+            continue
         if kind == "signed":
             # Said of every model that takes indices: nothing to worry about.
             text = f"integers below 0 were not compared: {reason}"
@@ -142,6 +174,14 @@ def _coverage(reference: PaddleReference) -> tuple[Message, ...]:
             text = f"inputs outside [0, 1) were not compared: {reason}"
             messages.append(_warning(text))
     return tuple(messages)
+
+
+def _limited(left_out: dict[Kind, str]) -> Message:
+    """Say which integers were compared where Paddle refuses those from 0 to 7."""
+    low, beyond = next(ints for kind, ints in LIMITED.items() if kind not in left_out)
+    told = "0" if beyond == 1 else f"{low} to {beyond - 1}"
+    text = f"of integers only {told} were compared: {left_out['uniform']}"
+    return Message(level="warning" if beyond == 1 else "info", text=text)
 
 
 def _warning(text: str, hint: str = "") -> Message:

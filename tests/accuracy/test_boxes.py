@@ -7,7 +7,8 @@ import pytest
 
 from converter.accuracy.boxes import find_boxes
 from converter.accuracy.gate import compare_case, gate, reorderings
-from converter.model.result import CaseComparison
+from converter.accuracy.limits import Limits
+from converter.model.comparison import CaseComparison
 
 ROWS = 300
 
@@ -29,7 +30,7 @@ def outputs() -> dict[str, np.ndarray]:
 
 def compare(reference: dict[str, np.ndarray], rows: np.ndarray, **changes: float) -> CaseComparison:
     candidate = {**reference, "boxes": rows}
-    return compare_case("a page", {}, 0, reference, candidate, None, **changes)
+    return compare_case("a page", {}, 0, reference, candidate, limits=Limits(**changes))
 
 
 def swapped(rows: np.ndarray, *pairs: tuple[int, int], scores_stay: bool = False) -> np.ndarray:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from converter.accuracy.columns import ENOUGH_ROWS, MOST_COLUMNS
 from converter.accuracy.gate import compare_output
-from converter.model.result import Tolerance
+from converter.model.tolerance import Tolerance
 
 
 def check(reference, candidate, tolerance=None):
@@ -102,3 +102,22 @@ def test_infinite_columns():
     reference[:, 0] = np.inf
     assert check(reference, reference.copy()).passed
     assert not check(reference, reference + np.array([0, 1e-3, 0], np.float32)).passed
+
+
+@pytest.mark.parametrize(("rows", "passed"), [(15, True), (16, False)])
+def test_a_column_of_sixteen_rows_stands_for_itself(rows, passed):
+    assert (ENOUGH_ROWS, MOST_COLUMNS) == (16, 16)  # as docs/explanation/tolerances.md says
+    boxes = np.full((rows, 6), 640.0, np.float32)
+    boxes[:, 1] = 0.05
+    candidate = boxes.copy()
+    candidate[2, 1] += 0.01  # 0.3 of 1e-4 of 640 is 0.019
+    assert check(boxes, candidate).passed == passed
+
+
+def test_a_difference_of_one_is_judged_by_column_too():
+    boxes = np.full((20, 6), 640.0, np.float32)
+    boxes[:, 1] = 0.0
+    candidate = boxes.copy()
+    candidate[2, 1] = 1.0
+    loose = Tolerance(atol=1e-5, rtol=1e-2, min_cosine=0.9)
+    assert not check(boxes, candidate, loose).passed

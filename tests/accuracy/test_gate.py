@@ -14,21 +14,22 @@ from hypothesis.extra import numpy as hnp
 
 from converter.accuracy import metrics
 from converter.accuracy.gate import (
-    DIRECTION_FLOOR,
     WEAK_CONSTANT,
     WEAK_EMPTY,
     WEAK_NAN,
     WEAK_SMALL,
     compare_case,
     compare_output,
-    default_tolerance,
     doubts,
     gate,
     vacuous,
     warnings,
 )
+from converter.accuracy.limits import Limits, default_tolerance
+from converter.accuracy.verdict import DIRECTION_FLOOR
 from converter.errors import InputError
-from converter.model.result import CaseComparison, OutputComparison, Tolerance
+from converter.model.comparison import CaseComparison, OutputComparison
+from converter.model.tolerance import Tolerance
 
 INF, NAN = math.inf, math.nan
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
@@ -186,6 +187,7 @@ def test_loosening_atol_does_not_switch_the_cosine_off():
 
 
 def test_direction_floor():
+    assert DIRECTION_FLOOR == 2.0**-16  # as docs/explanation/tolerances.md says: 1.5e-5
     tolerance = Tolerance(atol=1.0, rtol=0.0, min_cosine=0.9)
     at = np.full(4, DIRECTION_FLOOR)
     assert not check(at, -at, tolerance).passed
@@ -298,11 +300,23 @@ def test_incomparable_dtypes_fail(dtype):
         Tolerance(atol=0, rtol=0, min_cosine=NAN),
         Tolerance(atol=0, rtol=0, min_cosine=1.1),
         Tolerance(atol=0, rtol=0, min_cosine=-1.1),
+        Tolerance(atol=0, rtol=0, min_cosine=0, max_ulp=-1),
+        Tolerance(atol=0, rtol=0, min_cosine=0, max_relative_l2=INF),
+        Tolerance(atol=0, rtol=0, min_cosine=0, min_top1=1.5),
+        Tolerance(atol=0, rtol=0, min_cosine=0, min_top1=1, min_exact=-0.1),
     ],
 )
 def test_a_tolerance_that_is_none_is_refused(tolerance):
     with pytest.raises(InputError, match="not a tolerance"):
         check(RAMP, RAMP, tolerance)
+    with pytest.raises(InputError, match="not a tolerance"):
+        Limits(tolerance).of("y", "float32")
+
+
+def test_default_tolerances_are_those_of_the_documentation():
+    assert default_tolerance("float32") == Tolerance(atol=1e-5, rtol=1e-4, min_cosine=0.9999)
+    assert default_tolerance("float16") == Tolerance(atol=1e-3, rtol=1e-2, min_cosine=0.999)
+    assert default_tolerance(BFLOAT16) == Tolerance(atol=8e-3, rtol=8e-2, min_cosine=0.99)
 
 
 def test_default_tolerances():
@@ -369,10 +383,14 @@ def test_nothing_compared_never_passes():
     empty = np.ones((0, 6), np.float32)
     hollow = case_of({"a": empty, "b": empty}, {"a": empty, "b": empty})
     assert [output.passed for output in hollow.outputs] == [True, True]
-    assert not hollow.passed
-    assert gate([hollow])[1].endswith("every output is empty: nothing was compared")
+    assert gate([hollow]) == (False, "output 'a' is empty in every case: nothing was compared")
     half = case_of({"a": empty, "b": RAMP}, {"a": empty, "b": RAMP})
     assert half.passed
+    # Detections on noise are none, on a page they are some: one case may be empty.
+    one = case_of({"a": RAMP, "b": RAMP}, {"a": RAMP, "b": RAMP})
+    assert gate([hollow, one])[0]
+    assert not gate([hollow, half])[0]
+    assert not gate([hollow, case_of({"a": empty, "b": RAMP}, {"a": RAMP, "b": RAMP})])[0]
     # A single element is a comparison.
     assert case_of({"a": np.array(2.0)}, {"a": np.array(2.0)}).passed
 
@@ -471,7 +489,7 @@ def test_nothing_but_nan_or_emptiness_in_every_case_fails():
 def test_overrides_are_for_floats_only():
     reference = {"p": RAMP, "half": RAMP.astype(np.float16), "ids": np.arange(9)}
     candidate = {"p": RAMP + 1, "half": reference["half"] + np.float16(1), "ids": np.arange(9) + 2}
-    case = compare_case("case", {}, 0, reference, candidate, None, atol=2.0)
+    case = compare_case("case", {}, 0, reference, candidate, limits=Limits(atol=2.0))
     # All +1 leaves the direction of a ramp; what fails is the integers alone.
     passed = {output.name: output.passed for output in case.outputs}
     assert passed["ids"] is False
@@ -484,10 +502,10 @@ def test_overrides_are_for_floats_only():
         "case", {}, 0, {"p": RAMP, "h": reference["half"]}, {"p": RAMP, "h": near}, None
     )
     assert mixed.passed
-    strict = compare_output("h", reference["half"], near, None, atol=0.0, rtol=0.0)
+    strict = compare_output("h", reference["half"], near, limits=Limits(atol=0.0, rtol=0.0))
     assert not strict.passed
     with pytest.raises(InputError, match="not a tolerance"):
-        compare_output("h", RAMP, RAMP, None, atol=-1.0)
+        compare_output("h", RAMP, RAMP, limits=Limits(atol=-1.0))
 
 
 def test_warnings_about_nan():

@@ -343,6 +343,15 @@ def test_signed_integers_and_what_to_fall_back_to():
     assert [low["x"] < 0 for low in lows] == [True, True, False]
     assert all(low["b"] >= 0 for low in lows)
     assert [each.shapes for each in ladder] == [case.shapes] * 3
+    limited = list(narrower(case, inputs))[2:]
+    assert [each.kind for each in limited] == ["positive", "binary", "zero"]
+    drawn = [make_inputs(each, inputs, None) for each in limited]
+    for name in ("ids", "b"):
+        assert [sorted({*each[name].flat})[::7] for each in drawn] == [[1], [0], [0]], name
+        assert [each[name].max() <= high for each, high in zip(drawn, (7, 1, 0), strict=True)]
+    assert all(0 < each["x"].max() < 1 for each in drawn)
+    # Without integers there is nothing to limit.
+    assert [each.kind for each in narrower(case, inputs[1:2])] == ["wide", "uniform"]
     assert len({each.label for each in ladder}) == 3
 
 
@@ -435,3 +444,14 @@ def test_a_range_too_narrow_for_two_multiples_of_32_still_gives_two_shapes():
     assert set(shapes(plan_cases((IMAGE,), narrow, None))) == {(1, 3, 100, 110), (2, 3, 110, 100)}
     wider = {"x": hint((1, 3, 320, 64), (1, 3, 320, 64), (1, 3, 330, 64))}
     assert set(shapes(plan_cases((IMAGE,), wider, None))) == {(1, 3, 320, 64), (2, 3, 330, 64)}
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5, 8])
+def test_text_in_any_number_of_channels(channels):
+    image = spec("x", "batch", "channels", "height", "width")
+    shape = (2, channels, 8, 9)
+    case = plan_cases((image,), {"x": hint(shape, shape, shape)}, None)[0]
+    assert case.kind == "text"
+    drawn = make_inputs(case, (image,), None)["x"]
+    assert drawn.shape == shape
+    assert drawn.std() > 0

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 from converter.accuracy.gate import compare_case, gate, jumps
+from converter.accuracy.limits import Limits
 from converter.accuracy.nearby import CHANGES, DRAWS, agree_nearby, nearby_inputs
-from converter.model.result import CaseComparison
+from converter.model.comparison import CaseComparison
 
 Arrays = dict[str, np.ndarray]
 
 
 def compare(b: Arrays, a: Arrays, wider: float = 1.0) -> CaseComparison:
-    return compare_case("a page", {}, 0, b, a, None, atol=1e-5 * wider, rtol=1e-4 * wider)
+    return compare_case("a page", {}, 0, b, a, limits=Limits(wider=wider))
 
 
 def chooser(image: np.ndarray) -> Arrays:

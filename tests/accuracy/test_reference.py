@@ -32,7 +32,7 @@ class Predictor:
 
 def reference(predictor, *inputs, value_range=None):
     return PaddleReference(
-        lambda: predictor, inputs, (spec("y"),), hints={}, value_range=value_range, seed=0
+        predictor, inputs, (spec("y"),), hints={}, value_range=value_range, seed=0
     )
 
 
@@ -103,6 +103,22 @@ def test_values_that_paddle_refuses_are_tamed_once():
     # The shapes were not at fault, and signed values were tried once.
     assert whole.rejected == []
     assert len(predictor.refused) == 1 + ("wide" in whole.too_wide())
+
+
+@pytest.mark.parametrize(
+    ("accepts", "kind"),
+    [
+        (lambda x: x.min() > 0, "positive"),
+        (lambda x: x.min() >= 0 and x.max() < 2, "binary"),
+        (lambda x: not x.any(), "zero"),
+    ],
+)
+def test_integers_that_paddle_refuses_are_limited(accepts, kind):
+    whole = reference(Predictor(accepts), spec("x", "batch", 10, dtype="int64"))
+    cases = list(whole.cases())
+    assert {case.case.kind for case in cases} == {kind}
+    assert "uniform" in whole.too_wide()
+    assert whole.rejected == []
 
 
 def test_values_that_give_nan_are_tamed():

@@ -66,8 +66,7 @@ except StageError as error:
     end("invalid", error.message)
 described = describe(found)
 reference = PaddleReference(
-    lambda: PaddlePredictor(found.program, found.params, threads=2),
-    described.inputs, described.outputs,
+    PaddlePredictor(found.program, found.params, threads=2), described.inputs, described.outputs,
     hints=described.shape_hints, value_range=described.value_range, seed=0,
 )
 cases = []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
@@ -9,7 +12,7 @@ from onnx import TensorProto, helper
 from converter.bridge.signature import name_signature, rename_signature
 from converter.errors import InputError, StageError
 from converter.model.tensor import TensorSpec
-from converter.stages.export import _extents_agree
+from converter.stages.export import _as_computed, _extents_agree
 
 X = TensorSpec(name="x", dtype="float32", shape=("batch", 3))
 
@@ -100,3 +103,15 @@ def test_extents_of_a_signature(want, have, inputs, outputs):
     specs = [TensorSpec(name="x", dtype="float32", shape=shape) for shape in (want, have)]
     assert _extents_agree(*specs, exactly=True) is inputs
     assert _extents_agree(*specs, exactly=False) is outputs
+
+
+def test_outputs_that_paddle_declares_wrongly_are_what_it_computes():
+    outputs = {"n": np.zeros((3, 2), "int64"), "y": np.zeros((1, 3), "float32")}
+    reference = SimpleNamespace(first=lambda count: [SimpleNamespace(outputs=outputs)] * count)
+    declared = (
+        TensorSpec(name="n", dtype="float32", shape=(12,)),
+        TensorSpec(name="y", dtype="float32", shape=("batch", 3)),
+    )
+    wrong, right = _as_computed(SimpleNamespace(reference=reference), declared)
+    assert (wrong.dtype, wrong.shape) == ("int64", ("n_axis0", "n_axis1"))
+    assert right == declared[1]

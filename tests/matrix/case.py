@@ -120,7 +120,6 @@ class Case:
     weak: bool = False
     timeout: float = 60.0
     note: str = ""
-    shape_hints: bool = False
 
     @property
     def id(self) -> str:

@@ -64,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     name = "results.json" if whole else "filtered.json"
     target = options.results or options.update or options.build / name
     started = time.monotonic()
-    results = running.Results()
+    results = running.Results(told_shapes=True)
     running.preload()
     jobs, build = options.jobs, options.build
     progress = table.Progress(sys.stderr)

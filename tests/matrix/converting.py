@@ -13,7 +13,7 @@ from converter.engine.convert import Silent, run_conversion
 from converter.model.result import ModelReport, RunReport
 from converter.model.task import ConvertOptions
 from tests.matrix.comparing import compare
-from tests.matrix.saving import Saved
+from tests.matrix.saving import Saved, write_shapes
 from tests.matrix.workers import Emit
 
 #: Seconds one case may take in either converter.
@@ -112,6 +112,8 @@ def ours(
     if not cases:
         return {}
     shutil.rmtree(out, ignore_errors=True)
+    for saved in cases:
+        write_shapes(saved)
     report: RunReport = run_conversion(
         [saved.model for saved in cases],
         out,

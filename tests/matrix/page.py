@@ -42,6 +42,16 @@ _MEANING = {
 }
 
 
+_SHAPES = {
+    True: """paddle2om reads the shapes that a
+case takes from an `inference.yml`, as PaddleX's models have one; the values that its gate compares
+on are its own draws, not those that the verdicts here are made of.""",
+    False: """paddle2om's gate chooses
+shapes and values by itself: a model whose own Paddle refuses them (indices out of range, masks of
+another extent) counts as refused.""",
+}
+
+
 def _head(results: Results) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in results.versions.items())
     count = len(results.cases) - len(results.unsaved)
@@ -57,7 +67,7 @@ def _head(results: Results) -> str:
 What converts and computes what Paddle computes, measured. Every case is built in Paddle, saved with
 `paddle.jit.save`, converted by paddle2onnx as it is and by paddle2om, and run in ONNX Runtime on
 two sets of inputs, of different shapes where the model has dynamic dims. The reference is the saved
-program in Paddle's own predictor. onnxsim is not involved.
+program in Paddle's own predictor. onnxsim is not involved. {_SHAPES[results.told_shapes]}
 
 Measured on {results.date[:10]}, {results.machine}: {versions}.
 {count} cases {told}.
@@ -84,6 +94,11 @@ def _totals(results: Results) -> str:
                 for v in VERDICTS
             ]
             lines.append(_row([_TOLD[tool], opset, len(found), *shares]))
+    for opset in _opsets(results):
+        ran = {tool: {cell.case for cell in results.of(tool, opset)} for tool in TOOLS}
+        for tool in TOOLS:
+            if missing := len(ran["bare"] | ran["ours"]) - len(ran[tool]):
+                lines += ["", f"Not run yet: {missing} cases of {_TOLD[tool]} at opset {opset}."]
     accepted = [cell for cell in results.of("ours") if cell.wrong_but_accepted]
     grown = not_as_bare(results)
     kept = [cell for cell in results.of("ours") if cell.verdict == "right" and not cell.repairs]

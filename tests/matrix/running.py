@@ -33,6 +33,7 @@ class Results:
     date: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     versions: dict[str, str] = field(default_factory=tool_versions)
     machine: str = field(default_factory=platform.machine)
+    told_shapes: bool = False  # whether paddle2om was told the shapes that a case takes
 
     def of(self, tool: str, opset: int | None = None) -> list[Cell]:
         """The cells of one tool, at one opset or all."""
@@ -47,7 +48,12 @@ class Results:
         """These results, and what ``old`` has of cases, tools and opsets that did not run now."""
         ran = {(cell.case, cell.tool, cell.opset) for cell in self.cells}
         kept = [c for c in old.cells if (c.case, c.tool, c.opset) not in ran]
-        return replace(self, cases={**old.cases, **self.cases}, cells=[*kept, *self.cells])
+        return replace(
+            self,
+            cases={**old.cases, **self.cases},
+            cells=[*kept, *self.cells],
+            told_shapes=self.told_shapes and (old.told_shapes or not kept),
+        )
 
     def write(self, path: Path) -> None:
         """Write as JSON, over what is there."""

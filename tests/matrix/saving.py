@@ -89,8 +89,6 @@ def save(saved: Saved, emit: Emit) -> None:
     specs = [paddle.static.InputSpec(given.dims, given.dtype, given.name) for given in case.inputs]
     emit(step="save")
     paddle.jit.save(layer, str(model / "inference"), input_spec=specs)
-    if case.shape_hints:
-        (model / "inference.yml").write_text(_hints(case), encoding="utf-8")
     emit(step="run")
     program, params = model / "inference.json", model / "inference.pdiparams"
     described = read_pir(program)
@@ -166,6 +164,17 @@ def _input_sets(case: Case) -> list[dict[str, Array]]:
         {given.name: given.values(rng, (given.first, given.second)[run]) for given in case.inputs}
         for run in range(2)
     ]
+
+
+def write_shapes(saved: Saved) -> None:
+    """Say in an ``inference.yml`` which shapes a case takes, as PaddleX's models do.
+
+    paddle2om would else try shapes of its own, and an operator that takes eight rows by number is
+    then refused for its one row. Its values are still its own draws.
+    """
+    told = saved.model / "inference.yml"
+    if saved.case.inputs and not told.is_file():
+        told.write_text(_hints(saved.case), encoding="utf-8")
 
 
 def _hints(case: Case) -> str:

@@ -8,14 +8,7 @@ import pytest
 
 from converter.model.artefacts import MANIFEST, read_placement, write_manifest
 from converter.model.placement import PrecisionForecast, place
-from converter.model.result import (
-    CompileFacts,
-    ErrorInfo,
-    Message,
-    Placement,
-    StageResult,
-    Status,
-)
+from converter.model.result import CompileFacts, ErrorInfo, Message, Placement, StageResult, Status
 
 VALIDATED = StageResult(stage="validate", status=Status.OK)
 

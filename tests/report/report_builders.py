@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from converter.model.comparison import CaseComparison, OutputComparison, ValidateFacts
 from converter.model.result import (
     Artefact,
-    CaseComparison,
     CompileFacts,
     ErrorInfo,
     ExportFacts,
     InspectFacts,
     Message,
     ModelReport,
-    OutputComparison,
     PipelineReport,
     RepairApplied,
     RunReport,
     SimplifyFacts,
     StageResult,
     Status,
-    Tolerance,
-    ValidateFacts,
 )
 from converter.model.tensor import ShapeHint, TensorSpec
+from converter.model.tolerance import Tolerance
 
 NAN, INF = float("nan"), float("inf")
 

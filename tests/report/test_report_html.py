@@ -122,13 +122,13 @@ def test_validation_shows_every_metric_of_every_case() -> None:
     words = table.words()
     assert "text line x [1, 3, 48, 320], seed 0" in words
     assert "uniform noise" in words
-    row = "✗fail 0.031 inf 0.031 0.0042 0.99991 97.5% 0.031 0 / 0 0 / 2"
+    row = "✗fail 0.031 – inf 0.031 0.0042 0.99991 – 97.5% 0.031 0 / 0 0 / 2"
     assert words.count(f"softmax_0.tmp_0 float32 [1, 40, 18385], 735,400 elements {row}") == 2
     assert "max abs ≤ 0.0001 + 0.001 × max |reference| and cosine ≥ 0.9999" in far.words()
     assert "All outputs would pass with atol 0.031." in far.words()
     (nan,) = page.all("section", id="model-6")
-    assert "✗fail NaN NaN NaN NaN NaN – none would 0 / 735,400 0 / 0" in nan.words()
-    assert "No tolerance would let every output pass." in nan.words()
+    assert "✗fail NaN – NaN NaN NaN NaN – – none would 0 / 735,400 0 / 0" in nan.words()
+    assert "No atol alone would let every output pass." in nan.words()
 
 
 def test_hostile_text_is_shown_and_not_obeyed() -> None:

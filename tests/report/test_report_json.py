@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from converter.errors import InputError
-from converter.model.result import SCHEMA_VERSION, RunReport, ValidateFacts
+from converter.model.comparison import ValidateFacts
+from converter.model.result import SCHEMA_VERSION, RunReport
 from converter.report.json_file import read_json, write_json
 from tests.report.report_builders import all_ok, mixed
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from converter import convert
+from converter.model.comparison import ValidateFacts
 from converter.model.inference_yml import read_inference_yml
-from converter.model.result import ExportFacts, ModelReport, Status, ValidateFacts
+from converter.model.result import ExportFacts, ModelReport, Status
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("paddlex")]
 

@@ -14,7 +14,8 @@ from onnx import numpy_helper
 
 from converter.bridge import translate as translate_module
 from converter.bridge.lowering import plan as plan_module
-from converter.model.result import CompileFacts, ExportFacts, Status, ValidateFacts
+from converter.model.comparison import ValidateFacts
+from converter.model.result import CompileFacts, ExportFacts, Status
 from converter.stages.compile import CompileStage
 from converter.stages.export import ExportStage
 from converter.stages.inspect import InspectStage

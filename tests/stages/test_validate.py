@@ -9,7 +9,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from converter.model.result import InspectFacts, Status, ValidateFacts
+from converter.model.comparison import ValidateFacts
+from converter.model.result import InspectFacts, Status
 from converter.model.task import ConvertOptions, Task
 from converter.stages.export import ExportStage
 from converter.stages.inspect import InspectStage

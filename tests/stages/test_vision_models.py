@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from converter import convert
-from converter.model.result import ExportFacts, ModelReport, RunReport, Status, ValidateFacts
+from converter.model.comparison import ValidateFacts
+from converter.model.result import ExportFacts, ModelReport, RunReport, Status
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +39,8 @@ UNREPAIRED = """
 import json, sys
 from pathlib import Path
 from paddle2onnx import paddle2onnx_cpp2py_export as native
-from converter.accuracy.gate import compare_case, default_tolerance, gate
+from converter.accuracy.gate import compare_case, gate
+from converter.accuracy.limits import default_tolerance
 from converter.accuracy.reference import PaddlePredictor, PaddleReference
 from converter.errors import StageError
 from converter.model import onnx_file
@@ -57,7 +59,7 @@ except (RuntimeError, StageError) as error:
     sys.exit()
 described = describe(found)
 reference = PaddleReference(
-    lambda: PaddlePredictor(found.program, found.params, threads=1),
+    PaddlePredictor(found.program, found.params, threads=1),
     described.inputs, described.outputs, hints={}, value_range=None, seed=0,
 )
 cases = [

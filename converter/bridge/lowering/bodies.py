@@ -111,7 +111,9 @@ def _from_outside(
             operations += _from_outside(operand_ids(producer), outer, resolve, known, done)
             operations.append(producer)
             continue
-        if producer is not None and outer.constant(value) is not None:
+        # ``assign_value_`` is a constant with an operand, which the body's program does not have.
+        alone = producer is not None and not operand_ids(producer)
+        if producer is not None and alone and outer.constant(value) is not None:
             operations.append(producer)  # stays a constant for paddle2onnx
             continue
         made = resolve(value)

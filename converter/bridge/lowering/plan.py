@@ -31,6 +31,7 @@ from converter.bridge.lowering.program_json import (
     data,
     fetch,
     largest_value,
+    typed_results,
     with_operations,
     without_dead,
 )
@@ -85,7 +86,8 @@ class Output:
 class Plan:
     """What was lowered. ``probes`` are values fetched for it, ``placeholders`` its results.
 
-    ``parameters`` are those that lowered operators read.
+    ``parameters`` are those that lowered operators read; ``made`` are the tensors that stand for
+    values which lowered operators make.
     """
 
     inputs: dict[str, TensorType] = field(default_factory=dict)
@@ -94,6 +96,7 @@ class Plan:
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     left: bool = True  # whether anything is left for paddle2onnx
     probes: dict[int, str] = field(default_factory=dict)
+    made: dict[int, str] = field(default_factory=dict)
     placeholders: dict[int, str] = field(default_factory=dict)
     applied: list[Lowering] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -361,6 +364,7 @@ class _Planner:
                 if isinstance(made, Tensor) and kind is not None:
                     self.plan.placeholders[value] = made.name
                     operations.append(data(made.name, kind, result))
+        self.plan.made = {v: t.name for v, t in self.values.items() if isinstance(t, Tensor)}
         ours = {output.name for output in self.plan.outputs if output.made is not None}
         operations = [
             json for json in operations if not (_is_fetch(json) and attribute(json, "name") in ours)
@@ -370,7 +374,7 @@ class _Planner:
         types = {
             value: result
             for json in self.program.operations
-            for value, result in _typed_results(json)
+            for value, result in typed_results(json)
         }
         for count, (value, name) in enumerate(self.plan.probes.items()):
             operations.append(fetch(name, column + count, value, fresh + count, types[value]))
@@ -389,10 +393,3 @@ def _is_fetch(json: JsonObject) -> bool:
 
 def _in(tensor: Tensor, graph: Graph) -> Tensor:
     return Tensor(tensor.name, tensor.dtype, tensor.rank, graph)
-
-
-def _typed_results(json: JsonObject) -> list[tuple[int, Any]]:
-    results = json.get("O", [])
-    if isinstance(results, dict):
-        results = [results]
-    return [(next(iter(result_types({**json, "O": [item]}))), item["TT"]) for item in results]

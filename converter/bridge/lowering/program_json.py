@@ -168,3 +168,24 @@ def _attribute(name: str, kind: str, value: Any) -> JsonObject:
 
 def _flag(name: str, value: bool) -> JsonObject:
     return _attribute(name, "0.a_array", [{"#": "0.a_bool", "D": value}])
+
+
+def assign(value: int, result: int, kind: Any) -> JsonObject:
+    """An ``assign`` operator: ``result`` is a copy of ``value``, both of PIR type ``kind``."""
+    return {
+        "#": "1.assign",
+        "A": [],
+        "I": [{"%": value}],
+        "O": [{"%": result, "TT": kind}],
+        "OA": [_flag("stop_gradient", False)],
+    }
+
+
+def typed_results(operation: JsonObject) -> list[tuple[int, Any]]:
+    """The value numbers of an operator's results, each with its type as it is stored."""
+    results = operation.get("O", [])
+    if isinstance(results, dict):
+        results = [results]
+    return [
+        (next(iter(result_types({**operation, "O": [result]}))), result["TT"]) for result in results
+    ]

@@ -11,7 +11,7 @@ from converter.engine.cache.entries import Entry, KeptFile
 from converter.engine.cache.objects import BadObject
 from converter.engine.cache.recall import fetch, find_entry, recalled, register
 from converter.engine.cache.store import Cache
-from converter.errors import Paddle2omError
+from converter.errors import InputError, InternalError, Paddle2omError
 from converter.model.result import Message, StageResult, Status
 from converter.model.task import CacheUse
 from converter.stages.job import Job
@@ -103,7 +103,7 @@ class Steps:
     def _keep(self, key: str, stage: Stage, result: StageResult, onnx: Path | None) -> str:
         """Keep what a stage left on the job; what to say when that did not work."""
         assert self._cache is not None
-        if result.status.is_failure and (not stage.lasting or stage.name in _NEVER_KEPT_FAILED):
+        if result.status.is_failure and not _may_be_kept(stage, result):
             return ""
         if result.status not in (Status.OK, Status.DEGRADED, Status.SKIPPED, Status.FAILED):
             return ""
@@ -168,6 +168,17 @@ class KeptReference:
     def once(self) -> AbstractContextManager[object]:
         """Held while they are computed."""
         return self._cache.once(self._key)
+
+
+def _may_be_kept(stage: Stage, failed: StageResult) -> bool:
+    """Whether a failure would be the same another time.
+
+    What is wrong with the user's input is the model's fault in the first stage only; later it is
+    an option's, or a file's that an option names.
+    """
+    code = failed.error.exit_code if failed.error else InternalError.exit_code
+    inputs = code == InputError.exit_code and stage.name != "inspect"
+    return stage.lasting and stage.name not in _NEVER_KEPT_FAILED and not inputs
 
 
 def inputs_unchanged(use: CacheUse) -> bool:

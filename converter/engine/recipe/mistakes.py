@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
 from converter.errors import InputError
-from converter.model.result import Record
+from converter.model.record import Record
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

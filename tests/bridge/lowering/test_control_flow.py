@@ -67,6 +67,22 @@ def test_branches_inside_branches(check, opset):
     )
 
 
+def test_branch_that_reads_a_constant_written_over_another(check):
+    """``assign_value_`` has an operand, which a copy of it in the branch would not have."""
+    import paddle
+
+    def forward(self, x0):
+        weights = paddle.zeros([4])
+        weights = paddle.assign(np.float32([1, 2, 3, 4]), weights)
+        if paddle.max(x0) > 6.0:
+            y = paddle.asinh(x0) * weights
+        else:
+            y = x0 + weights
+        return y
+
+    check(linear_layer(forward), X, opset=11, more=[[X * 0.1]])
+
+
 @OPSETS
 def test_loop_with_a_lowered_operator_and_weights(check, opset):
     import paddle

@@ -20,6 +20,11 @@ CASES = {
     "expm1": (paddle.expm1, [BIG]),
     "trunc": (paddle.trunc, [X]),
     "trunc_int": (lambda x: paddle.trunc(x), [I]),
+    "floor_divide_large": (paddle.floor_divide, [I * 2**40 + 1, J]),
+    "matmul_turned_vector": (
+        lambda x, y: paddle.matmul(x, y, transpose_x=True),
+        [X[:, 0], Y],
+    ),
     "frac": (paddle.frac, [X]),
     "lerp": (lambda x, y: paddle.lerp(x, y, 0.3), [X, Y]),
     "lerp_tensor": (paddle.lerp, [X, Y, Y[:1]]),

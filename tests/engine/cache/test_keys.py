@@ -31,6 +31,7 @@ def keys(inputs=INPUTS, *, name="m", compile=None, **options):
         ({"opset": 13}, {"export", "simplify", "validate", "compile"}),
         ({"simplify": False}, {"simplify", "validate", "compile"}),
         ({"atol": 1e-3}, {"validate"}),
+        ({"min_agreement": 1.0}, {"validate"}),
         ({"seed": 1}, {"simplify", "validate", "compile"}),
         ({"compile": {"soc": "Ascend310P3"}}, {"compile"}),
         ({"threads": 2, "timeout": 5.0, "memory": 1 << 30}, set()),

@@ -34,7 +34,8 @@ def _fail(kind: str) -> None:
                 eaten.append(b"x" * (50 << 20))
                 time.sleep(0.01)
         case "eat-below":  # as atc might: in a program that the worker started
-            subprocess.run([sys.executable, "-S", "-c", "import time; x = b'x' * (900 << 20); time.sleep(60)"])
+            code = "import time; x = b'x' * (900 << 20); time.sleep(60)"
+            subprocess.run([sys.executable, "-S", "-c", code])
         case "sigkill":
             os.kill(os.getpid(), signal.SIGKILL)
         case "bug":

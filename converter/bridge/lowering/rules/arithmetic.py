@@ -15,6 +15,27 @@ def absolute(op: Operation, graph: Graph) -> Tensor:
     return graph.abs(op[0])
 
 
+def _integers(op: Operation, opset: int) -> bool:
+    return op.type(0).dtype in ("int32", "int64")
+
+
+@lowering(
+    "floor_divide", when=_integers, why="paddle2onnx divides float32 numbers, exact below 2^24 only"
+)
+def floor_divide(op: Operation, graph: Graph) -> Tensor:
+    """(x - x mod y) / y, whose remainder has y's sign: ONNX's Div alone rounds towards 0.
+
+    Before opset 10, which has no Mod: one less than Div gives where the signs of its remainder and
+    of y differ.
+    """
+    x, y = op[0], op[1]
+    if graph.opset >= 10:
+        return (x - graph.emit("Mod", x, y)) / y
+    quotient = x / y
+    signs = graph.cast(x - quotient * y, "float32") * graph.cast(y, "float32")
+    return quotient - graph.cast(signs < 0.0, x.dtype)
+
+
 @lowering("trunc")
 def trunc(op: Operation, graph: Graph) -> Tensor:
     """sign(x) * floor(|x|); before opset 9, which has no Sign, both halves by themselves."""

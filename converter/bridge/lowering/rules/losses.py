@@ -72,12 +72,15 @@ def identity_loss(op: Operation, graph: Graph) -> Tensor:
 
 @lowering("sigmoid_cross_entropy_with_logits")
 def sigmoid_cross_entropy(op: Operation, graph: Graph) -> Tensor:
-    """max(x, 0) - x * label + log(1 + exp(-|x|)), the last times the weight of positives."""
+    """max(x, 0) - x * label + log(1 + exp(-|x|)).
+
+    With weights (1 + (pos_weight - 1) * label, which the program computes before):
+    (1 - label) * x + weight * (log(1 + exp(-|x|)) + max(-x, 0)).
+    """
     x, label = op[0], op[1]
     tail = graph.emit("Softplus", -graph.abs(x))
     if op.has(2):
-        weight = 1.0 + (op[2] - 1.0) * label
-        loss = (1.0 - label) * x + weight * (tail + graph.emit("Relu", -x))
+        loss = (1.0 - label) * x + op[2] * (tail + graph.emit("Relu", -x))
     else:
         loss = graph.emit("Relu", x) - x * label + tail
     ignored = graph.equal(label, float(op.attr("ignore_index", -100)))

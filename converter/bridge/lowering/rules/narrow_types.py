@@ -45,9 +45,15 @@ def elu(op: Operation, graph: Graph) -> Tensor:
     return graph.where(x > 0.0, x, negative)
 
 
+def _turned_vector(op: Operation, opset: int) -> bool:
+    turned = (op.attr("transpose_x", False), op.attr("transpose_y", False))
+    return any(turned[index] and op.rank(index) == 1 for index in (0, 1))
+
+
+@lowering("matmul", when=_turned_vector, why="paddle2onnx writes beyond the axes of a vector")
 @lowering("matmul", when=_double, why="paddle2onnx casts one operand to float32")
 def matmul(op: Operation, graph: Graph) -> Tensor:
-    """The product, operands transposed if the attributes say so."""
+    """The product, operands transposed if the attributes say so; vectors never are."""
     operands = []
     for index, name in ((0, "transpose_x"), (1, "transpose_y")):
         value, rank = op[index], op.rank(index)

@@ -1,0 +1,283 @@
+"""The search for the first value that the ONNX file computes otherwise.
+
+Errors accumulate: in a deep model the last values may be further apart than a faulty operator's
+own. So no line is drawn through accumulated errors. They only say where to look; what decides is
+an operator's *own* error, the difference that remains when it is given the reference's values as
+inputs. One operator's rounding is small whatever came before it (``difference.OPERATOR_NOISE``).
+
+1. Compare all values in groups; in a model too large for that, halve the interval between the last
+   value that agrees and the first that does not, several values at a time.
+2. Suspects are values that jump: far more error than in anything they are made of. The first, in
+   the graph's order, whose own error is more than rounding is the place.
+3. If none is confirmed, every operator's own error is computed, in order: the fallback.
+
+What differs and has no effect on the values made of it is a pair that is none (a name that
+survived with another meaning), and is passed over.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converter.accuracy.locate.difference import Difference, difference
+from converter.accuracy.locate.pairs import Pairs
+from converter.accuracy.onnx_values import BUDGET, OnnxValues
+from converter.errors import StageError
+from converter.model.memory import release_unused_memory
+
+#: Models whose values take up to this many groups are compared whole.
+SCAN_GROUPS = 16
+
+#: A suspect's error is at least this many times the largest of what it is made of.
+JUMP = 4.0
+
+#: Values compared at a time when halving.
+_SAMPLE = 24
+
+#: Operators whose own error is computed at a time.
+_BATCH = 16
+
+
+class Source(Protocol):
+    """Where the reference's values come from."""
+
+    def evaluate(
+        self,
+        keys: Iterable[Any],
+        inputs: Mapping[str, NDArray[Any]],
+        *,
+        budget: int,
+        sizes: Mapping[Any, int] | None,
+    ) -> Iterator[tuple[Any, NDArray[Any]]]:
+        """Yield values, at most about ``budget`` bytes held at a time."""
+
+
+@dataclass
+class Found:
+    """The place (index of the pair), its own error, and how it was found; None without one."""
+
+    index: int | None
+    own: Difference | None = None
+    method: Literal["scan", "bisection", "local scan"] = "scan"
+
+
+@dataclass
+class Search:
+    """One search on one set of inputs.
+
+    ``reference_inputs`` and ``candidate_inputs`` are the same arrays under each side's names.
+    ``errors`` and ``own`` are what was measured, by index of the pair, ``seen`` the shape and
+    dtype that tensors have in the ONNX file.
+    """
+
+    source: Source
+    pairs: Pairs
+    reference_inputs: Mapping[str, NDArray[Any]]
+    candidate_inputs: Mapping[str, NDArray[Any]]
+    budget: int = BUDGET
+    tell: Callable[[str], None] = lambda _: None
+    errors: dict[int, Difference] = field(default_factory=dict)
+    own: dict[int, Difference] = field(default_factory=dict)
+    seen: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = field(default_factory=dict)
+    _sizes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def candidate(self) -> OnnxValues:
+        """The values of the ONNX file."""
+        return self.pairs.candidate
+
+    def run(self) -> Found:
+        """Find the place; ``index`` is None when every operator computes what it should."""
+        count = len(self.pairs)
+        if not count:
+            return Found(None)
+        try:
+            names = [pair.tensor for pair in self.pairs.all]
+            self._sizes = self.candidate.sizes(names, self.candidate_inputs)
+        except StageError:  # some node cannot be run at all: it is found by itself
+            return self._local_scan(range(count), Found(None, method="local scan"))
+        release_unused_memory()
+        groups = sum(self._sizes.values()) / self.budget
+        if groups > SCAN_GROUPS:
+            found = self._bisect()
+        else:
+            self.measure(range(count))
+            found = self._confirm(self._suspects(), Found(None))
+        if found.index is None and any(error.matters for error in self.errors.values()):
+            # In order of the graph, as far as it matters: what agrees cannot be the place.
+            doubted = [i for i in range(count) if self._doubted(i)]
+            return self._local_scan(doubted, Found(None, method="local scan"))
+        return found
+
+    def measure(self, indices: Iterable[int]) -> None:
+        """Compare values that accumulated whatever error comes before them."""
+        waiting = [index for index in indices if index not in self.errors]
+        for group in self._grouped(waiting):
+            self.tell(f"comparing values: {len(self.errors)} of {len(self.pairs)}")
+            tensors = {self.pairs.all[index].tensor: index for index in group}
+            reference = self._reference_values(group)
+            for name, value in self.candidate.evaluate(
+                tensors, self.candidate_inputs, budget=self.budget, sizes=self._sizes
+            ):
+                index = tensors[name]
+                key = self.pairs.all[index].key
+                if key in reference:
+                    self.errors[index] = difference(reference[key], value)
+                    self.seen[name] = value.shape, value.dtype
+            reference.clear()
+            release_unused_memory()
+
+    def error_before(self, index: int) -> float:
+        """The largest accumulated error of what a pair is made of, as far as it was measured."""
+        before = self.pairs.region(index).before
+        return max((self.errors[i].error for i in before if i in self.errors), default=0.0)
+
+    def own_errors(self, indices: Sequence[int]) -> None:
+        """Compute what operators do with the reference's own values as inputs."""
+        for start in range(0, len(indices), _BATCH):
+            batch = [index for index in indices[start : start + _BATCH] if index not in self.own]
+            needed = sorted(
+                {i for index in batch for i in (index, *self.pairs.region(index).before)}
+            )
+            values = self._reference_values(needed)
+            for index in batch:
+                self.own[index] = self._own(index, values)
+
+    def given(self, index: int, values: Mapping[Hashable, NDArray[Any]]) -> dict[str, Any]:
+        """What a pair's nodes read: the reference's values under the ONNX file's names."""
+        region = self.pairs.region(index)
+        fed = {name: self.candidate_inputs[name] for name in region.inputs}
+        for before in region.before:
+            pair = self.pairs.all[before]
+            if pair.key in values:
+                value = values[pair.key]
+                shape, dtype = self.seen.get(pair.tensor, (value.shape, value.dtype))
+                # A scalar on one side may be a vector of one on the other, and float32 float16.
+                same = math.prod(shape) == value.size
+                fed[pair.tensor] = (value.reshape(shape) if same else value).astype(dtype)
+        return fed
+
+    def reference_values(self, index: int) -> dict[Hashable, NDArray[Any]]:
+        """The reference's value of a pair and of what it is made of."""
+        return self._reference_values([*self.pairs.region(index).before, index])
+
+    def _own(self, index: int, values: Mapping[Hashable, NDArray[Any]]) -> Difference:
+        key, tensor = self.pairs.all[index].key, self.pairs.all[index].tensor
+        if key not in values:
+            return Difference(0.0, why="the reference does not give it out")
+        try:
+            ((_, made),) = self.candidate.evaluate([tensor], self.given(index, values))
+        except StageError as error:
+            return Difference(math.inf, why=error.message)
+        return difference(values[key], made)
+
+    def _reference_values(self, indices: Sequence[int]) -> dict[Hashable, NDArray[Any]]:
+        keys = [self.pairs.all[index].key for index in indices]
+        return dict(
+            self.source.evaluate(
+                dict.fromkeys(keys), self.reference_inputs, budget=self.budget, sizes=None
+            )
+        )
+
+    def _grouped(self, indices: Sequence[int]) -> Iterator[list[int]]:
+        group: list[int] = []
+        held = 0
+        for index in indices:
+            size = self._sizes.get(self.pairs.all[index].tensor, 0)
+            if group and held + size > self.budget:
+                yield group
+                group, held = [], 0
+            group.append(index)
+            held += size
+        if group:
+            yield group
+
+    def _doubted(self, index: int) -> bool:
+        error = self.errors.get(index)
+        return error is None or error.matters
+
+    def _suspects(self) -> list[int]:
+        """Values that jump, in the order of the graph."""
+        found = []
+        for index in sorted(self.errors):
+            error = self.errors[index]
+            before = [
+                self.errors[i].error for i in self.pairs.region(index).before if i in self.errors
+            ]
+            if error.matters and not error.error <= JUMP * max(before, default=0.0):
+                found.append(index)
+        return found
+
+    def _has_effect(self, index: int) -> bool:
+        """Whether values made of this one differ, too; without any it is an output."""
+        after = [i for i in self.pairs.after(index) if i in self.errors]
+        return not after or any(self.errors[i].matters for i in after)
+
+    def _confirm(self, suspects: Sequence[int], found: Found) -> Found:
+        """The first suspect whose own error is more than rounding."""
+        for start in range(0, len(suspects), _BATCH):
+            batch = suspects[start : start + _BATCH]
+            self.tell(f"computing {len(batch)} operators by themselves")
+            self.own_errors(batch)
+            for index in batch:
+                if self.own[index].matters and self._has_effect(index):
+                    return Found(index, self.own[index], found.method)
+        return found
+
+    def _local_scan(self, indices: Sequence[int], found: Found) -> Found:
+        for start in range(0, len(indices), _BATCH):
+            batch = list(indices[start : start + _BATCH])
+            self.tell(f"computing operators by themselves: {start} of {len(indices)}")
+            self.own_errors(batch)
+            for index in batch:
+                if self.own[index].matters and self._has_effect(index):
+                    return Found(index, self.own[index], found.method)
+        return found
+
+    def _bisect(self) -> Found:
+        """Narrow the interval between agreement and divergence, then walk up to its cause."""
+        found = Found(None, method="bisection")
+        low, high = -1, len(self.pairs) - 1
+        self.measure(self._spread(-1, len(self.pairs)))  # the growth, and the first interval
+        while True:
+            known = [i for i in sorted(self.errors) if low < i <= high]
+            first = next((i for i in known if self.errors[i].matters), None)
+            if first is None:
+                return found
+            high = first
+            low = max(
+                (i for i in self.errors if i < high and not self.errors[i].matters), default=-1
+            )
+            between = self._spread(low, high)
+            if not between:
+                break
+            self.measure(between)
+        # Neighbours in the graph's order may be on other branches: go by what it is made of.
+        place = high
+        while True:
+            before = self.pairs.region(place).before
+            self.measure(before)
+            worse = [i for i in before if self.errors[i].matters]
+            if not worse:
+                break
+            place = max(worse, key=lambda i: self.errors[i].error)
+        self.measure(self.pairs.after(place))
+        return self._confirm([place], found)
+
+    def _spread(self, low: int, high: int) -> list[int]:
+        """Some indices between two, evenly spread, that fit into one group."""
+        inside = range(low + 1, high)
+        step = max(1, math.ceil(len(inside) / _SAMPLE))
+        chosen = [*inside[step // 2 :: step]]
+        while len(chosen) > 1 and self._bytes(chosen) > self.budget:
+            chosen = chosen[len(chosen) % 2 :: 2]
+        return chosen
+
+    def _bytes(self, indices: Iterable[int]) -> int:
+        return sum(self._sizes.get(self.pairs.all[index].tensor, 0) for index in indices)

@@ -1,0 +1,210 @@
+"""Compares two sides (``sides``) on the cases that fit them.
+
+Two models are run on generated inputs; a model and a record on the recorded inputs; two records are
+compared as they are, if they were made from the same inputs as far as both have them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from converter.accuracy.gate import compare_case
+from converter.accuracy.limits import Limits
+from converter.accuracy.nearby import agree_nearby, nearby_inputs
+from converter.accuracy.reference import PaddleReference
+from converter.accuracy.sides import Model, Recorded, Side
+from converter.errors import InputError
+from converter.model.comparison import CaseComparison
+from converter.model.tensor import TensorSpec
+
+if TYPE_CHECKING:
+    from converter.accuracy.reference import Arrays
+
+
+class Pair(NamedTuple):
+    """One case: what each side gives to the inputs, all under the reference's names."""
+
+    label: str
+    seed: int
+    inputs: Arrays
+    reference: Arrays
+    candidate: Arrays
+
+
+@dataclass(frozen=True)
+class Versus:
+    """A reference and a candidate. ``rename`` maps the reference's names to the candidate's."""
+
+    reference: Side
+    candidate: Side
+    seed: int = 0
+    rename: Mapping[str, str] = field(default_factory=dict)
+
+    def compare(self, limits: Limits) -> Iterator[CaseComparison]:
+        """Compare all cases. Raises ``InputError`` and ``StageError`` as ``pairs``."""
+        lost = False
+        for pair in self.pairs():
+            # One lost case loses the model: the others need not be looked into that closely.
+            compared = self._judge(pair, limits, closely=not lost)
+            lost = lost or not compared.passed
+            yield compared
+
+    def pairs(self) -> Iterator[Pair]:
+        """Run what has to be run.
+
+        Raises ``InputError`` where the sides do not belong together: other inputs, other outputs,
+        other ranks, cases that only one has. ``StageError`` when a model refuses the inputs.
+        """
+        self._check_outputs()
+        if isinstance(self.reference, Model) and isinstance(self.candidate, Model):
+            self._check_inputs(self.reference, self.candidate)
+            yield from self._of_models(self.reference, self.candidate)
+        elif isinstance(self.reference, Recorded) and isinstance(self.candidate, Recorded):
+            yield from self._of_records(self.reference, self.candidate)
+        elif isinstance(self.reference, Recorded) and isinstance(self.candidate, Model):
+            for label, (inputs, wanted) in self.reference.cases.items():
+                fed = self._feed(self.reference, label, inputs, self.candidate, self.rename)
+                yield Pair(label, 0, inputs, wanted, self._named(self.candidate.run(fed)))
+        elif isinstance(self.reference, Model) and isinstance(self.candidate, Recorded):
+            old = {new: name for name, new in self.rename.items()}
+            for label, (inputs, made) in self.candidate.cases.items():
+                fed = self._feed(self.candidate, label, inputs, self.reference, old)
+                made = as_wide(self._named(made), wanted := self.reference.run(fed))
+                yield Pair(label, 0, fed, wanted, made)
+
+    def _of_models(self, reference: Model, candidate: Model) -> Iterator[Pair]:
+        for case in reference_of(reference, self.seed).cases():
+            fed = {self.rename.get(name, name): array for name, array in case.inputs.items()}
+            made = self._named(candidate.run(fed))
+            yield Pair(case.case.label, case.case.seed, case.inputs, case.outputs, made)
+
+    def _of_records(self, reference: Recorded, candidate: Recorded) -> Iterator[Pair]:
+        found = dict(candidate.cases)
+        if len(found) == len(reference.cases) == 1:  # two files, whatever they are called
+            found = dict(zip(reference.cases, found.values(), strict=True))
+        if odd := sorted(reference.cases.keys() ^ found.keys()):
+            raise InputError(
+                f"cases that only one side has: {', '.join(odd)}",
+                hint="records belong together when their files have the same names",
+            )
+        for label, (inputs, wanted) in reference.cases.items():
+            others, made = found[label]
+            others = self._named(others)
+            differing = [
+                name
+                for name in inputs.keys() & others.keys()
+                if not _same(inputs[name], others[name])
+            ]
+            if differing:
+                raise InputError(
+                    f"{label}: the sides were made from other inputs: {', '.join(differing)}",
+                    hint="run both on the same inputs",
+                )
+            yield Pair(label, 0, inputs, wanted, as_wide(self._named(made), wanted))
+
+    def _judge(self, pair: Pair, limits: Limits, *, closely: bool) -> CaseComparison:
+        def compare(b: Arrays, a: Arrays, wider: float = 1.0) -> CaseComparison:
+            shapes = {name: array.shape for name, array in pair.inputs.items()}
+            return compare_case(pair.label, shapes, pair.seed, b, a, limits=limits.widened(wider))
+
+        compared = compare(pair.reference, pair.candidate)
+        if compared.passed or not closely or not isinstance(self.reference, Model):
+            return compared
+        model = self.reference
+        answers = (
+            (change, model.run(inputs)) for change, inputs in nearby_inputs(pair.inputs, pair.seed)
+        )
+        return agree_nearby(compare, pair.reference, pair.candidate, answers) or compared
+
+    def _named(self, outputs: Arrays) -> Arrays:
+        """The candidate's arrays under the reference's names."""
+        old = {new: name for name, new in self.rename.items()}
+        return {old.get(name, name): array for name, array in outputs.items()}
+
+    def _check_outputs(self) -> None:
+        _check_same(
+            "outputs",
+            self.reference.output_names,
+            list(self._named(dict.fromkeys(self.candidate.output_names))),  # type: ignore[arg-type]
+        )
+
+    def _check_inputs(self, reference: Model, candidate: Model) -> None:
+        old = {new: name for name, new in self.rename.items()}
+        renamed = [
+            spec.model_copy(update={"name": old.get(spec.name, spec.name)})
+            for spec in candidate.inputs
+        ]
+        _check_same("inputs", [s.name for s in reference.inputs], [s.name for s in renamed])
+        others = {spec.name: spec for spec in renamed}
+        for spec in reference.inputs:
+            if not _fits(spec, other := others[spec.name]):
+                raise InputError(
+                    f"the sides take other inputs: {spec} and {other}",
+                    hint="give two forms of one model",
+                )
+
+    def _feed(
+        self, record: Recorded, label: str, inputs: Arrays, model: Model, names: Mapping[str, str]
+    ) -> Arrays:
+        """A record's inputs under the model's names. Raises ``InputError`` where one is missing."""
+        fed = {names.get(name, name): array for name, array in inputs.items()}
+        missing = [spec.name for spec in model.inputs if spec.name not in fed]
+        if missing:
+            raise InputError(
+                f"{record.path}: {label} has no input:{missing[0]}, and {model.path.name} needs it",
+                hint="record with paddle2om validate MODEL --record DIR, or give two records",
+            )
+        return {spec.name: fed[spec.name] for spec in model.inputs}
+
+
+def reference_of(model: Model, seed: int) -> PaddleReference:
+    """The cases a model is compared on, with its own outputs."""
+    return PaddleReference(
+        model.predictor,
+        model.inputs,
+        model.outputs,
+        hints=dict(model.hints),
+        value_range=model.value_range,
+        seed=seed,
+    )
+
+
+def as_wide(made: Arrays, wanted: Arrays) -> Arrays:
+    """Recorded floats in the dtype of the other side: what ``--output_type`` made narrow."""
+    return {
+        name: array.astype(wanted[name].dtype)
+        if name in wanted and array.dtype.kind == wanted[name].dtype.kind == "f"
+        else array
+        for name, array in made.items()
+    }
+
+
+def _check_same(what: str, reference: list[str], candidate: list[str]) -> None:
+    missing = [name for name in reference if name not in candidate]
+    extra = [name for name in candidate if name not in reference]
+    if not missing and not extra:
+        return
+    told = f"the reference has {', '.join(reference)}, the other side {', '.join(candidate)}"
+    raise InputError(
+        f"the sides have other {what}: {told}",
+        hint="if only names differ, pair them with --rename REFERENCE=OTHER",
+    )
+
+
+def _fits(b: TensorSpec, a: TensorSpec) -> bool:
+    """Whether one input may be fed to both."""
+    return (b.dtype, b.rank) == (a.dtype, a.rank) and all(
+        x == y or isinstance(x, str) or isinstance(y, str)
+        for x, y in zip(b.shape, a.shape, strict=True)
+    )
+
+
+def _same(b: object, a: object) -> bool:
+    """Whether two recorded inputs are one, NaN included."""
+    x, y = np.asarray(b), np.asarray(a)
+    equal = x.dtype == y.dtype and x.shape == y.shape
+    return equal and x.tobytes() == y.tobytes()

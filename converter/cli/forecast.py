@@ -1,0 +1,90 @@
+"""``paddle2om forecast``: what float16 will do to a model, before there is an NPU."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from converter.cli.seconds import seconds
+
+
+def forecast_command(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL", help="An ONNX file, a directory of convert's, or a Paddle model."
+        ),
+    ],
+    soc: Annotated[
+        str | None,
+        typer.Option(metavar="SOC", help="Chip, e.g. Ascend310P3: some multiply in float16 only."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Write the files for atc to DIR."),
+    ] = None,
+    yml: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The model's inference.yml, if not beside it."),
+    ] = None,
+    opset: Annotated[int, typer.Option(help="ONNX opset of a Paddle model.")] = 11,
+    seed: Annotated[int, typer.Option(help="Seed of the inputs.")] = 0,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", parser=seconds, help="Seconds it may take.")
+    ] = 1800.0,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace files that are not ours.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print only what failed.")] = False,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print the report as JSON on standard output.")
+    ] = False,
+) -> None:
+    """Forecast how a model computes in float16, and which operators have to stay in float32.
+
+    Runs on the CPU. Exit code 0 when float16 is enough or a few operators in float32 are, 3 when
+    nothing helps.
+    """
+    from converter.engine.launch import Host
+
+    host = Host()  # its imports take a second: they run while ours do
+    try:
+        from converter.engine.forecast import run_forecast
+        from converter.model.compile_options import CompileOptions
+        from converter.model.task import ConvertOptions
+        from converter.report.progress import Progress
+
+        options = ConvertOptions(
+            opset=opset, seed=seed, timeout=timeout, compile=CompileOptions(soc=soc)
+        )
+    except BaseException:
+        host.close(at_once=True)
+        raise
+    with Progress(total=1, quiet=quiet) as progress:
+        report = run_forecast(
+            model,
+            output,
+            options,
+            yml=yml,
+            force=force,
+            command=shlex.join(["paddle2om", *sys.argv[1:]]),
+            observer=progress,
+            host=host,
+        )
+    from converter.cli.show import print_failures
+    from converter.report.forecast_text import forecast_text
+
+    if output is not None:
+        from converter.report.json_file import write_json
+
+        write_json(report, output / "report.json")
+    if json_output:
+        typer.echo(report.model_dump_json(indent=2))
+    elif not quiet and (text := forecast_text(report)):
+        typer.echo(text)
+    print_failures(report)
+    raise typer.Exit(report.exit_code)

@@ -1,0 +1,115 @@
+"""``paddle2om report``: the views of a report that is there."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from converter.cli import views
+
+report_app = typer.Typer(
+    help="Show a report.json again, or write it in another form.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+_Source = Annotated[
+    Path,
+    typer.Argument(metavar="REPORT", help="A report.json, or the output directory with one."),
+]
+
+
+class Form(StrEnum):
+    """What a report can be written as."""
+
+    HTML = "html"
+    JUNIT = "junit"
+    MARKDOWN = "markdown"
+
+
+def _file(source: Path) -> Path:
+    return source / "report.json" if source.is_dir() else source
+
+
+@report_app.command("show")
+def show_command(source: _Source) -> None:
+    """Print the table of a report, and exit as the run did."""
+    from converter.cli.show import print_report
+    from converter.report.json_file import read_json
+
+    report = read_json(_file(source))
+    print_report(report)
+    raise typer.Exit(report.exit_code)
+
+
+@report_app.command("write")
+def write_command(
+    source: _Source,
+    form: Annotated[Form, typer.Argument(help="The form.")],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="FILE", help="The file; - is standard output.")
+    ] = Path("-"),
+) -> None:
+    """Write a report as HTML, JUnit XML or Markdown."""
+    from converter.report.atomic import write_text_atomically
+    from converter.report.html import render_html
+    from converter.report.json_file import read_json
+    from converter.report.junit import render_junit
+    from converter.report.markdown import render_markdown
+
+    path = _file(source)
+    report = read_json(path)
+    match form:
+        case Form.HTML:
+            text = render_html(report, image_roots=(path.parent,))
+        case Form.JUNIT:
+            text = render_junit(report)
+        case Form.MARKDOWN:
+            text = render_markdown(report)
+    if str(out) == "-":
+        typer.echo(text, nl=False)
+    else:
+        write_text_atomically(out, text)
+        typer.echo(out)
+
+
+@report_app.command("merge")
+def merge_command(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="REPORT...", help="Reports, or output directories, of all shards."),
+    ],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="DIR", help="Where the merged report goes.")
+    ],
+    junit: views.Junit = None,
+    markdown: views.Markdown = None,
+    baseline: views.BaselineFile = None,
+    update_baseline: views.UpdateBaseline = False,
+) -> None:
+    """Make one report of several, and exit as a run of all of them would have.
+
+    A model that the recipe asks for and no shard has makes it exit with 1.
+    """
+    from converter.cli.show import print_report
+    from converter.errors import StageError
+    from converter.report.json_file import read_json
+    from converter.report.merge import merge_reports, missing_models
+
+    wanted = views.Views.checked(junit, markdown, baseline, update_baseline)
+    files = [_file(source) for source in sources]
+    merged = merge_reports([(file, read_json(file)) for file in files], out)
+    out.mkdir(parents=True, exist_ok=True)
+    merged = wanted.write(merged, out)
+    print_report(merged)
+    typer.echo(out / "report.json")
+    if missing := missing_models(merged):
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise StageError(
+            f"no shard has {', '.join(missing[:3])}{more}",
+            hint="a shard did not run or its report is not among these",
+        )
+    raise typer.Exit(merged.exit_code)

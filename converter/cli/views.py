@@ -1,0 +1,88 @@
+"""The flags that write a run's report in other forms, and that compare it with a baseline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from converter.model.baseline import Baseline
+    from converter.model.result import RunReport
+
+Junit = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Also write the report as JUnit XML.")
+]
+Markdown = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Also write a summary as Markdown; - is standard output."),
+]
+BaselineFile = Annotated[
+    Path | None,
+    typer.Option("--baseline", metavar="FILE", help="Fail when anything is worse than in FILE."),
+]
+UpdateBaseline = Annotated[
+    bool, typer.Option("--update-baseline", help="Write FILE from this run instead.")
+]
+
+
+@dataclass(frozen=True)
+class Views:
+    """Where else than to ``report.json`` and ``report.html`` a report goes."""
+
+    junit: Path | None = None
+    markdown: Path | None = None
+    baseline: Path | None = None
+    update: bool = False
+    _before: Baseline | None = None
+
+    @classmethod
+    def checked(
+        cls, junit: Path | None, markdown: Path | None, baseline: Path | None, update: bool
+    ) -> Views:
+        """What the flags ask for. Raises ``InputError`` before anything has run.
+
+        A baseline that is missing or damaged is worth nothing an hour later.
+        """
+        from converter.errors import InputError
+        from converter.report.baseline import read_baseline
+
+        if update and baseline is None:
+            raise InputError(
+                "--update-baseline without --baseline: there is no file to write",
+                hint="add --baseline baseline.json",
+            )
+        before = None
+        if baseline is not None and (baseline.exists() or not update):
+            before = read_baseline(baseline)
+        return cls(junit, markdown, baseline, update, before)
+
+    def write(self, report: RunReport, out: Path) -> RunReport:
+        """Compare with the baseline, write every view, and return the report with both."""
+        from converter.api import write_reports
+        from converter.report.baseline import compare_baseline, write_baseline
+        from converter.report.junit import write_junit
+        from converter.report.markdown import render_markdown, write_markdown
+
+        if self.baseline is not None:
+            if self._before is not None:
+                compared = compare_baseline(report, self._before, self.baseline)
+            else:
+                from converter.model.baseline import BaselineReport
+
+                compared = BaselineReport(file=str(self.baseline), compared=0)
+            if self.update and not report.interrupted:
+                write_baseline(report, self.baseline)
+                compared = compared.model_copy(update={"updated": True})
+            report = report.model_copy(update={"baseline": compared})
+        write_reports(report, out)
+        if self.junit is not None:
+            write_junit(report, self.junit)
+        if self.markdown is not None:
+            if str(self.markdown) == "-":
+                typer.echo(render_markdown(report), nl=False)
+            else:
+                write_markdown(report, self.markdown)
+        return report

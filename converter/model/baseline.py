@@ -1,0 +1,88 @@
+"""What a baseline holds: the numbers of a run that later runs must not fall behind."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from converter.model.record import Record
+from converter.model.tolerance import Limit
+
+#: Version of the file; raised when a reader would break.
+BASELINE_VERSION: Literal[1] = 1
+
+
+class Slack(Record):
+    """How much worse than its baseline a run may be before it counts.
+
+    An error may grow to ``error_factor`` times its baseline plus ``error_floor``: the same model
+    differs between processors in its last bits, and an error of nearly nothing doubles easily.
+    2**-20 is 8 roundoffs of a float32 of 1. A similarity (cosine, agreement) may lose
+    ``similarity``. Bytes may grow by the part ``size`` of themselves, or by ``size_floor``: a file
+    says which versions made it. Nodes may grow by ``nodes``.
+    """
+
+    error_factor: Limit = 2.0
+    error_floor: Limit = 2.0**-20
+    similarity: Limit = 1e-5
+    size: Limit = 0.01
+    size_floor: int = Field(default=1024, ge=0)
+    nodes: int = Field(default=0, ge=0)
+
+
+class OutputBaseline(Record):
+    """The worst of an output over all cases; None where a metric means nothing."""
+
+    max_abs: float | None = None
+    relative_l2: float | None = None
+    cosine: float | None = None
+    argmax_agreement: float | None = None
+
+
+class ModelBaseline(Record):
+    """What is kept of a model: ``bytes`` are the ONNX file's, weights in other files included."""
+
+    status: str
+    opset: int | None = None
+    nodes: int | None = None
+    bytes: int | None = None
+    outputs: dict[str, OutputBaseline] = Field(default_factory=dict)
+
+
+class Baseline(Record):
+    """A baseline file: models by the name that they have in the report."""
+
+    schema_version: Literal[1] = BASELINE_VERSION
+    tool: Literal["paddle2om"] = "paddle2om"
+    slack: Slack = Slack()
+    models: dict[str, ModelBaseline] = Field(default_factory=dict)
+
+
+class BaselineChange(Record):
+    """Something that is not as in the baseline, of one model.
+
+    ``what`` is ``opset``, ``nodes``, ``bytes``, ``status``, ``model``, or a metric of an output:
+    ``max_abs of y``. ``limit`` is what would still have passed.
+    """
+
+    model: str
+    what: str
+    before: float | str | None
+    now: float | str | None
+    verdict: Literal["worse", "better", "new", "missing"]
+    limit: float | str | None = None
+
+
+class BaselineReport(Record):
+    """A run against its baseline: what changed, the worst first."""
+
+    file: str
+    compared: int
+    changes: tuple[BaselineChange, ...] = ()
+    updated: bool = False
+
+    @property
+    def failures(self) -> tuple[BaselineChange, ...]:
+        """The changes that fail the run."""
+        return tuple(c for c in self.changes if c.verdict in ("worse", "missing"))

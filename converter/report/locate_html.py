@@ -1,0 +1,46 @@
+"""The report of ``paddle2om locate`` as one HTML page that needs nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from converter.model.artefacts import read_manifest, sha256_of, write_manifest
+from converter.model.result import RunReport
+from converter.report import format as fmt
+from converter.report.atomic import write_text_atomically
+from converter.report.html import render_html, report_environment
+from converter.report.json_file import write_json
+from converter.report.locate_plot import growth_plot
+from converter.report.locate_text import around, error, located, verdict
+from converter.report.summary import stage_mark
+
+
+def write_locate_reports(report: RunReport, out: Path) -> None:
+    """Write ``report.json`` and ``report.html`` into ``out``, and note them as ours."""
+    page = render_html(report) if located(report) is None else render_locate_html(report)
+    write_json(report, out / "report.json")
+    write_text_atomically(out / "report.html", page)
+    ours = {name: old for name, old in read_manifest(out).items() if (out / name).is_file()}
+    for name in ("report.json", "report.html"):
+        ours[name] = [sha256_of(out / name)]
+    write_manifest(out, ours)
+
+
+def render_locate_html(report: RunReport) -> str:
+    """Return the page."""
+    facts = located(report)
+    assert facts is not None
+    (model,) = report.models
+    environment = report_environment()
+    environment.filters.update(error=error)
+    template = environment.get_template("locate/report.html.j2")
+    return template.render(
+        report=report,
+        facts=facts,
+        culprit=facts.culprit,
+        headline=verdict(facts),
+        mark=stage_mark(model.stages[-1]),
+        plot=growth_plot(facts),
+        around=around(facts),
+        peak_memory=fmt.size(max(stage.peak_memory for stage in model.stages)),
+    )

@@ -1,0 +1,219 @@
+"""The run report as Markdown that a CI system shows beside its logs."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from converter.errors import InputError
+from converter.model.baseline import BaselineReport
+from converter.model.comparison import ValidateFacts
+from converter.model.result import ModelReport, RunReport, StageResult, Status
+from converter.report import format as fmt
+from converter.report.atomic import write_text_atomically
+from converter.report.baseline import change_text
+from converter.report.summary import (
+    find_stage,
+    model_mark,
+    notes_of,
+    seconds_of,
+    stage_columns,
+    stage_fact,
+    stage_mark,
+    verdict,
+)
+
+#: GitHub refuses a step summary above 1 MiB (2**20 bytes), and then shows none of it.
+_MOST_BYTES = 1_000_000
+
+_SIGNS = {"ok": "✅", "cached": "♻️", "warn": "⚠️", "skip": "➖", "bad": "❌"}
+_ESCAPED = re.compile(r"([\\`*_\[\]<>|#~$])")
+
+
+def write_markdown(report: RunReport, path: Path) -> None:
+    """Write the summary to ``path``.
+
+    A file that is there already and is not regular (a pipe) is written to, not replaced. Raises
+    ``InputError`` when it cannot be written.
+    """
+    text = render_markdown(report)
+    if path.exists() and not path.is_file():
+        try:
+            with path.open("w", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            raise InputError(
+                f"cannot write {path}: {error.strerror}",
+                hint="name a file, or - for standard output",
+            ) from error
+        return
+    write_text_atomically(path, text)
+
+
+def render_markdown(report: RunReport, *, most_bytes: int = _MOST_BYTES) -> str:
+    """The summary: the verdict, the failures, the baseline, then a table of all models.
+
+    Rows that would make it larger than ``most_bytes`` are left out, and counted.
+    """
+    pieces = [*_head(report), *_failures(report)]
+    if report.baseline is not None:
+        pieces += _baseline(report.baseline)
+    text = "\n".join(pieces) + "\n"
+    room = most_bytes - len(text.encode()) - 300
+    rows, left_out = [], 0
+    for line in _rows(report):
+        room -= len(line.encode()) + 1
+        if room < 0:
+            left_out += 1
+        else:
+            rows.append(line)
+    if rows:
+        text += "\n" + "\n".join([*_table_head(report), *rows]) + "\n"
+    if left_out:
+        text += f"\n{fmt.count(left_out, 'model')} more: see report.html.\n"
+    # A thousand failures may be too much by themselves.
+    return _cut(text, most_bytes)
+
+
+def _head(report: RunReport) -> Iterator[str]:
+    told = verdict(report)
+    yield f"## {_SIGNS[told.mark.tone]} paddle2om: {escape(told.headline)}"
+    yield ""
+    meaning = f" ({told.exit_meaning})" if told.exit_code else ""
+    yield f"{fmt.seconds(report.seconds)}, exit code {told.exit_code}{meaning}"
+    yield ""
+    yield f"`{_code(report.command)}`"
+    if report.shard is not None:
+        yield ""
+        yield f"Shard {report.shard.index} of {report.shard.count}."
+
+
+def _failures(report: RunReport) -> Iterator[str]:
+    for model in report.models:
+        degraded = report.strict and model.status is Status.DEGRADED
+        stopped = model.failure or (
+            next(s for s in model.stages if s.status is Status.DEGRADED) if degraded else None
+        )
+        if stopped is None:
+            continue
+        yield ""
+        yield (
+            f"<details open><summary>❌ <b>{escape(model.name)}</b>: {stopped.stage} "
+            f"{stopped.status}</summary>"
+        )
+        yield ""
+        for note in notes_of(model):
+            yield f"- {note.stage}: {escape(fmt.one_line(note.message))}"
+            for more in (note.detail, f"hint: {note.hint}" if note.hint else ""):
+                if more:
+                    yield f"  <br>{escape(fmt.one_line(more))}"
+        yield from _outputs(stopped)
+        if model.log:
+            yield f"- log: `{_code(model.log)}`"
+        yield ""
+        yield "</details>"
+    for pipeline in report.pipelines:
+        if pipeline.error:
+            yield ""
+            yield f"❌ pipeline **{escape(pipeline.name)}**: {escape(pipeline.error.message)}"
+            yield f"<br>hint: {escape(pipeline.error.hint)}"
+
+
+def _outputs(stage: StageResult) -> Iterator[str]:
+    if not isinstance(stage.facts, ValidateFacts):
+        return
+    failing = [(case, out) for case in stage.facts.cases for out in case.outputs if not out.passed]
+    if failing:
+        yield ""
+        yield from _table(
+            ("output", "inputs", "max abs", "cosine", "why"),
+            [
+                (
+                    escape(out.name),
+                    escape(case.label),
+                    fmt.number(out.max_abs),
+                    fmt.cosine(out.cosine),
+                    escape(fmt.one_line(out.reason, 160)),
+                )
+                for case, out in failing[:10]
+            ],
+        )
+
+
+def _baseline(baseline: BaselineReport) -> Iterator[str]:
+    yield ""
+    worse = len(baseline.failures)
+    if baseline.updated:
+        yield f"Baseline `{_code(baseline.file)}` written."
+    elif not baseline.changes:
+        yield f"✅ {fmt.count(baseline.compared, 'model')} as in the baseline."
+    else:
+        sign = "❌" if worse else "⚠️"
+        yield f"{sign} Baseline: {worse} worse, {len(baseline.changes) - worse} other changes."
+    if baseline.changes:
+        yield ""
+        yield from _table(
+            ("model", "", "change"),
+            [(escape(c.model), c.verdict, escape(change_text(c))) for c in baseline.changes[:200]],
+        )
+        if len(baseline.changes) > 200:
+            yield f"\n{len(baseline.changes) - 200} more changes: see report.json."
+
+
+def _table_head(report: RunReport) -> list[str]:
+    names = ("model", *stage_columns(report), "time")
+    return [_row(names), _row(["---"] * len(names))]
+
+
+def _rows(report: RunReport) -> Iterator[str]:
+    stages = stage_columns(report)
+    for model in report.models:
+        cells = [_cell(model, name) for name in stages]
+        sign = _SIGNS[model_mark(model).tone]
+        yield _row([f"{sign} {escape(model.name)}", *cells, fmt.seconds(seconds_of(model))])
+
+
+def _cell(model: ModelReport, name: str) -> str:
+    stage = find_stage(model, name)
+    if stage is None:
+        return ""
+    mark = stage_mark(stage)
+    told = stage_fact(stage).full or (mark.label if mark.tone != "ok" else "")
+    return f"{_SIGNS[mark.tone]} {escape(told)}".strip()
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield _row(head)
+    yield _row(["---"] * len(head))
+    yield from map(_row, rows)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def escape(text: str) -> str:
+    """Text that Markdown and HTML show as it is, on one line."""
+    return (
+        _ESCAPED.sub(r"\\\1", fmt.one_line(text, 2000))
+        .replace("\\<", "&lt;")
+        .replace("\\>", "&gt;")
+    )
+
+
+def _code(text: str) -> str:
+    """Text for between backticks, which nothing escapes there."""
+    return fmt.one_line(text, 2000).replace("`", "'")
+
+
+def _cut(text: str, most_bytes: int) -> str:
+    data = text.encode()
+    if len(data) <= most_bytes:
+        return text
+    note = "\n\n... cut here: see report.html.\n"
+    kept = data[: most_bytes - len(note)].decode(errors="ignore")
+    with contextlib.suppress(ValueError):
+        kept = kept[: kept.rindex("\n")]
+    return kept + note

@@ -1,0 +1,123 @@
+"""Makes one report of the reports of several runs: the shards of a CI matrix."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from converter.errors import InputError
+from converter.model.result import ModelReport, RunReport, Shard
+
+#: Fields that have to be the same in every report, and what they are called.
+_SAME = {"version": "paddle2om", "strict": "--strict"}
+
+
+def merge_reports(reports: Sequence[tuple[Path, RunReport]], out_dir: Path) -> RunReport:
+    """One report of the models of all ``reports`` (file, content), for a file in ``out_dir``.
+
+    Paths of artefacts and logs are made relative to ``out_dir``. Versions that differ are joined as
+    ``1.0 | 1.1``. Raises ``InputError`` for a model that is in two reports, for shards of different
+    recipes or counts, for one shard twice, and for reports of different versions of paddle2om.
+    """
+    if not reports:
+        raise InputError("no report to merge", hint="name at least one report.json")
+    first_file, first = reports[0]
+    for file, report in reports[1:]:
+        for name, called in _SAME.items():
+            if getattr(report, name) != getattr(first, name):
+                raise InputError(
+                    f"{file} and {first_file} differ in {called}: {getattr(report, name)} and "
+                    f"{getattr(first, name)}",
+                    hint="run every shard with the same paddle2om and the same flags",
+                )
+    shard = _whole(reports)
+    models: dict[str, ModelReport] = {}
+    owner: dict[str, Path] = {}
+    for file, report in reports:
+        for model in report.models:
+            if model.name in models:
+                raise InputError(
+                    f"{model.name} is in {owner[model.name]} and in {file}",
+                    hint="give each shard once; models of one name need recipes of their own",
+                )
+            owner[model.name] = file
+            models[model.name] = _moved(model, file.parent, out_dir)
+    order = {name: place for place, name in enumerate(shard.models)} if shard else {}
+    return first.model_copy(
+        update={
+            "command": " && ".join(dict.fromkeys(report.command for _, report in reports)),
+            "started": min(report.started for _, report in reports),
+            # As long as the longest: shards run beside each other.
+            "seconds": max(report.seconds for _, report in reports),
+            "platform": " | ".join(dict.fromkeys(report.platform for _, report in reports)),
+            "versions": _versions([report for _, report in reports]),
+            "out_dir": str(out_dir.absolute()),
+            "interrupted": any(report.interrupted for _, report in reports),
+            "shard": shard,
+            "models": tuple(sorted(models.values(), key=lambda m: order.get(m.name, len(order)))),
+            "pipelines": tuple(p for _, report in reports for p in report.pipelines),
+            "baseline": None,
+        }
+    )
+
+
+def missing_models(report: RunReport) -> tuple[str, ...]:
+    """Models that the recipe asks for and no merged shard had."""
+    if report.shard is None:
+        return ()
+    there = {model.name for model in report.models}
+    return tuple(name for name in report.shard.models if name not in there)
+
+
+def _whole(reports: Sequence[tuple[Path, RunReport]]) -> Shard | None:
+    """What the shards are of, as a shard 1 of 1; None for runs that were none."""
+    shards = [(file, report.shard) for file, report in reports if report.shard is not None]
+    if not shards:
+        return None
+    first_file, first = shards[0]
+    seen: dict[int, Path] = {}
+    for file, shard in shards:
+        if (shard.count, shard.models) != (first.count, first.models):
+            raise InputError(
+                f"{file} is a shard of something else than {first_file}",
+                hint="merge the shards of one recipe, all made with the same --shard I/N",
+            )
+        if shard.index in seen:
+            raise InputError(
+                f"{file} and {seen[shard.index]} are both shard {shard.index} of {shard.count}",
+                hint="give each shard once",
+            )
+        seen[shard.index] = file
+    return Shard(index=1, count=1, models=first.models)
+
+
+def _moved(model: ModelReport, source: Path, target: Path) -> ModelReport:
+    """The model with its paths relative to another directory."""
+
+    def move(path: str) -> str:
+        return os.path.relpath((source / path).absolute(), target.absolute())
+
+    stages = tuple(
+        stage.model_copy(
+            update={
+                "artefacts": tuple(
+                    artefact.model_copy(update={"path": move(artefact.path)})
+                    for artefact in stage.artefacts
+                )
+            }
+        )
+        for stage in model.stages
+    )
+    log = move(model.log) if model.log else None
+    return model.model_copy(update={"stages": stages, "log": log})
+
+
+def _versions(reports: Sequence[RunReport]) -> dict[str, str]:
+    names = dict.fromkeys(name for report in reports for name in report.versions)
+    return {
+        name: " | ".join(
+            dict.fromkeys(report.versions[name] for report in reports if name in report.versions)
+        )
+        for name in names
+    }

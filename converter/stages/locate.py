@@ -1,0 +1,345 @@
+"""Finds where an ONNX file first computes something else than what it was made from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from converter.accuracy.gate import compare_case
+from converter.accuracy.locate.bundle import write_bundle
+from converter.accuracy.locate.causes import covers, describe_node, find_causes
+from converter.accuracy.locate.difference import difference, statistics
+from converter.accuracy.locate.pairs import Pairs
+from converter.accuracy.locate.search import Found, Search
+from converter.accuracy.nearby import agree_nearby
+from converter.accuracy.onnx_values import OnnxValues
+from converter.errors import GateError, InputError, StageError
+from converter.model import onnx_file
+from converter.model.comparison import CaseComparison
+from converter.model.files import read_all
+from converter.model.located import BUNDLE, Culprit, GrowthPoint, LocateFacts, OutputError
+from converter.model.memory import release_unused_memory
+from converter.stages.job import Job
+from converter.stages.locate_sides import LocateCase, OnnxSide, PaddleSide, Side
+from converter.stages.stage import Outcome, Stage
+from converter.stages.validate import limits_of
+
+if TYPE_CHECKING:
+    import onnx
+    from numpy.typing import NDArray
+
+    Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One case: the candidate's outputs under the reference's names, and how far they are off."""
+
+    case: LocateCase
+    outputs: tuple[OutputError, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gate lets every output pass."""
+        return all(output.passed for output in self.outputs)
+
+
+class LocateStage(Stage):
+    """Compares outputs, then searches the case that fails, or the first if none does."""
+
+    name = "locate"
+
+    def run(self, job: Job) -> Outcome:
+        """Search; the facts say what was found, or that nothing differs."""
+        assert job.task.candidate is not None
+        job.files.clear()  # inspect's copies are for conversions
+        path = Path(job.task.candidate)
+        facts = onnx_file.describe_file(path)
+        side: Side = PaddleSide(job) if job.model is not None else OnnxSide(job)
+        inputs = _matched("inputs", [spec.name for spec in facts.inputs], side.inputs)
+        outputs = _matched("outputs", [spec.name for spec in facts.outputs], side.outputs)
+        candidate = OnnxValues(path, job.work_dir / "candidate", threads=job.options.threads)
+        judged = self._judge(job, side, candidate, facts, inputs, outputs)
+        job.close_sessions()
+        release_unused_memory()
+        side.prepare(facts, outputs)
+        release_unused_memory()
+        pairs = Pairs(side.pairs(candidate), candidate)
+        if not pairs.all:
+            raise StageError(
+                "none of the values inside the two models could be paired: "
+                f"{path.name} has other names than an export of this model",
+                hint="give an ONNX file that paddle2onnx or paddle2om made of this model",
+            )
+        search = Search(
+            side.source(),
+            pairs,
+            judged.case.inputs,
+            _fed(judged.case, inputs, facts),
+            tell=job.tell,
+        )
+        found = search.run()
+        culprit = None
+        if found.index is not None:
+            culprit = self._culprit(job, side, search, found, with_bundle=not judged.passed)
+        located = LocateFacts(
+            reference=side.label,
+            candidate=path.name,
+            opset=facts.opset,
+            input_shapes={name: array.shape for name, array in judged.case.inputs.items()},
+            case=judged.case.label,
+            outputs=judged.outputs,
+            pairs=len(pairs),
+            measured=len(search.errors) or len(search.own),
+            tensors=len(candidate.names),
+            method=found.method,
+            growth=_growth(search),
+            culprit=culprit if not judged.passed else None,
+            quiet=_quiet(culprit) if judged.passed and culprit else "",
+            bundle=BUNDLE if culprit and not judged.passed else None,
+        )
+        return Outcome(facts=located)
+
+    def ensures(self, job: Job, outcome: Outcome) -> None:
+        """Nothing differs; ``GateError`` names the place where something does."""
+        facts = outcome.facts
+        assert isinstance(facts, LocateFacts)
+        if not facts.diverges:
+            return
+        if facts.culprit is None:
+            raise GateError(
+                "the outputs differ, and every operator by itself computes what it should: "
+                + _unlocated(facts),
+                hint="see the growth of the error in the report",
+            )
+        cause = facts.culprit.causes[0] if facts.culprit.causes else "cause not told by the graph"
+        raise GateError(
+            f"{facts.culprit.operator} is the first to differ, at node "
+            f"{_told(facts.culprit)}: {cause}",
+            hint="-o DIR writes a report and a bundle that shows the difference by itself",
+        )
+
+    def _judge(
+        self,
+        job: Job,
+        side: Side,
+        candidate: OnnxValues,
+        facts: onnx_file.OnnxFacts,
+        inputs: Mapping[str, str],
+        outputs: Mapping[str, str],
+    ) -> Judged:
+        """The first case whose outputs differ; the first of all when none does.
+
+        The file is run as ONNX Runtime optimises it, and as it is: its fusions can hide a fault
+        (the pattern of a layer norm is recognised with the operands of its ``Div`` swapped).
+        """
+        assert job.task.candidate is not None
+        path = Path(job.task.candidate)
+        first: Judged | None = None
+        elements = 0
+        for case in side.cases(_given(job, side.inputs)):
+            fed = _fed(case, inputs, facts)
+            try:
+                made = onnx_file.run(job.session(path), fed)
+                plain = dict(candidate.evaluate(outputs.keys() & set(candidate.names), fed))
+            except StageError as error:
+                failed = tuple(
+                    OutputError(name=name, error=math.inf, passed=False, reason=error.message)
+                    for name in side.outputs
+                )
+                return Judged(case, failed)
+            elements += sum(array.size for array in case.outputs.values())
+            for found in (made, made | plain):
+                named = {theirs: found[ours] for ours, theirs in outputs.items()}
+                judged = _compare(case, named, job, side.random)
+                if not judged.passed:
+                    return judged
+                first = first or judged
+        if first is None or not elements:
+            raise StageError(
+                "nothing was compared: no output has any element on these inputs",
+                hint="give inputs that lead to a result with --inputs FILE.npz",
+            )
+        return first
+
+    def _culprit(
+        self, job: Job, side: Side, search: Search, found: Found, *, with_bundle: bool
+    ) -> Culprit:
+        assert found.index is not None and found.own is not None
+        index = found.index
+        pair = search.pairs.all[index]
+        nodes = search.pairs.region(index).nodes
+        values = search.reference_values(index)
+        given = search.given(index, values)
+        value = values[pair.key]
+        node, causes = _causes(nodes, search.candidate, side)
+        node = node if node is not None else nodes[-1]
+        try:
+            ((_, made),) = search.candidate.evaluate([pair.tensor], given)
+            told = statistics(made)
+        except StageError:
+            told = None
+        accumulated = search.errors.get(index, found.own)
+        culprit = Culprit(
+            operator=pair.operator,
+            place=pair.index,
+            location=pair.location,
+            value=pair.label,
+            parameters=pair.parameters,
+            tensor=pair.tensor,
+            node=describe_node(node),
+            region=tuple(describe_node(each) for each in nodes),
+            reference=statistics(value),
+            candidate=told,
+            error_before=search.error_before(index),
+            error=accumulated.error,
+            own_error=found.own.error,
+            why=found.own.why,
+            causes=causes,
+        )
+        if not with_bundle:
+            return culprit
+        files = write_bundle(
+            job.work_dir / BUNDLE,
+            search.candidate,
+            given,
+            pair.tensor,
+            value,
+            culprit.model_dump(mode="json"),
+        )
+        for file in files:
+            job.add_file(f"{BUNDLE}/{file.name}", file, self.name)
+        return culprit
+
+
+def _fed(case: LocateCase, inputs: Mapping[str, str], facts: onnx_file.OnnxFacts) -> Arrays:
+    """The case's inputs under the candidate's names, in its dtypes: it may be a float16 model."""
+    dtypes = {spec.name: spec.dtype for spec in facts.inputs}
+    return {
+        ours: case.inputs[theirs].astype(dtypes[ours], copy=False)
+        for ours, theirs in inputs.items()
+    }
+
+
+def _matched(what: str, ours: list[str], theirs: tuple[str, ...]) -> dict[str, str]:
+    """The candidate's names, to the reference's: by name when they are the same, else in order."""
+    if sorted(ours) == sorted(theirs):
+        return {name: name for name in ours}
+    if len(ours) != len(theirs):
+        raise InputError(
+            f"the ONNX file has {len(ours)} {what} ({', '.join(ours)}), "
+            f"the other model {len(theirs)} ({', '.join(theirs)})",
+            hint="give two files of one model",
+        )
+    return dict(zip(ours, theirs, strict=True))
+
+
+def _given(job: Job, names: tuple[str, ...]) -> Arrays | None:
+    """The inputs of ``--inputs``. Raises ``InputError`` when they are not those of the model."""
+    if job.task.inputs is None:
+        return None
+    import io
+
+    import numpy as np
+
+    path = Path(job.task.inputs)
+    try:
+        loaded = np.load(io.BytesIO(read_all(path)), allow_pickle=False)
+        arrays = {name: loaded[name] for name in loaded.files}
+    except (ValueError, OSError, AttributeError, EOFError) as error:
+        raise InputError(
+            f"{path} is not an .npz file of arrays", hint="write it with numpy.savez"
+        ) from error
+    if missing := [name for name in names if name not in arrays]:
+        raise InputError(
+            f"{path} has no {missing[0]}", hint=f"it needs one array each for {', '.join(names)}"
+        )
+    return {name: arrays[name] for name in names}
+
+
+def _compare(case: LocateCase, made: Arrays, job: Job, random: tuple[str, ...]) -> Judged:
+    """Judge the outputs by the gate, which knows of boxes and of tolerances by dtype."""
+    shapes = {name: array.shape for name, array in case.inputs.items()}
+
+    def compare(b: Arrays, a: Arrays, wider: float = 1.0) -> CaseComparison:
+        limits = limits_of(job.options, wider)
+        return compare_case(case.label, shapes, case.seed, b, a, limits=limits, random=random)
+
+    compared = compare(case.outputs, made)
+    if not compared.passed:
+        compared = agree_nearby(compare, case.outputs, made, case.nearby()) or compared
+    outputs = tuple(
+        OutputError(
+            name=output.name,
+            error=difference(case.outputs[output.name], made[output.name]).error,
+            passed=output.passed,
+            reason=output.reason,
+        )
+        for output in compared.outputs
+    )
+    return Judged(case, outputs)
+
+
+def _causes(
+    nodes: list[onnx.NodeProto], candidate: OnnxValues, side: Side
+) -> tuple[onnx.NodeProto | None, tuple[str, ...]]:
+    """What differs from the graph that the candidate's is most like: the export, or simplified."""
+    best: tuple[float, OnnxValues] | None = None
+    ours = set(candidate.names)
+    for expected in side.expected():
+        theirs = set(expected.names)
+        alike = len(ours & theirs) / len(ours | theirs)
+        if best is None or alike > best[0]:
+            best = alike, expected
+        if alike == 1:
+            break
+    if best is None:
+        return None, ()
+    node, causes = find_causes(nodes, candidate, best[1])
+    if node is None and covers(nodes, best[1]) == len(nodes) and isinstance(side, PaddleSide):
+        told = "the file has here what an export of this model has: the ONNX form itself differs"
+        return None, (told,)
+    return node, causes
+
+
+def _growth(search: Search) -> tuple[GrowthPoint, ...]:
+    measured = sorted(search.errors.keys() | search.own.keys())
+    points = []
+    for index in measured:
+        pair = search.pairs.all[index]
+        own = search.own.get(index)
+        error = search.errors.get(index, own)
+        assert error is not None
+        points.append(
+            GrowthPoint(
+                index=index,
+                operator=pair.operator,
+                value=pair.label,
+                tensor=pair.tensor,
+                error=error.error,
+                own=own.error if own else None,
+            )
+        )
+    return tuple(points)
+
+
+def _told(culprit: Culprit) -> str:
+    return f"{culprit.node.name or culprit.node.outputs[0]} ({culprit.node.op_type})"
+
+
+def _quiet(culprit: Culprit) -> str:
+    return (
+        f"{culprit.operator} at {_told(culprit)} differs by {culprit.own_error:.2g}, "
+        "and no output shows it on these inputs"
+    )
+
+
+def _unlocated(facts: LocateFacts) -> str:
+    outputs = {output.name for output in facts.outputs if not output.passed}
+    inside = [point.error for point in facts.growth if point.tensor in outputs]
+    if inside and max(inside) < 2e-5:
+        return "with ONNX Runtime's graph optimisation off they agree, so it is that"
+    return "rounding grows along the graph"

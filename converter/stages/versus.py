@@ -1,0 +1,91 @@
+"""Two artefacts against each other, and the recording of one for a comparison elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from converter.accuracy.gate import doubts, gate, jumps, reorderings, vacuous, warnings
+from converter.accuracy.limits import Limits
+from converter.accuracy.recorded import DEVICE_TOLERANCE, case_bytes
+from converter.accuracy.sides import Model, Side, open_side
+from converter.accuracy.versus import Versus, reference_of
+from converter.errors import GateError, InputError
+from converter.model.comparison import ValidateFacts
+from converter.model.result import Message, Status
+from converter.model.tolerance import Tolerance, check_names
+from converter.stages.job import Job
+from converter.stages.stage import Outcome, Stage
+
+
+class VersusStage(Stage):
+    """Compares ``candidate`` with ``source``, and passes only if something was compared."""
+
+    name = "validate"
+
+    def run(self, job: Job) -> Outcome:
+        """Open both sides and compare; ``InputError`` where they do not belong together."""
+        assert job.task.candidate is not None
+        threads = job.options.threads
+        reference = open_side(Path(job.task.source), threads=threads)
+        candidate = open_side(Path(job.task.candidate), threads=threads)
+        check_names(job.options.tolerances, reference.output_names)
+        base = DEVICE_TOLERANCE if job.task.on_device else None
+        limits = Limits(
+            base,
+            atol=job.options.atol,
+            rtol=job.options.rtol,
+            tolerances=job.options.tolerances,
+        )
+        versus = Versus(reference, candidate, job.options.seed, job.options.rename)
+        cases = tuple(versus.compare(limits))
+        weak = tuple(Message(level="warning", text=text) for text in doubts(cases))
+        told = f"reference: {_told(reference)}; compared with it: {_told(candidate)}"
+        notes: tuple[Message, ...] = (Message(level="info", text=told),)
+        notes += tuple(Message(level="warning", text=text) for text in warnings(cases))
+        notes += tuple(Message(level="info", text=text) for text in reorderings(cases))
+        notes += tuple(Message(level="warning", text=text) for text in jumps(cases))
+        judged = (output.tolerance for case in cases for output in case.outputs)
+        first = next((each for each in judged if each and each.min_cosine < 1), None)
+        return Outcome(
+            facts=ValidateFacts(tolerance=first or _default(limits), cases=cases),
+            status=Status.DEGRADED if weak else Status.OK,
+            messages=weak + notes,
+        )
+
+    def ensures(self, job: Job, outcome: Outcome) -> None:
+        """The gate: raises ``GateError``."""
+        assert isinstance(outcome.facts, ValidateFacts)
+        if nothing := vacuous(outcome.facts.cases):
+            raise GateError(f"the comparison is void: {nothing}", hint="compare on other inputs")
+        passed, reason = gate(outcome.facts.cases)
+        if not passed:
+            raise GateError(
+                f"{job.task.candidate} does not agree with {job.task.source}: {reason}",
+                hint="the first is the reference; --json or -o DIR gives every output's numbers",
+            )
+
+
+class CasesStage(Stage):
+    """Records inputs and the outputs of a model, one file per case."""
+
+    name = "cases"
+
+    def run(self, job: Job) -> Outcome:
+        """Run the model; ``InputError`` when it is none."""
+        model = open_side(Path(job.task.source), threads=job.options.threads)
+        if not isinstance(model, Model):
+            raise InputError(f"{model.path} is a record already", hint="give a model")
+        for index, case in enumerate(reference_of(model, job.options.seed).cases()):
+            name = f"{index}-{case.case.kind}.npz"
+            path = job.work_dir / name
+            path.write_bytes(case_bytes(case.inputs, case.outputs))
+            job.add_file(name, path, self.name)
+        return Outcome()
+
+
+def _default(limits: Limits) -> Tolerance:
+    return Limits(limits.base, atol=limits.atol, rtol=limits.rtol).of("", "float32")
+
+
+def _told(side: Side) -> str:
+    return f"{side.path} ({side.kind})"

@@ -1,0 +1,157 @@
+"""``paddle2om validate``: Paddle, ONNX and recorded outputs, and what is wrong with them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from converter import validate
+from converter.model.comparison import ValidateFacts
+
+ROOT = Path(__file__).parents[2]
+CLS = ROOT / "fixtures/ch_ppocr_mobile_v2.0_cls"
+OUTPUT = "softmax_0.tmp_0"
+
+
+def paddle2om(*words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "converter.cli.main", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The classifier as ONNX, the same with a weight changed, and Paddle's outputs recorded."""
+    directory = tmp_path_factory.mktemp("validate")
+    assert paddle2om("convert", CLS, "-o", directory / "out", "-q").returncode == 0
+    (directory / "out" / CLS.name / "inference.onnx").rename(directory / "good.onnx")
+    model = onnx.load(directory / "good.onnx")
+    weight = next(tensor for tensor in model.graph.initializer if len(tensor.dims) == 4)
+    values = onnx.numpy_helper.to_array(weight).copy()
+    values[0] *= 3
+    weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
+    onnx.save(model, directory / "wrong.onnx")
+    recorded = paddle2om("validate", CLS, "--record", directory / "cases")
+    assert recorded.returncode == 0
+    assert recorded.stdout.strip() == str(directory / "cases")
+    return directory
+
+
+def case_of(made: Path) -> dict[str, np.ndarray]:
+    return dict(np.load(sorted((made / "cases").glob("*.npz"))[0]))
+
+
+def test_paddle_against_onnx_passes_and_shows_every_output(made: Path, tmp_path: Path) -> None:
+    done = paddle2om("validate", CLS, made / "good.onnx", "-o", tmp_path / "report")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].split()[:3] == ["case", "output", "verdict"]
+    assert len(lines) == 5
+    assert all(OUTPUT in line and "pass" in line for line in lines[1:])
+    report = json.loads((tmp_path / "report/report.json").read_text("utf-8"))
+    assert [stage["stage"] for stage in report["models"][0]["stages"]] == ["validate"]
+    assert "good.onnx" in (tmp_path / "report/report.html").read_text("utf-8")
+
+
+def test_a_wrong_model_exits_with_3_and_says_what_would_pass(made: Path) -> None:
+    done = paddle2om("validate", CLS, made / "wrong.onnx")
+    assert done.returncode == 3
+    assert "FAIL" in done.stdout
+    assert "does not agree" in done.stderr
+    limits = done.stderr.partition("would pass with ")[2].split()[0]
+    again = paddle2om("validate", CLS, made / "wrong.onnx", "--tolerance", f"{OUTPUT}:{limits}")
+    assert again.returncode == 0, again.stderr
+
+
+@pytest.mark.parametrize("first", ["record", "onnx"])
+def test_records_stand_for_the_model(made: Path, first: str) -> None:
+    sides = [made / "cases", made / "good.onnx"]
+    report = validate(*(sides if first == "record" else sides[::-1]))
+    assert report.exit_code == 0
+    facts = report.models[0].facts("validate")
+    assert isinstance(facts, ValidateFacts)
+    assert len(facts.cases) == 4
+    assert 0 < facts.worst_max_abs < 1e-5
+
+
+def test_two_records_need_no_model(made: Path, tmp_path: Path) -> None:
+    case = case_of(made)
+    half = case[f"output:{OUTPUT}"].astype(np.float16) + np.float16(0.01)
+    np.savez(tmp_path / "device.npz", **{OUTPUT: half})
+    wanted = sorted((made / "cases").glob("*.npz"))[0]
+    assert paddle2om("validate", wanted, tmp_path / "device.npz").returncode == 3
+    assert paddle2om("validate", wanted, tmp_path / "device.npz", "--device").returncode == 0
+
+
+def write_sides(made: Path, tmp_path: Path) -> dict[str, object]:
+    """Sides that are wrong in one way each."""
+    case = case_of(made)
+    np.savez(tmp_path / "other-input.npz", **(case | {"input:x": case["input:x"] + 1}))
+    np.savez(tmp_path / "other-output.npz", other=np.zeros(3))
+    np.savez(tmp_path / "plain.npz", **{OUTPUT: case[f"output:{OUTPUT}"]})
+    np.savez(tmp_path / "empty.npz")
+    (tmp_path / "broken.npz").write_bytes(b"PK\3\4 no zip")
+    (tmp_path / "broken.onnx").write_bytes(b"no model")
+    (tmp_path / "model.om").write_bytes(b"IMOD")
+    (tmp_path / "notes.txt").write_text("no model")
+    (tmp_path / "both").mkdir()
+    for name in ("a.onnx", "a.npz"):
+        (tmp_path / "both" / name).write_bytes(b"")
+    np.savez(tmp_path / "nan.npz", **{OUTPUT: np.full_like(case[f"output:{OUTPUT}"], np.nan)})
+    np.savez(tmp_path / "turned.npz", **{OUTPUT: case[f"output:{OUTPUT}"].T})
+    return {"case": sorted((made / "cases").glob("*.npz"))[0]}
+
+
+def test_what_is_wrong_is_one_clear_error(made: Path, tmp_path: Path) -> None:
+    case = write_sides(made, tmp_path)["case"]
+    expected = {
+        ("case", "other-input.npz"): (2, "made from other inputs: x"),
+        ("case", "other-output.npz"): (2, "other outputs"),
+        ("case", "empty.npz"): (2, "holds no outputs"),
+        ("case", "broken.npz"): (2, "not a file of recorded arrays"),
+        ("case", "broken.onnx"): (2, "broken.onnx"),
+        ("case", "model.om"): (2, "runs on an NPU only"),
+        ("case", "notes.txt"): (2, "is a .txt file"),
+        ("case", "both"): (2, "an ONNX file and recorded outputs"),
+        ("case", "nowhere"): (2, "does not exist"),
+        ("good.onnx", "plain.npz"): (2, "has no input:x"),
+        ("cases", "plain.npz"): (2, "cases that only one side has"),
+        ("case", "nan.npz"): (3, "NaN/Inf pattern differs"),
+        ("case", "turned.npz"): (3, "shape differs"),
+    }
+    places = {"case": case, "good.onnx": made / "good.onnx", "cases": made / "cases"}
+    for (first, second), (code, words) in expected.items():
+        report = validate(places[first], tmp_path / second)
+        failure = report.models[0].failure
+        assert failure is not None and failure.error is not None, second
+        assert words in failure.error.message, second
+        assert report.exit_code == code, second
+        assert failure.error.hint
+
+
+def test_a_command_line_that_means_nothing_is_refused(made: Path) -> None:
+    for words in ((CLS,), (CLS, CLS, "--record", "x"), (CLS, CLS, "--tolerance", "y")):
+        done = paddle2om("validate", *words)
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: ")
+        assert "\nhint: " in done.stderr
+
+
+def test_a_tolerance_must_be_of_an_output(made: Path) -> None:
+    report = validate(made / "cases", made / "good.onnx", tolerances={"sotfmax": {"atol": 0}})
+    assert report.exit_code == 2
+    report = validate(made / "cases", made / "good.onnx", tolerances={"*": {"atol": 0, "rtol": 0}})
+    assert report.exit_code == 3
+
+
+def test_names_are_paired_with_rename(made: Path, tmp_path: Path) -> None:
+    case = case_of(made)
+    np.savez(tmp_path / "renamed.npz", logits=case[f"output:{OUTPUT}"])
+    wanted = sorted((made / "cases").glob("*.npz"))[0]
+    assert validate(wanted, tmp_path / "renamed.npz", rename={OUTPUT: "logits"}).exit_code == 0

@@ -1,0 +1,1 @@
+"""Mutation testing of the accuracy gate: ``make mutants``."""

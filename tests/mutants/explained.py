@@ -1,0 +1,12 @@
+"""Mutants that no test can or need notice, with the reason for each."""
+
+from __future__ import annotations
+
+_SIGN = "only the sign of this number is used: both sides of a comparison are multiplied by it"
+
+#: (module, function, change) -> why it survives.
+EXPLAINED: dict[tuple[str, str, str], str] = {
+    ("verdict", "module", "1 -> 2"): _SIGN,
+    ("columns", "worst_part", "0 -> 1"): "the index is read only where something differs",
+    ("verdict", "judge", "side > 0 -> side >= 0"): "a side is 1 or -1",
+}

@@ -1,0 +1,74 @@
+"""Runs tests against one mutant in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_loader
+from types import CodeType, ModuleType
+from typing import Any
+
+#: Seconds after which a mutant is taken to run for ever, which a test would notice.
+LIMIT = 120.0
+
+
+class _Instead(MetaPathFinder, Loader):
+    """Gives changed code for one module."""
+
+    def __init__(self, name: str, code: CodeType, file: str) -> None:
+        self._name, self._code, self._file = name, code, file
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
+        if fullname != self._name:
+            return None
+        package = self._file.endswith("__init__.py")
+        return spec_from_loader(fullname, self, origin=self._file, is_package=package)
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__file__ = self._file
+        exec(self._code, module.__dict__)
+
+
+def survives(name: str, file: str, source: str, tests: Sequence[str]) -> bool:
+    """Whether all tests pass with module ``name`` having ``source``.
+
+    Only to be called while no module of the project has been imported in this process.
+    """
+    code = compile(source, file, "exec")
+    child = os.fork()
+    if child == 0:
+        os.setpgid(0, 0)
+        _run(name, file, code, tests)
+    deadline = time.monotonic() + LIMIT
+    while time.monotonic() < deadline:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status) == 0
+        time.sleep(0.02)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return False
+
+
+def _run(name: str, file: str, code: CodeType, tests: Sequence[str]) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    verdict = 70
+    try:
+        import pytest
+        from hypothesis import settings
+
+        settings.register_profile(
+            "mutants", max_examples=60, derandomize=True, database=None, deadline=None
+        )
+        settings.load_profile("mutants")
+        sys.meta_path.insert(0, _Instead(name, code, file))
+        verdict = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]))
+    finally:
+        os._exit(verdict)

@@ -1,0 +1,190 @@
+"""Baselines: what is written, and what counts as worse."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from converter.errors import InputError
+from converter.model.baseline import Baseline
+from converter.model.result import RunReport, Shard, Status
+from converter.report.baseline import (
+    baseline_of,
+    change_text,
+    compare_baseline,
+    read_baseline,
+    write_baseline,
+)
+from tests.report.report_builders import (
+    all_ok,
+    exported,
+    good,
+    mixed,
+    model,
+    output,
+    run,
+    simplified,
+    skipped,
+    validated,
+    validation,
+)
+
+FILE = Path("baseline.json")
+
+
+def report_with(**changes: object) -> RunReport:
+    facts = validated(output(**changes))
+    return run([model("m", exported(), simplified(), validation(facts))])
+
+
+def compared(before: RunReport, now: RunReport) -> list[tuple[str, str]]:
+    base = Baseline(models={m.name: baseline_of(m) for m in before.models})
+    changes = compare_baseline(now, base, FILE).changes
+    return [(change.what, change.verdict) for change in changes]
+
+
+def test_the_same_run_changes_nothing() -> None:
+    assert compared(all_ok(), all_ok()) == []
+
+
+def test_a_file_is_sorted_and_the_same_twice(tmp_path: Path) -> None:
+    path = tmp_path / "b.json"
+    models = [good("b"), good("a")]
+    write_baseline(run(models), path)
+    first = path.read_bytes()
+    write_baseline(run(models[::-1]), path)
+    assert path.read_bytes() == first
+    content = json.loads(first)
+    assert list(content["models"]) == ["a", "b"]
+    assert list(content) == sorted(content)
+    assert read_baseline(path).models["a"].opset == 11
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "found"),
+    [
+        ({"max_abs": 1e-5}, {"max_abs": 1.9e-5}, []),
+        ({"max_abs": 1e-5}, {"max_abs": 3e-5}, [("max_abs of fetch_name_0", "worse")]),
+        ({"max_abs": 3e-5}, {"max_abs": 1e-5}, [("max_abs of fetch_name_0", "better")]),
+        ({"max_abs": 0.0}, {"max_abs": 9e-7}, []),
+        ({"max_abs": 0.0}, {"max_abs": 1e-6}, [("max_abs of fetch_name_0", "worse")]),
+        ({"max_abs": 1e-5}, {"max_abs": math.nan}, [("max_abs of fetch_name_0", "worse")]),
+        ({"max_abs": 1e-5}, {"max_abs": math.inf}, [("max_abs of fetch_name_0", "worse")]),
+        ({"cosine": 0.99999}, {"cosine": 0.999985}, []),
+        ({"cosine": 0.9999}, {"cosine": 0.9998}, [("cosine of fetch_name_0", "worse")]),
+        (
+            {"argmax_agreement": 1.0},
+            {"argmax_agreement": 0.99},
+            [("argmax_agreement of fetch_name_0", "worse")],
+        ),
+        ({"argmax_agreement": None}, {"argmax_agreement": None}, []),
+        (
+            {"argmax_agreement": 1.0},
+            {"argmax_agreement": None},
+            [("argmax_agreement of fetch_name_0", "worse")],
+        ),
+    ],
+)
+def test_metrics(
+    before: dict[str, float], now: dict[str, float], found: list[tuple[str, str]]
+) -> None:
+    assert compared(report_with(**before), report_with(**now)) == found
+
+
+def test_an_output_that_is_gone_is_worse() -> None:
+    now = report_with(name="other")
+    assert ("max_abs of fetch_name_0", "worse") in compared(report_with(), now)
+
+
+def test_opset_nodes_bytes_and_status() -> None:
+    before = run([model("m", exported(opset=11), simplified(), validation())])
+    higher = run([model("m", exported(opset=13), simplified(), validation())])
+    assert compared(before, higher) == [("opset", "worse")]
+    assert compared(higher, before) == [("opset", "better")]
+    plain = run([model("m", exported(), skipped("simplify", "off"), validation())])
+    assert ("nodes", "worse") in compared(before, plain)
+    degraded = run([model("m", exported(Status.DEGRADED), simplified(), validation())])
+    assert compared(before, degraded) == [("status", "worse")]
+    (entry,) = (baseline_of(m) for m in before.models)
+    assert entry.bytes is not None
+    base = Baseline(models={"m": entry.model_copy(update={"bytes": entry.bytes // 2})})
+    changes = compare_baseline(before, base, FILE).changes
+    assert [(change.what, change.verdict) for change in changes] == [("bytes", "worse")]
+
+
+def test_models_that_are_missing_or_new() -> None:
+    base = Baseline(models={"a": baseline_of(good("a"))})
+    report = compare_baseline(run([good("b")]), base, FILE)
+    assert [(c.model, c.verdict) for c in report.changes] == [("a", "missing"), ("b", "new")]
+    assert [c.model for c in report.failures] == ["a"]
+    failing = run([good("b")]).model_copy(update={"baseline": report})
+    assert failing.exit_code == 3
+    written = failing.model_copy(update={"baseline": report.model_copy(update={"updated": True})})
+    assert written.exit_code == 0
+
+
+def test_a_shard_answers_for_its_own_models() -> None:
+    base = Baseline(models={name: baseline_of(good(name)) for name in ("a", "b", "gone")})
+    shard = Shard(index=1, count=2, models=("a", "b"))
+    report = compare_baseline(run([good("a")], shard=shard), base, FILE)
+    assert [(c.model, c.verdict) for c in report.changes] == [("gone", "missing")]
+
+
+def test_a_failed_model_keeps_its_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "b.json"
+    report = mixed()
+    failed = [m.name for m in report.models if m.failure]
+    assert failed
+    base = Baseline(models={failed[0]: baseline_of(good(failed[0]))})
+    path.write_text(base.model_dump_json())
+    write_baseline(report, path)
+    written = read_baseline(path)
+    assert written.models[failed[0]] == base.models[failed[0]]
+    assert not set(failed[1:]) & set(written.models)
+    assert compare_baseline(report, written, FILE).failures
+
+
+def test_slack_is_the_files(tmp_path: Path) -> None:
+    path = tmp_path / "b.json"
+    write_baseline(report_with(max_abs=1e-5), path)
+    content = json.loads(path.read_text())
+    content["slack"]["error_factor"] = 10
+    path.write_text(json.dumps(content))
+    now = report_with(max_abs=9e-5)
+    assert compare_baseline(now, read_baseline(path), path).changes == ()
+    write_baseline(now, path)
+    assert read_baseline(path).slack.error_factor == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is empty"),
+        ("{", "not valid JSON"),
+        ("[]", "not a baseline"),
+        ('{"tool": "paddle2om"}', "not a baseline"),
+        ('{"tool": "paddle2om", "schema_version": 2, "models": {}}', "baseline version 2"),
+        (
+            '{"tool": "paddle2om", "models": {"a": {"opset": "x", "status": "ok"}}}',
+            "models.a.opset",
+        ),
+    ],
+)
+def test_files_that_are_no_baseline(text: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "b.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=words) as refused:
+        read_baseline(path)
+    assert refused.value.hint
+    with pytest.raises(InputError, match="there is no baseline"):
+        read_baseline(tmp_path / "missing.json")
+
+
+def test_changes_in_words() -> None:
+    base = Baseline(models={m.name: baseline_of(m) for m in report_with(max_abs=1e-5).models})
+    (change,) = compare_baseline(report_with(max_abs=3e-5), base, FILE).changes
+    text = change_text(change)
+    assert text.startswith("max_abs of fetch_name_0: 3e-05, was 1e-05 (up to 2.09")

@@ -1,0 +1,158 @@
+"""The forecast on models whose answer is known: which operators float16 breaks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from converter.atc.config_files import check_config_file
+from converter.engine.forecast import run_forecast
+from converter.errors import InputError
+from converter.model.compile_options import CompileOptions
+from converter.model.forecast import ForecastFacts
+from converter.model.task import ConvertOptions
+
+
+@pytest.fixture
+def save(tmp_path):
+    """Returns a function that writes a model of y [2, 8] from x [2, 8]."""
+
+    def write(*nodes, opset=13, **weights):
+        tensors = [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, (2, 8)) for name in ("x", "y")
+        ]
+        initializers = [
+            numpy_helper.from_array(np.asarray(value), name) for name, value in weights.items()
+        ]
+        graph = helper.make_graph(list(nodes), "g", tensors[:1], tensors[1:], initializers)
+        opsets = [helper.make_opsetid("", opset)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+        onnx.checker.check_model(model, full_check=True)
+        path = tmp_path / "model" / "inference.onnx"
+        path.parent.mkdir(exist_ok=True)
+        onnx.save(model, path)
+        return path
+
+    return write
+
+
+def node(op_type, inputs, outputs, name, **attributes):
+    return helper.make_node(op_type, inputs.split(), outputs.split(), name, **attributes)
+
+
+def forecast(path, soc=None, out=None):
+    options = ConvertOptions(compile=CompileOptions(soc=soc))
+    report = run_forecast(path, out, options)
+    stage = report.models[0].stages[-1]
+    assert isinstance(stage.facts, ForecastFacts), stage.error
+    return report, stage.facts
+
+
+#: x * 1e3 squared overflows; the mean of the squares is divided back by the same.
+OVERFLOW = [
+    node("Relu", "x", "a", "before"),
+    node("Mul", "a thousand", "b", "scale up"),
+    node("Mul", "b b", "c", "square"),
+    node("Mul", "c millionth", "d", "scale down"),
+    node("Add", "d x", "y", "after"),
+]
+WEIGHTS = {"thousand": np.float32(1e3), "millionth": np.float32(1e-6)}
+
+
+def test_nothing_is_needed(save):
+    path = save(node("Relu", "x", "a", "relu"), node("Add", "a x", "y", "add"))
+    report, facts = forecast(path)
+    assert report.exit_code == 0
+    assert facts.passed and facts.keep == () and facts.flags == () and facts.files == ()
+
+
+def test_exactly_the_operators_that_overflow(save, tmp_path):
+    report, facts = forecast(save(*OVERFLOW, **WEIGHTS), out=tmp_path / "out")
+    assert report.exit_code == 0
+    assert not facts.passed
+    # The square overflows where it is made and where it is read.
+    assert facts.keep == ("square", "scale down")
+    assert facts.kept_cases and all(case.passed for case in facts.kept_cases)
+    over = {one.name for one in facts.operators if one.overflow}
+    assert over == {"square"}
+    file = tmp_path / "out" / "keep_dtype.cfg"
+    assert file.read_text() == "square\nscale down\n"
+    named = {one.name: one.op_type for one in facts.operators}
+    assert check_config_file("keep_dtype", file, named) == facts.keep
+
+
+def test_an_epsilon_that_becomes_zero(save):
+    """x / (x*0 + 1e-9): in float16 the divisor is 0."""
+    path = save(
+        node("Mul", "x zero", "a", "nothing"),
+        node("Add", "a epsilon", "b", "add epsilon"),
+        node("Mul", "x epsilon", "c", "small"),
+        node("Div", "c b", "y", "divide"),
+        zero=np.float32(0),
+        epsilon=np.float32(1e-9),
+    )
+    _, facts = forecast(path)
+    assert facts.keep == ("add epsilon", "small", "divide")
+    under = {one.name for one in facts.operators if one.underflow}
+    assert {"add epsilon", "small"} <= under
+
+
+def test_a_chip_that_cannot_keep_what_would_have_to_be(save, tmp_path):
+    path = save(
+        node("MatMul", "x w", "a", "matmul"),
+        node("Mul", "a small", "y", "scale"),
+        w=np.full((8, 8), 3e5, np.float32),
+        small=np.float32(1e-6),
+    )
+    report, facts = forecast(path)
+    assert report.exit_code == 0 and facts.keep == ("matmul", "scale")
+    report, facts = forecast(path, "Ascend910B2")
+    assert report.exit_code == 0 and facts.unkeepable == ()
+    report, facts = forecast(path, "Ascend310P3", tmp_path / "out")
+    assert report.exit_code == 3
+    assert facts.keep is None and facts.unkeepable == ("MatMul",)
+    assert "MatMul of Ascend310P3 cannot" in report.models[0].stages[-1].error.message
+    assert not (tmp_path / "out" / "keep_dtype.cfg").exists()
+
+
+def test_a_paddle_model_is_converted_first(tiny_pir):
+    report, facts = forecast(tiny_pir)
+    assert [stage.stage for stage in report.models[0].stages] == [
+        "inspect", "export", "simplify", "forecast"
+    ]  # fmt: skip
+    assert facts.operators and facts.cases
+
+
+def test_the_command(save, tmp_path):
+    path = save(*OVERFLOW, **WEIGHTS)
+    command = [sys.executable, "-m", "converter.cli.main", "forecast"]
+
+    def run(*words):
+        return subprocess.run([*command, *map(str, words)], capture_output=True, text=True)
+
+    ended = run(path.parent, "-o", tmp_path / "out")
+    assert ended.returncode == 0, ended.stderr
+    assert "with 2 operators in float32 it passes" in ended.stdout
+    assert "compile with: --keep-dtype keep_dtype.cfg" in ended.stdout
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["exit_code"] == 0
+    assert {p.name for p in Path(path.parent).iterdir()} == {"inference.onnx"}
+    ended = run(tmp_path / "missing")
+    assert ended.returncode == 2
+    assert "missing is not a file or a directory" in ended.stderr
+    assert "hint: " in ended.stderr
+
+
+def test_what_is_wrong_is_told_first(save, tmp_path):
+    path = save(*OVERFLOW, **WEIGHTS)
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="file is a file, and results go into a directory"):
+        forecast(path, out=tmp_path / "file")
+    with pytest.raises(InputError, match="a family of chips"):
+        forecast(path, "Ascend310P")
