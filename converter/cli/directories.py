@@ -21,7 +21,6 @@ CacheDirectory = Annotated[
         "--cache",
         metavar="DIR",
         parser=directory,
-        envvar="PADDLE2OM_CACHE",
         help="Keep results in this directory, and take those that are there.",
     ),
 ]

@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from converter.cli.build import build_command
+from converter.cli.cache import cache_app
 from converter.cli.check import check_command
 from converter.cli.compile import compile_command
 from converter.cli.convert import convert_command
@@ -40,6 +42,7 @@ app = typer.Typer(
 )
 
 app.command("convert")(convert_command)
+app.command("build")(build_command)
 app.command("validate")(validate_command)
 app.command("compile")(compile_command)
 app.command("render")(render_command)
@@ -51,6 +54,7 @@ app.command("forecast")(forecast_command)
 app.command("device")(device_command)
 app.command("doctor")(doctor_command)
 app.command("demo")(demo_command)
+app.add_typer(cache_app, name="cache")
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(report_app, name="report")
 

@@ -184,7 +184,8 @@ def render_command(
     Edits the pipeline's own config in place and prints the path of the result. Needs neither
     PaddleX nor Paddle to be importable.
     """
-    from converter.cli.render_more import check_rendered, write_scripts
+    from converter.cli.render_more import check_rendered
+    from converter.engine.rendering import write_scripts
     from converter.paddlex.base import find_base
     from converter.paddlex.check import require_sound
     from converter.paddlex.companion import require_suffix

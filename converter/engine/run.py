@@ -29,7 +29,7 @@ from converter.engine.plan import (
 )
 from converter.engine.pool import Observer
 from converter.engine.running import interrupted
-from converter.engine.schedule import Estimate, Schedule, available_memory, estimate, source_bytes
+from converter.engine.schedule import Estimate, Schedule, available_memory, bytes_of, estimate
 from converter.errors import InputError
 from converter.model.artefacts import check_replaceable
 from converter.model.recipe import PlannedModel
@@ -148,7 +148,7 @@ def estimates_for(tasks: Sequence[Task], cache: Cache | None) -> dict[str, Estim
     estimates = {}
     for task in tasks:
         if task.source not in sizes:
-            sizes[task.source] = source_bytes(task)
+            sizes[task.source] = bytes_of(task.source)
         seen = cache.history.of(task.source, task.name) if cache else None
         estimates[task.name] = estimate(sizes[task.source], seen)
     return estimates

@@ -129,9 +129,9 @@ def available_memory() -> int | None:
     return int(min(free) * _SHARE) if free else None
 
 
-def source_bytes(task: Task) -> int:
-    """Bytes of the model's files: a measure of how long it will take. 0 when it is not there."""
-    source = Path(task.source)
+def bytes_of(path: str) -> int:
+    """Bytes of a model's files: a measure of how long it will take. 0 when it is not there."""
+    source = Path(path)
     directory = source.parent if source.is_file() else source
     try:
         with os.scandir(directory) as entries:

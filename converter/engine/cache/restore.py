@@ -63,6 +63,7 @@ def restore(cache: Cache, digests: Digests, task: Task, log: Path) -> ModelRepor
         if published is None:
             return None
         _remember(digests, task, published)
+    cache.touch(task.cache.keys[stage] for stage in entries)
     results = [_with_files(result, published) for result in results]
     if refused is not None:
         results.append(StageResult(stage="publish", status=Status.FAILED, error=refused))

@@ -52,6 +52,8 @@ class Steps:
             return None
         except (Paddle2omError, OSError):  # let the stage itself say it
             return None
+        if self._use:
+            self._cache.touch([self._use.keys[stage.name]])
         result = recalled(entry)
         register(self._job, stage.name, entry)
         self._job.results[stage.name] = result
@@ -150,6 +152,7 @@ class KeptReference:
     def load(self) -> bytes | None:
         """The bytes, if they are there and sound."""
         try:
+            self._cache.touch([self._key])
             digest = self._cache.entries.read_bytes(self._key)
             return self._cache.objects.read(digest.decode()) if digest else None
         except (BadObject, OSError):

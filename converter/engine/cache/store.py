@@ -5,7 +5,9 @@ Everything in it can be removed at any time, by anyone: what is gone is computed
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -34,11 +36,10 @@ _PATIENCE = 120.0
 
 
 def default_directory() -> Path:
-    """``$PADDLE2OM_CACHE``, else ``paddle2om/results`` in the user's cache directory."""
+    """``results`` in ``$PADDLE2OM_CACHE``, else in ``paddle2om`` of the user's cache directory."""
     named = os.environ.get(VARIABLE)
-    if named:
-        return Path(named)
-    return Path(platformdirs.user_cache_dir("paddle2om")) / "results"
+    base = Path(named) if named else Path(platformdirs.user_cache_dir("paddle2om"))
+    return base / "results"
 
 
 class Cache:
@@ -96,6 +97,22 @@ class Cache:
                 path.unlink(missing_ok=True)
                 raise BadObject(f"the cached {file.name} was damaged")
         return entry
+
+    def touch(self, keys: Iterable[str]) -> None:
+        """Note that entries were used now: ``gc`` removes those first that were not."""
+        for key in keys:
+            with contextlib.suppress(OSError):
+                os.utime(self.entries.path(key))
+
+    @classmethod
+    def existing(cls, root: Path) -> Cache:
+        """The cache in ``root``; ``InputError`` when there is none."""
+        if not (root / _TAG).is_file():
+            raise InputError(
+                f"there is no cache in {root}",
+                hint="name its directory with --cache; build makes one",
+            )
+        return cls(root.absolute())
 
     def once(self, key: str) -> AbstractContextManager[bool]:
         """Held by the process that computes what ``key`` stands for; others wait a while."""

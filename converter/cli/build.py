@@ -1,0 +1,111 @@
+"""``paddle2om build``: a zoo and its pipelines, from a recipe."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from converter.cli import views
+from converter.cli.directories import CacheDirectory, directory
+
+if TYPE_CHECKING:
+    from converter.model.build_plan import BuildPlan
+
+
+def build_command(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe file.")],
+    out: Annotated[
+        Path,
+        typer.Option("-o", "--out", metavar="DIR", parser=directory, help="Where the results go."),
+    ] = Path("paddle2om-out"),
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Say what would run and why, and run nothing.")
+    ] = False,
+    jobs: Annotated[
+        int | None, typer.Option("-j", "--jobs", min=1, help="Models at a time.")
+    ] = None,
+    total_memory: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Memory of all workers together; what is free if not."),
+    ] = None,
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="Only this part of the recipe, as 2/4.")
+    ] = None,
+    cache: CacheDirectory = None,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Do everything anew and keep nothing.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try models again that failed and are as before.")
+    ] = False,
+    junit: views.Junit = None,
+    markdown: views.Markdown = None,
+    baseline: views.BaselineFile = None,
+    update_baseline: views.UpdateBaseline = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace files that are not ours.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Treat degraded as failed.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print only what failed.")] = False,
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print the report, or the plan, as JSON.")
+    ] = False,
+) -> None:
+    """Convert the models of a recipe and write its pipelines.
+
+    Results are kept: what has not changed since is not done again, and a build that was killed
+    goes on where it was.
+    """
+    from converter.engine.build import check_recipe, plan_build, run_build
+    from converter.engine.cache.store import default_directory
+    from converter.engine.convert import Silent
+    from converter.engine.pool import Pool
+    from converter.engine.recipe.load import load_recipe
+    from converter.engine.run import Settings
+    from converter.errors import InputError
+    from converter.model.memory import parse_bytes
+
+    if no_cache and cache is not None:
+        raise InputError("--cache with --no-cache", hint="give one of the two")
+    wanted = views.Views.checked(junit, markdown, baseline, update_baseline)
+    settings = Settings(
+        jobs=jobs,
+        memory=parse_bytes(total_memory) if total_memory else None,
+        cache=None if no_cache else cache or default_directory(),
+        failures=not retry_failed,
+        force=force,
+        strict=strict,
+        command=shlex.join(["paddle2om", *sys.argv[1:]]),
+    )
+    loaded = load_recipe(recipe)
+    check_recipe(loaded)
+    if plan:
+        _show(plan_build(loaded, out, settings, shard=shard), json_output=json_output)
+        return
+    from converter.cli.show import finish
+    from converter.engine.build import chosen
+    from converter.report.progress import Progress
+
+    models, part = chosen(loaded, shard)
+    if part is not None and loaded.pipelines and not quiet:
+        typer.echo("pipelines are left to a build of the whole recipe", err=True)
+    with Progress(total=len(models), quiet=quiet) as progress, Pool() as pool:
+        observer = Silent() if quiet else progress
+        report = run_build(loaded, out, settings, pool, observer, shard=shard)
+    report = wanted.write(report, out)
+    finish(report, out, json_output=json_output, quiet=quiet)
+
+
+def _show(plan: BuildPlan, *, json_output: bool) -> None:
+    """The plan is what was asked for: it goes to standard output."""
+    from converter.report.build_plan_text import plan_lines
+
+    if json_output:
+        typer.echo(plan.model_dump_json(indent=2))
+        return
+    for line in plan_lines(plan):
+        typer.echo(line)

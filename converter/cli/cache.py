@@ -1,0 +1,118 @@
+"""``paddle2om cache``: what the cache holds, removing what is old, checking all of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from converter.cli.directories import directory
+
+if TYPE_CHECKING:
+    from converter.engine.cache.store import Cache
+
+cache_app = typer.Typer(
+    help="Look after the results that builds keep.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Where = Annotated[
+    Path | None,
+    typer.Option("--cache", metavar="DIR", parser=directory, help="The cache; yours if not."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+
+#: Seconds of the units that an age may have.
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+@cache_app.command("info")
+def info_command(cache: Where = None, json_output: Json = False) -> None:
+    """Say how much the cache holds."""
+    from converter.engine.cache.upkeep import info
+    from converter.model.memory import format_bytes
+
+    found = info(_open(cache))
+    if json_output:
+        typer.echo(found.model_dump_json(indent=2))
+        return
+    typer.echo(f"directory  {found.directory}")
+    typer.echo(f"results    {found.entries}")
+    typer.echo(f"files      {found.objects}")
+    typer.echo(f"size       {format_bytes(found.bytes)}")
+
+
+@cache_app.command("gc")
+def gc_command(
+    max_size: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Keep at most this much, as 10G.")
+    ] = None,
+    max_age: Annotated[
+        str | None,
+        typer.Option(metavar="AGE", help="Remove what was not used for so long, as 30d."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")
+    ] = False,
+    cache: Where = None,
+    json_output: Json = False,
+) -> None:
+    """Remove results that were not used for long, the least recently used first.
+
+    Without a size or an age: only files that no result names.
+    """
+    from converter.engine.cache.upkeep import collect
+    from converter.model.memory import format_bytes, parse_bytes
+
+    gone = collect(
+        _open(cache),
+        max_bytes=parse_bytes(max_size) if max_size else None,
+        max_age=parse_age(max_age) if max_age else None,
+        dry_run=dry_run,
+    )
+    if json_output:
+        typer.echo(gone.model_dump_json(indent=2))
+        return
+    verb = "would remove" if dry_run else "removed"
+    typer.echo(
+        f"{verb} {gone.entries} results and {gone.objects} files, {format_bytes(gone.bytes)}; "
+        f"{format_bytes(gone.kept_bytes)} left"
+    )
+
+
+@cache_app.command("verify")
+def verify_command(cache: Where = None, json_output: Json = False) -> None:
+    """Read everything and remove what is damaged; exit 1 if something was."""
+    from converter.engine.cache.upkeep import verify
+    from converter.errors import StageError
+
+    found = verify(_open(cache))
+    if json_output:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        typer.echo(f"{found.entries} results and {found.objects} files were read")
+    damaged = len(found.damaged_entries) + len(found.damaged_objects)
+    if damaged:
+        raise StageError(
+            f"{damaged} of them were damaged and have been removed",
+            hint="the next build makes them anew; check the disk",
+        )
+
+
+def parse_age(text: str) -> float:
+    """``"30d"`` -> seconds; raises ``InputError``."""
+    from converter.errors import InputError
+
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text.strip().lower())
+    if not match:
+        raise InputError(f"{text!r} is no age", hint="for example 12h, 30d or 8w")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def _open(named: Path | None) -> Cache:
+    from converter.engine.cache.store import Cache, default_directory
+
+    return Cache.existing(named or default_directory())

@@ -1,0 +1,146 @@
+"""Builds what a recipe asks for: its models, then its pipelines; or says what that would be."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from converter.engine.cache.entries import Entry
+from converter.engine.cache.objects import BadObject
+from converter.engine.cache.planning import Keyed
+from converter.engine.cache.recall import find_entry
+from converter.engine.cache.store import Cache
+from converter.engine.executor import Executor
+from converter.engine.plan import available_cpus, tasks_for
+from converter.engine.pool import Observer
+from converter.engine.rendering import render_all
+from converter.engine.run import Settings, check_run, estimates_for, run_models
+from converter.engine.shards import parse_shard, select
+from converter.errors import InputError
+from converter.model.build_plan import BuildPlan, ModelPlan, StageState
+from converter.model.recipe import PlannedModel, Recipe
+from converter.model.result import RunReport, Shard
+from converter.model.task import Task
+
+
+def chosen(recipe: Recipe, shard: str | None) -> tuple[list[PlannedModel], Shard | None]:
+    """The recipe's models, or those of one shard (``"2/4"``). Raises ``InputError``."""
+    models = list(recipe.models)
+    if shard is None:
+        return models, None
+    return select(models, *parse_shard(shard))
+
+
+def run_build(
+    recipe: Recipe,
+    out_dir: Path,
+    settings: Settings,
+    executor: Executor,
+    observer: Observer,
+    *,
+    shard: str | None = None,
+) -> RunReport:
+    """Convert a recipe's models into ``out_dir`` and write its pipeline configs there.
+
+    One shard has not all the models that a pipeline may need, and writes none. Raises as
+    ``run_models``.
+    """
+    models, part = chosen(recipe, shard)
+    report = run_models(models, out_dir, settings, executor, observer, shard=part)
+    if report.interrupted or part is not None:
+        return report
+    started = time.perf_counter()
+    pipelines = render_all(recipe.pipelines, report.models, out_dir, force=settings.force)
+    seconds = report.seconds + time.perf_counter() - started
+    return report.model_copy(update={"pipelines": pipelines, "seconds": seconds})
+
+
+def plan_build(
+    recipe: Recipe, out_dir: Path, settings: Settings, *, shard: str | None = None
+) -> BuildPlan:
+    """What ``run_build`` would do. No worker is started, and nothing is written to ``out_dir``.
+
+    Raises ``InputError`` for what ``run_build`` would refuse before it begins.
+    """
+    models, part = chosen(recipe, shard)
+    models, jobs = check_run(models, out_dir, settings)
+    # Paths only: nothing is made there.
+    work = Path(tempfile.gettempdir())
+    tasks: Sequence[Task] = tasks_for(
+        models, out_dir, work, threads=max(1, available_cpus() // jobs), force=settings.force
+    )
+    cache = Cache.open(settings.cache) if settings.cache else None
+    plans = []
+    estimates = estimates_for(tasks, cache)
+    keyed = None
+    if cache is not None:
+        keyed = Keyed(cache, cache.digests(), failures=settings.failures)
+        tasks = keyed.all(tasks)
+    for task in tasks:
+        states, why = _states(cache, keyed, task)
+        runs = [stage for stage, state in states.items() if state == "run"]
+        told = estimates[task.name]
+        plans.append(
+            ModelPlan(
+                name=task.name,
+                source=task.source,
+                model=task.model,
+                variant=task.variant,
+                stages=states,
+                why=why,
+                seconds=round(told.seconds, 1) if runs else 0.0,
+                peak_memory=told.peak if runs else 0,
+                measured=told.known,
+            )
+        )
+    return BuildPlan(
+        recipe=str(recipe.path),
+        out_dir=str(out_dir.absolute()),
+        cache=str(settings.cache) if settings.cache else None,
+        jobs=jobs,
+        shard=part,
+        models=tuple(plans),
+        pipelines=tuple(pipeline.out for pipeline in recipe.pipelines) if part is None else (),
+    )
+
+
+def _states(
+    cache: Cache | None, keyed: Keyed | None, task: Task
+) -> tuple[dict[str, StageState], str]:
+    """Stage -> ``run``, ``cached``, ``failed`` (and not tried again) or ``not run``; and why."""
+    if cache is None or keyed is None:
+        return dict.fromkeys(task.stages, "run"), "no cache"
+    states: dict[str, StageState] = {}
+    why = ""
+    found: dict[str, Entry | None] = {}
+    for stage in task.stages:
+        try:
+            found[stage] = find_entry(cache, task, stage)
+        except BadObject:
+            found[stage], why = None, why or f"{stage}: the cached result was damaged"
+    first = task.stages[0]
+    foreseen = next((s for s, e in found.items() if e and e.foreseen and found[first]), None)
+    failed = False
+    for stage, entry in found.items():
+        if failed or (foreseen is not None and stage not in (first, foreseen)):
+            states[stage] = "not run"
+        elif entry is None or (entry.foreseen and stage != foreseen):
+            states[stage] = "run"
+            why = why or f"{stage}: {keyed.why(task, stage)}"
+        elif entry.result.status.is_failure:
+            states[stage], failed = "failed", True
+            why = why or "failed before, and nothing has changed"
+        else:
+            states[stage] = "cached"
+    return states, why
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Refuse a recipe that has no models. Raises ``InputError``."""
+    if not recipe.models:
+        raise InputError(
+            f"{recipe.path}: the recipe has no models",
+            hint="list models; `paddle2om render` writes a pipeline alone",
+        )

@@ -1,0 +1,111 @@
+"""Writes the PaddleX configs that a recipe asks for, from the models that were converted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from converter.atc.environment import SET_ENV_FILES
+from converter.errors import InputError, Paddle2omError
+from converter.model.recipe import PlannedPipeline
+from converter.model.result import ErrorInfo, ModelReport, PipelineReport
+from converter.paddlex.base import find_base
+from converter.paddlex.companion import CompanionOptions, write_companions
+from converter.paddlex.config_file import check_replaceable_config, write_config
+from converter.paddlex.modules import ConvertedModel, read_models
+from converter.paddlex.readiness import make_ready, planned
+from converter.paddlex.render import RenderOptions, render_pipeline
+from converter.paddlex.report import RenderReport, report_of
+from converter.paddlex.targets import NEWEST, Target, parse_device, parse_version
+from converter.stages.stage import describe_os_error
+
+
+def render_all(
+    pipelines: Sequence[PlannedPipeline],
+    models: Sequence[ModelReport],
+    out_dir: Path,
+    *,
+    force: bool,
+) -> tuple[PipelineReport, ...]:
+    """Write every config into ``out_dir``, with the models that passed.
+
+    One that cannot be written is a report with an error.
+    """
+    passed = {
+        model.name: out_dir / model.name
+        for model in models
+        if model.failure is None and (out_dir / model.name).is_dir()
+    }
+    reports = []
+    for pipeline in pipelines:
+        started = time.perf_counter()
+        modules: dict[str, str] = {}
+        error: ErrorInfo | None = None
+        try:
+            if not passed:
+                raise InputError(
+                    f"no model for the pipeline {pipeline.name} was converted",
+                    hint="see why the models failed",
+                )
+            modules = _render(pipeline, read_models(passed), out_dir, force=force)
+        except OSError as raised:
+            error = ErrorInfo.of(describe_os_error(raised))
+        except Paddle2omError as raised:
+            error = ErrorInfo.of(raised)
+        reports.append(
+            PipelineReport(
+                name=pipeline.name,
+                config=pipeline.out,
+                backend=pipeline.backend,
+                modules=modules,
+                seconds=time.perf_counter() - started,
+                error=error,
+            )
+        )
+    return tuple(reports)
+
+
+def _render(
+    pipeline: PlannedPipeline, models: Sequence[ConvertedModel], out_dir: Path, *, force: bool
+) -> dict[str, str]:
+    """Write one config; module -> the model that serves it. Raises ``Paddle2omError``."""
+    config = out_dir / pipeline.out
+    check_replaceable_config(config, force=force)
+    base = find_base(pipeline.base, pipeline.base_dir)
+    version = pipeline.paddlex or base.version
+    options = RenderOptions(
+        backend=pipeline.backend,
+        target=Target(parse_version(version) if version else NEWEST, pipeline.wrapper),
+        device=parse_device(pipeline.device) if pipeline.device else None,
+        use=pipeline.use,
+        place=pipeline.place,
+        shapes=pipeline.shapes,
+    )
+    found = planned(tuple(models), config.with_name(f"{config.stem}-models"))
+    rendered = render_pipeline(base, found, options)
+    make_ready(rendered.unready, dict(pipeline.dictionaries), force=force)
+    write_config(config, rendered.text, force=force)
+    report = report_of(rendered, options, config)
+    if pipeline.scripts:
+        write_scripts(report, options, force=force)
+    served = [module for module in report.modules if module.state == "served"]
+    return {module.module: module.model for module in served if module.model}
+
+
+def write_scripts(report: RenderReport, options: RenderOptions, *, force: bool) -> tuple[Path, ...]:
+    """Write the scripts that run a config, and that fine-tune, beside it."""
+    companions = CompanionOptions(
+        wrapper=options.target.wrapper == "paddleocr",
+        device=device_argument(report, options),
+        cann_env_files=SET_ENV_FILES,
+    )
+    return write_companions(Path(report.config), companions, force=force)
+
+
+def device_argument(report: RenderReport, options: RenderOptions) -> str | None:
+    """The device that no key of the config can say: of native Paddle before PaddleX 3.5."""
+    if options.target.has_engine:
+        return None
+    native = (m.device for m in report.modules if m.enabled and m.backend == "paddle")
+    return next(native, None)

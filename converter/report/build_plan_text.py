@@ -1,0 +1,44 @@
+"""A build's plan as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from converter.model.build_plan import BuildPlan, ModelPlan
+from converter.model.memory import format_bytes
+from converter.report import format as fmt
+
+
+def plan_lines(plan: BuildPlan) -> Iterator[str]:
+    """One line per model, what it is waiting for behind it, and a sum at the end."""
+    width = max((len(model.name) for model in plan.models), default=0)
+    for model in plan.models:
+        yield f"{model.name:<{width}}  {_fate(model)}"
+    yield from (f"pipeline {name}" for name in plan.pipelines)
+    yield summary(plan)
+
+
+def _fate(model: ModelPlan) -> str:
+    """What becomes of a model, and why."""
+    if not model.runs:
+        failed = [stage for stage, state in model.stages.items() if state == "failed"]
+        return f"{failed[0]} failed: {model.why}" if failed else "cached"
+    todo = ", ".join(stage for stage, state in model.stages.items() if state == "run")
+    guessed = "" if model.measured else "about "
+    took = f"{guessed}{fmt.seconds(model.seconds)}, {format_bytes(model.peak_memory)}"
+    return f"run {todo} ({took}): {model.why}"
+
+
+def summary(plan: BuildPlan) -> str:
+    """How many models run, and for how long."""
+    runs = [model for model in plan.models if model.runs]
+    failed = sum("failed" in model.stages.values() for model in plan.models)
+    part = f" of shard {plan.shard.index}/{plan.shard.count}" if plan.shard else ""
+    told = f"{len(plan.models)} conversions{part}: {len(runs)} to run, "
+    told += f"{len(plan.models) - len(runs) - failed} cached"
+    told += f", {failed} failed before" if failed else ""
+    if runs:
+        # As if they were packed without gaps; no shorter than the longest.
+        wall = max(sum(m.seconds for m in runs) / plan.jobs, max(m.seconds for m in runs))
+        told += f"; about {fmt.seconds(wall)} with {plan.jobs} at a time"
+    return told
