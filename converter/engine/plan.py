@@ -147,14 +147,15 @@ def check_out_dir(out_dir: Path, sources: Sequence[Path], names: Sequence[str]) 
     """Refuse an output directory that is a file, or would put files into a model directory."""
     _check_text(out_dir)
     check_is_no_file(out_dir)
-    for source in sources:
-        directory = (source.parent if source.is_file() else source).resolve()
-        for name in names:
-            if (out_dir / name).resolve().is_relative_to(directory):
-                raise InputError(
-                    f"output {out_dir / name} lies in the model directory {directory}",
-                    hint="choose an output directory elsewhere with -o",
-                )
+    directories = {(each.parent if each.is_file() else each).resolve() for each in sources}
+    for name in names:
+        target = (out_dir / name).resolve()
+        around = next((each for each in (target, *target.parents) if each in directories), None)
+        if around is not None:
+            raise InputError(
+                f"output {out_dir / name} lies in the model directory {around}",
+                hint="choose an output directory elsewhere with -o",
+            )
 
 
 @contextlib.contextmanager

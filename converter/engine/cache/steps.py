@@ -57,6 +57,8 @@ class Steps:
         result = recalled(entry)
         register(self._job, stage.name, entry)
         self._job.results[stage.name] = result
+        if result.status.is_failure:  # nothing comes after it
+            return result
         try:
             stage.restore(self._job)
         except Paddle2omError:  # the model has gone meanwhile: let the stage say it

@@ -1,0 +1,197 @@
+"""``paddle2om build`` and ``paddle2om cache`` as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from converter.engine.build import plan_build
+from converter.engine.pool import Pool
+from converter.engine.recipe.load import load_recipe
+from converter.engine.run import Settings
+
+ENV: dict[str, str] = {}
+
+
+def paddle2om(*words, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "converter.cli.main", *map(str, words)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        env=ENV,
+    )
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory, tiny_pir):
+    """A recipe with two opsets of a model and a broken one, built once."""
+    root = tmp_path_factory.mktemp("built")
+    ENV.update(os.environ, PADDLE2OM_CACHE=str(root / "user"), PYTHONPATH=str(Path.cwd()))
+    shutil.copytree(tiny_pir, root / "models" / "tiny")
+    shutil.copytree(tiny_pir, root / "models" / "broken")
+    (root / "models" / "broken" / "inference.pdiparams").write_bytes(b"cut")
+    (root / "zoo.yaml").write_text(
+        "schema: 1\nmodels:\n  - path: models/*\n    variants: {opset: [13, 14]}\n"
+    )
+    return root, paddle2om("build", "zoo.yaml", "-o", "out", "--json", cwd=root)
+
+
+def test_every_model_is_a_row_and_the_broken_one_a_named_failure(built):
+    root, ran = built
+    report = json.loads(ran.stdout)
+    rows = {model["name"]: model for model in report["models"]}
+
+    assert ran.returncode == 2, ran.stderr
+    assert rows["tiny-opset13"]["status"] == "ok"
+    assert rows["tiny-opset13"]["variant"] == {"opset": "13"}
+    assert rows["tiny-opset14"]["model"] == "tiny"
+    assert rows["broken-opset13"]["status"] == "failed"
+    assert (root / "out" / "tiny-opset14" / "inference.onnx").is_file()
+    assert (root / "user" / "results" / "CACHEDIR.TAG").is_file()
+
+
+def test_a_second_build_runs_nothing_and_says_the_same(built, monkeypatch):
+    root, first = built
+    second = paddle2om("build", "zoo.yaml", "-o", "out", "--json", cwd=root)
+    models = json.loads(second.stdout)["models"]
+
+    assert second.returncode == first.returncode
+    assert all(stage["cached"] for m in models for stage in m["stages"] if stage["facts"])
+    before = {m["name"]: m for m in json.loads(first.stdout)["models"]}
+    for model in models:
+        errors = [stage["error"] for stage in model["stages"]]
+        assert errors == [stage["error"] for stage in before[model["name"]]["stages"]]
+
+
+def test_a_plan_starts_nothing_and_writes_nothing(built, tmp_path, monkeypatch):
+    root, _ = built
+    monkeypatch.setattr(Pool, "_ensure_host", lambda self: pytest.fail("a worker was started"))
+    settings = Settings(cache=root / "user" / "results", failures=True)
+
+    plan = plan_build(load_recipe(root / "zoo.yaml"), tmp_path / "out", settings)
+
+    states = {model.name: model for model in plan.models}
+    assert set(states["tiny-opset13"].stages.values()) == {"cached"}
+    assert states["broken-opset13"].stages["inspect"] == "failed"
+    assert not any(model.runs for model in plan.models)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("defaults: {seed: 3}\n", "run simplify, validate, compile"),
+        ("defaults: {tolerance: {max_abs: 0.1}}\n", "run validate"),
+    ],
+)
+def test_a_plan_says_what_runs_and_why(built, tmp_path, change, words):
+    root, _ = built
+    recipe = root / f"changed{len(change)}.yaml"
+    recipe.write_text("schema: 1\n" + change + (root / "zoo.yaml").read_text()[10:])
+
+    told = paddle2om("build", recipe.name, "--plan", cwd=root).stdout
+
+    line = next(line for line in told.splitlines() if line.startswith("tiny-opset13"))
+    assert words in line
+    assert "option" in line
+    assert "→" in line
+
+
+def test_a_failure_is_tried_again_when_asked(built):
+    root, _ = built
+    told = paddle2om("build", "zoo.yaml", "--plan", "--retry-failed", cwd=root).stdout
+
+    assert "broken-opset13  run inspect" in told
+
+
+def test_shards_say_which_they_are(built):
+    root, _ = built
+    ran = paddle2om("build", "zoo.yaml", "-o", "part", "--shard", "1/2", "--json", cwd=root)
+    report = json.loads(ran.stdout)
+
+    assert report["shard"]["index"] == 1
+    assert len(report["shard"]["models"]) == 4
+    assert len(report["models"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["nowhere.yaml"], "nowhere.yaml"),
+        (["zoo.yaml", "--shard", "3/2"], "3/2"),
+        (["zoo.yaml", "--total-memory", "lots"], "lots"),
+        (["zoo.yaml", "--cache", "c", "--no-cache"], "--no-cache"),
+        (["zoo.yaml", "--cache", "zoo.yaml"], "cannot be written"),
+        (["zoo.yaml", "--cache", "models"], "not a cache"),
+        (["zoo.yaml", "-o", "models/tiny"], "lies in the model directory"),
+    ],
+)
+def test_what_is_wrong_is_one_error(built, words, error):
+    root, _ = built
+    ran = paddle2om("build", *words, cwd=root)
+
+    assert ran.returncode == 2
+    assert error in ran.stderr
+    assert "hint:" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_the_cache_is_looked_after(built):
+    root, _ = built
+    where = ("--cache", "user/results")
+
+    assert json.loads(paddle2om("cache", "info", "--json", *where, cwd=root).stdout)["entries"] > 5
+    assert "would remove" in paddle2om("cache", "gc", "--dry-run", *where, cwd=root).stdout
+    assert paddle2om("cache", "verify", *where, cwd=root).returncode == 0
+    refused = paddle2om("cache", "gc", "--max-age", "old", *where, cwd=root)
+    assert refused.returncode == 2
+    assert "no age" in refused.stderr
+
+
+def test_a_full_disk_costs_the_cache_and_not_the_build(built, tmp_path):
+    root, _ = built
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(small)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("a small file system cannot be mounted here")
+    try:
+        ran = paddle2om(
+            "build", "zoo.yaml", "-o", tmp_path / "out", "--cache", small / "c", "--json", cwd=root
+        )
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=True)
+
+    rows = {model["name"]: model for model in json.loads(ran.stdout)["models"]}
+    assert rows["tiny-opset13"]["status"] == "ok"
+    assert (tmp_path / "out" / "tiny-opset13" / "inference.onnx").is_file()
+    notes = [m["text"] for row in rows.values() for s in row["stages"] for m in s["messages"]]
+    assert any("not kept in the cache: No space left" in note for note in notes)
+
+
+@pytest.mark.slow
+def test_pipelines_are_written_from_what_passed(built, real_models, tmp_path):
+    for name in ("PP-OCRv5_mobile_det", "PP-OCRv5_mobile_rec"):
+        (tmp_path / name).symlink_to(real_models[name])
+    (tmp_path / "ocr.yaml").write_text(
+        "schema: 1\nmodels: [{path: 'PP-OCRv5_mobile_*'}]\n"
+        "pipelines: [{name: OCR, use: {TextLineOrientation: none}}]\n"
+    )
+
+    ran = paddle2om("build", "ocr.yaml", "-o", "out", "--json", cwd=tmp_path)
+
+    report = json.loads(ran.stdout)
+    assert ran.returncode == 0, ran.stderr
+    (pipeline,) = report["pipelines"]
+    assert pipeline["config"] == "OCR.yaml"
+    assert "PP-OCRv5_mobile_det" in pipeline["modules"].values()
+    assert "model_dir" in (tmp_path / "out" / "OCR.yaml").read_text()

@@ -1,0 +1,122 @@
+"""Looking after a cache: what goes, and what stays."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from converter.engine.cache.entries import Entry, KeptFile
+from converter.engine.cache.store import Cache
+from converter.engine.cache.upkeep import collect, info, verify
+from converter.errors import InputError
+from converter.model.result import StageResult, Status
+
+
+@pytest.fixture
+def cache(tmp_path):
+    """Three results, used one, two and three days ago; the older two share a file."""
+    cache = Cache.open(tmp_path / "cache")
+    shared = cache.objects.put_bytes(b"s" * 10_000)
+    for days, digests in (
+        (1, [cache.objects.put_bytes(b"n" * 20_000)]),
+        (2, [shared]),
+        (3, [shared]),
+    ):
+        files = tuple(
+            KeptFile(
+                name="f", path="f", sha256=digest, bytes=cache.objects.path(digest).stat().st_size
+            )
+            for digest in digests
+        )
+        key = f"{days}" * 64
+        cache.entries.write(
+            key,
+            Entry(
+                stage="export", result=StageResult(stage="export", status=Status.OK), files=files
+            ),
+        )
+        when = time.time() - days * 86400
+        os.utime(cache.entries.path(key), (when, when))
+    return cache
+
+
+def left(cache) -> str:
+    return "".join(sorted(key[0] for key in cache.entries.keys()))  # noqa: SIM118
+
+
+def test_what_there_is(cache):
+    found = info(cache)
+
+    assert (found.entries, found.objects) == (3, 2)
+    assert 30_000 < found.bytes < 35_000
+    assert found.oldest == pytest.approx(3 * 86400, abs=60)
+
+
+def test_what_was_not_used_for_long_goes_and_a_shared_file_stays(cache):
+    gone = collect(cache, max_age=2.5 * 86400, dry_run=False)
+
+    assert (gone.entries, gone.objects) == (1, 0)
+    assert left(cache) == "12"
+    assert info(cache).objects == 2
+
+
+def test_the_least_recently_used_go_until_the_rest_fits(cache):
+    gone = collect(cache, max_bytes=25_000, dry_run=False)
+
+    assert left(cache) == "1"
+    assert (gone.entries, gone.objects) == (2, 1)
+    assert gone.bytes > 10_000
+    assert cache.find("1" * 64) is not None
+
+
+def test_a_dry_run_removes_nothing(cache):
+    told = collect(cache, max_bytes=1, dry_run=True)
+
+    assert told.entries == 3
+    assert left(cache) == "123"
+    assert info(cache).objects == 2
+
+
+def test_a_file_that_nothing_names_yet_is_left_to_its_build(cache):
+    digest = cache.objects.put_bytes(b"a build is about to name it")
+    collect(cache, dry_run=False)
+    assert cache.objects.is_sound(digest)
+
+    old = time.time() - 7200
+    os.utime(cache.objects.path(digest), (old, old))
+    assert collect(cache, dry_run=False).objects == 1
+    assert not cache.objects.is_sound(digest)
+
+
+def test_verify_removes_what_is_damaged(cache):
+    digest = next(iter(cache.objects.digests()))
+    cache.objects.path(digest).chmod(0o644)
+    cache.objects.path(digest).write_bytes(b"?")
+    cache.entries.path("1" * 64).write_bytes(b"?")
+
+    found = verify(cache)
+
+    assert found.damaged_objects == (digest,)
+    assert found.damaged_entries == ("1" * 64,)
+    assert verify(cache).damaged_objects == ()
+
+
+def test_a_directory_with_other_things_is_no_cache(tmp_path):
+    (tmp_path / "mine").write_text("x")
+
+    with pytest.raises(InputError, match="not a cache"):
+        Cache.open(tmp_path)
+    with pytest.raises(InputError, match="no cache"):
+        Cache.existing(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_cache_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "file").write_text("x")
+
+    with pytest.raises(InputError, match="cannot be written") as raised:
+        Cache.open(tmp_path / "file" / "cache")
+
+    assert "--no-cache" in raised.value.hint

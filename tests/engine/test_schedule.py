@@ -1,0 +1,101 @@
+"""The order of tasks, and what may run at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from converter.engine.cache.history import Seen
+from converter.engine.schedule import Estimate, Schedule, available_memory, estimate
+from converter.model.task import CacheUse, Task
+
+GB = 1 << 30
+
+
+def task(name: str, reference: str | None = None) -> Task:
+    use = CacheUse(root="/c", keys={}, reference=reference) if reference else None
+    return Task(
+        name=name,
+        source=f"/m/{name}",
+        stages=("inspect",),
+        work_dir="/w",
+        destination="/d",
+        report_root="/r",
+        cache=use,
+    )
+
+
+def order(schedule: Schedule, running=()) -> list[str]:
+    names = []
+    while (chosen := schedule.next(running)) is not None:
+        names.append(chosen.name)
+    return names
+
+
+def test_the_longest_is_first():
+    estimates = {"a": Estimate(1, 0), "b": Estimate(9, 0), "c": Estimate(4, 0)}
+
+    assert order(Schedule([task(n) for n in "abc"], jobs=1, estimates=estimates)) == ["b", "c", "a"]
+
+
+def test_without_estimates_the_order_is_as_given():
+    assert order(Schedule([task(n) for n in "cab"], jobs=1)) == ["c", "a", "b"]
+
+
+def test_no_more_than_the_memory_holds_and_one_too_large_runs_alone():
+    estimates = {
+        "huge": Estimate(9, 20 * GB),
+        "large": Estimate(5, 6 * GB),
+        "small": Estimate(1, 1 * GB),
+    }
+    schedule = Schedule(
+        [task(n) for n in ("small", "large", "huge")], jobs=3, estimates=estimates, memory=8 * GB
+    )
+
+    assert schedule.next([]).name == "huge"
+    assert schedule.next(["huge"]) is None
+    assert schedule.next([]).name == "large"
+    assert schedule.next(["large"]).name == "small"
+    assert schedule.next([]) is None
+
+
+def test_no_more_than_the_jobs():
+    schedule = Schedule([task("a"), task("b")], jobs=1)
+
+    assert schedule.next(["x"]) is None
+    assert schedule.next([]).name == "a"
+
+
+def test_variants_of_one_model_are_kept_apart_while_there_is_something_else():
+    tasks = [task("a-11", "A"), task("a-13", "A"), task("b", "B")]
+    schedule = Schedule(tasks, jobs=2)
+
+    assert schedule.next([]).name == "a-11"
+    assert schedule.next(["a-11"]).name == "b"
+    assert schedule.next(["a-11"]).name == "a-13"
+
+
+def test_what_was_measured_is_better_than_what_is_guessed():
+    seen = Seen(seconds={"export": 3.0, "validate": 2.0}, peak_memory={"export": GB, "validate": 5})
+
+    assert estimate(10, seen) == Estimate(5.0, GB, known=True)
+    assert estimate(10, seen, ["validate"]).seconds == 2.0
+    assert not estimate(10, None).known
+    assert estimate(GB, None).peak > GB
+    assert estimate(GB, None).seconds > estimate(10, None).seconds
+
+
+def test_the_memory_that_is_free_is_known():
+    free = available_memory()
+
+    assert free is not None
+    assert free > 0
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_second_try_comes_last(again):
+    schedule = Schedule([task("a"), task("b")], jobs=1)
+    first = schedule.next([])
+    if again:
+        schedule.again(first)
+
+    assert order(schedule) == (["b", "a"] if again else ["b"])
