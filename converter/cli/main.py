@@ -92,7 +92,7 @@ def entry() -> None:
     except Paddle2omError as error:
         _report(error)
     except KeyboardInterrupt:
-        _report(Interrupted("interrupted", hint="run the same command again to start over"))
+        _report(Interrupted("interrupted", hint="run the same command again"))
     except BrokenPipeError:
         # The reader of our output has gone (`paddle2om ... | head`); nothing is wrong with us.
         sys.stderr.close()

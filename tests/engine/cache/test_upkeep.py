@@ -19,24 +19,12 @@ def cache(tmp_path):
     """Three results, used one, two and three days ago; the older two share a file."""
     cache = Cache.open(tmp_path / "cache")
     shared = cache.objects.put_bytes(b"s" * 10_000)
-    for days, digests in (
-        (1, [cache.objects.put_bytes(b"n" * 20_000)]),
-        (2, [shared]),
-        (3, [shared]),
-    ):
-        files = tuple(
-            KeptFile(
-                name="f", path="f", sha256=digest, bytes=cache.objects.path(digest).stat().st_size
-            )
-            for digest in digests
-        )
+    own = cache.objects.put_bytes(b"n" * 20_000)
+    for days, digest, size in ((1, own, 20_000), (2, shared, 10_000), (3, shared, 10_000)):
+        files = (KeptFile(name="f", path="f", sha256=digest, bytes=size),)
         key = f"{days}" * 64
-        cache.entries.write(
-            key,
-            Entry(
-                stage="export", result=StageResult(stage="export", status=Status.OK), files=files
-            ),
-        )
+        result = StageResult(stage="export", status=Status.OK)
+        cache.entries.write(key, Entry(stage="export", result=result, files=files))
         when = time.time() - days * 86400
         os.utime(cache.entries.path(key), (when, when))
     return cache
