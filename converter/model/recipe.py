@@ -20,6 +20,7 @@ from converter.model.compile_options import ONLY_INPUT, PRECISION_V1, PRECISION_
 from converter.model.memory import parse_bytes
 from converter.model.record import Record
 from converter.model.task import OPSET_RANGE, ConvertOptions
+from converter.model.tolerance import ToleranceOverride
 
 #: Version of the schema; raised when a recipe would mean something else.
 RECIPE_SCHEMA = 1
@@ -150,7 +151,7 @@ def _memory(value: Any) -> Any:
 Memory = Annotated[int, BeforeValidator(_memory), WithJsonSchema({"type": ["string", "integer"]})]
 
 
-class ToleranceOverride(Record):
+class ModelTolerance(Record):
     """The gate of float outputs: ``max_abs`` alone, or ``atol + rtol * max|reference|``."""
 
     max_abs: float | None = Field(default=None, ge=0, allow_inf_nan=False)
@@ -189,7 +190,10 @@ class Overrides(Record):
     opset: Opset | None = None
     simplify: bool | None = None
     rename: dict[str, str] | None = None
-    tolerance: ToleranceOverride | None = None
+    tolerance: ModelTolerance | None = None
+    tolerances: dict[str, ToleranceOverride] | None = None
+    data: Paths | None = None
+    min_agreement: float | None = Field(default=None, ge=0, le=1)
     seed: int | None = Field(default=None, ge=0)
     timeout: float | None = Field(default=None, gt=0)
     memory: Memory | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from converter.accuracy.user_data import check_data
 from converter.atc.from_options import parse_flags
 from converter.atc.runners.place import absolute_place
 from converter.atc.soc_detect import resolve_soc
@@ -24,7 +25,10 @@ COMPILE_KEYS: Mapping[str, str] = {
 } | {"atc_flags": "flags", "atc_timeout": "timeout"}
 
 #: Keys that are fields of ``ConvertOptions`` as they are.
-PLAIN_KEYS = ("opset", "simplify", "rename", "seed", "timeout", "memory")
+PLAIN_KEYS = (
+    *("opset", "simplify", "rename", "seed", "timeout", "memory"),
+    *("tolerances", "min_agreement"),
+)
 
 #: What says nothing without a chip to compile for; ``target`` and ``on`` mean no harm.
 _NEEDS_SOC = frozenset(COMPILE_KEYS) - {"soc", "target", "on", "cann", "atc_timeout"}
@@ -41,6 +45,8 @@ def options_from(
     plain = {name: given[name].value for name in PLAIN_KEYS if name in given}
     if "tolerance" in given:
         plain |= _tolerance(given["tolerance"], mistakes)
+    if "data" in given:
+        plain["data"] = _data(given["data"], mistakes)
     if "soc" not in given and not compiles:
         for name in sorted(own & _NEEDS_SOC & given.keys()):
             mistakes.append(
@@ -106,6 +112,15 @@ _CHECKS: Mapping[str, Callable[[Said], Any]] = {
     "atc_flags": lambda said: parse_flags([f"{k}={v}" for k, v in said.value.items()]),
     **dict.fromkeys(CONFIG_FILES, _existing),
 }
+
+
+def _data(said: Said, mistakes: list[Mistake]) -> tuple[str, ...]:
+    paths = tuple(str(said.resolve(text)) for text in said.value)
+    try:
+        check_data(paths)
+    except InputError as error:
+        mistakes.append(Mistake(said.place, error.message.replace("--data ", ""), error.hint))
+    return paths
 
 
 def _tolerance(said: Said, mistakes: list[Mistake]) -> dict[str, float | None]:
