@@ -173,7 +173,9 @@ def write_shapes(saved: Saved) -> None:
     then refused for its one row. Its values are still its own draws.
     """
     told = saved.model / "inference.yml"
-    if saved.case.inputs and not told.is_file():
+    # PaddleX's models have no shapes with nothing in them, and their files cannot say such.
+    empty = any(0 in (*given.first, *given.second) for given in saved.case.inputs)
+    if saved.case.inputs and not empty and not told.is_file():
         told.write_text(_hints(saved.case), encoding="utf-8")
 
 
