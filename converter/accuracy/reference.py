@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 SHAPES_HINT = "check the shapes in the model's inference.yml (Hpi dynamic shapes)"
 
 
+#: Operators that write into their input. Paddle 3.3.1 keeps what they wrote: of the 1,716 cases of
+#: the operator matrix, those in which a predictor's later answers differ from its first have these.
+WRITING_OPERATORS = (b"index_put", b"set_value")
+
+
 @dataclass(frozen=True)
 class ReferenceCase:
     """One set of inputs and what Paddle computes from it (output name -> array)."""
@@ -62,20 +67,25 @@ class PaddlePredictor:
     """
 
     def __init__(self, program: Path, params: Path | None, *, threads: int) -> None:
+        self._program = program
+        self._params = params
+        self._threads = threads
+        self._predictor = self._open()
+        content = program.read_bytes()
+        self._writes = any(name in content for name in WRITING_OPERATORS)
+        self._ran = False
+
+    def _open(self) -> Any:
         import paddle.inference
 
-        config = (
-            paddle.inference.Config(str(program), str(params))
-            if params
-            else paddle.inference.Config(str(program), "")
-        )
+        config = paddle.inference.Config(str(self._program), str(self._params or ""))
         config.disable_gpu()
         config.disable_mkldnn()
         config.switch_ir_optim(False)
         config.disable_glog_info()
-        config.set_cpu_math_library_num_threads(threads)
+        config.set_cpu_math_library_num_threads(self._threads)
         try:
-            self._predictor = paddle.inference.create_predictor(config)
+            return paddle.inference.create_predictor(config)
         except Exception as error:
             raise StageError(
                 f"Paddle itself cannot load this model: {_complaint(error)}",
@@ -87,7 +97,14 @@ class PaddlePredictor:
         self._predictor = None
 
     def run(self, inputs: Arrays, output_names: list[str]) -> Arrays:
-        """Run once; raises ``StageError`` when Paddle refuses the inputs."""
+        """Run once; raises ``StageError`` when Paddle refuses the inputs.
+
+        A model that writes into its values is loaded anew for every run.
+        """
+        if self._ran and self._writes:
+            self.release()
+            self._predictor = self._open()
+        self._ran = True
         try:
             for name, array in inputs.items():
                 self._predictor.get_input_handle(name).copy_from_cpu(array)

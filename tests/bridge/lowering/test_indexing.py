@@ -21,6 +21,11 @@ CASES = {
     "gather": (lambda x, i: paddle.gather(x, i, axis=1), [X, IDX]),
     "gather_int32": (lambda x, i: paddle.gather(x, i), [X.reshape(6, 4), IDX.astype("int32")]),
     "gather_0d_index": (lambda x, i: paddle.gather(x, i, axis=1), [X, np.int64(2)]),
+    "gather_column_index": (
+        lambda x, i: paddle.gather(x, i),
+        [X.reshape(6, 4), IDX[:, None]],
+        {"static": True},
+    ),
     "gather_axis_tensor": (
         lambda x, i: paddle.gather(x, i, paddle.full([1], 1, "int32")),
         [X, IDX],

@@ -168,6 +168,7 @@ CASES = {
         {"static": True},
     ),
     "logspace": (lambda x: x + paddle.logspace(0, 2, 3), [V]),
+    "eye_of_shape": (lambda x: paddle.eye(paddle.shape(x)[0], paddle.shape(x)[1]) * x, [X[0]]),
     "arange": (lambda x: x + paddle.arange(3, dtype="float32"), [V]),
     "arange_tensor_float": (lambda a: paddle.arange(0, a, 0.5), [np.float32([2.0])]),
     "arange_0d": (lambda a: paddle.arange(a), [np.int64(4)]),

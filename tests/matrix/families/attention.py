@@ -17,22 +17,26 @@ heads = (
     f32("v", (2, 5, 2, 4), (3, 7, 2, 4)),
 )
 
+longest = f32("m", (3, 1, 9, 9))
+longest_bool = boolean("m", (3, 1, 9, 9))
+
+
+def cut(mask, batch, length):
+    """The part of a mask for the longest batch that fits, as models that keep one cut it."""
+    return mask[:batch, :, :length, :length]
+
+
+def attend_masked(q, k, v, m):
+    shape = paddle.shape(q)
+    return F.scaled_dot_product_attention(q, k, v, cut(m, shape[0], shape[1]))
+
+
 family.case("sdpa", lambda q, k, v: F.scaled_dot_product_attention(q, k, v), *heads, static=True)
 family.case(
     "sdpa_causal", lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True), *heads
 )
-family.case(
-    "sdpa_mask",
-    lambda q, k, v, m: F.scaled_dot_product_attention(q, k, v, m),
-    *heads,
-    f32("m", (2, 1, 5, 5), (3, 1, 7, 7)),
-)
-family.case(
-    "sdpa_bool_mask",
-    lambda q, k, v, m: F.scaled_dot_product_attention(q, k, v, m),
-    *heads,
-    boolean("m", (2, 1, 5, 5), (3, 1, 7, 7)),
-)
+family.case("sdpa_mask", attend_masked, *heads, longest)
+family.case("sdpa_bool_mask", attend_masked, *heads, longest_bool)
 family.layer("multi_head", lambda: nn.MultiHeadAttention(8, 2), tokens, static=True)
 
 
@@ -51,7 +55,8 @@ class Masked(nn.Layer):
         self.attention = nn.MultiHeadAttention(8, 2)
 
     def forward(self, x, m):
-        return self.attention(x, x, x, m)
+        shape = paddle.shape(x)
+        return self.attention(x, x, x, cut(m, shape[0], shape[1]))
 
 
 class CausalMask(nn.Layer):
@@ -115,8 +120,8 @@ def windows(x):
 
 
 family.layer("multi_head_cross", Cross, tokens, f32("y", (2, 4, 6), (3, 9, 6)))
-family.layer("multi_head_mask", Masked, tokens, f32("m", (2, 1, 5, 5), (3, 1, 7, 7)))
-family.layer("multi_head_bool_mask", Masked, tokens, boolean("m", (2, 1, 5, 5), (3, 1, 7, 7)))
+family.layer("multi_head_mask", Masked, tokens, longest)
+family.layer("multi_head_bool_mask", Masked, tokens, longest_bool)
 family.layer("causal_mask", CausalMask, tokens)
 family.layer("rotary", Rotary, f32("x", (2, 5, 4), (3, 7, 4)))
 family.layer("positions", Positions, i64("i", (2, 5), (3, 7)))

@@ -54,3 +54,18 @@ def full_like(op: Operation, graph: Graph) -> Tensor:
     """A single number."""
     given = op.known(1, "value").reshape(-1)[0] if op.has(1) else op.attr("value", 0.0)
     return graph.constant(given, op.result_type().dtype)
+
+
+def _sized_by_values(op: Operation, opset: int) -> bool:
+    return any(op.has(index) and op.constant(index) is None for index in range(2))
+
+
+@lowering("eye", when=_sized_by_values, why="paddle2onnx wants the extents as numbers")
+def eye(op: Operation, graph: Graph) -> Tensor:
+    """1 where the row's number is the column's, else 0."""
+    graph.since(11, "Range")
+    rows, columns = (
+        graph.range(0, graph.scalar(graph.cast(op[index], "int64"))) for index in range(2)
+    )
+    same = graph.equal(graph.unsqueeze(rows, [1]), graph.unsqueeze(columns, [0]))
+    return graph.cast(same, op.result_type().dtype)

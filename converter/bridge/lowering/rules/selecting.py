@@ -27,6 +27,17 @@ def where_bools(op: Operation, graph: Graph) -> Tensor:
     return (condition & op[1]) | (~condition & op[2])
 
 
+def _by_column(op: Operation, opset: int) -> bool:
+    return op.rank(1) == 2
+
+
+@lowering("gather", when=_by_column, why="paddle2onnx keeps the index's second axis")
+def gather(op: Operation, graph: Graph) -> Tensor:
+    """The slices that a column of numbers names."""
+    axis = int(op.known(2, "axis").reshape(-1)[0]) if op.has(2) else int(op.attr("axis", 0))
+    return graph.gather(op[0], graph.reshape(op[1], [-1]), axis=op.axis(axis))
+
+
 @lowering("multiplex")
 def multiplex(op: Operation, graph: Graph) -> Tensor:
     """Row i of the candidate that the index names for row i."""

@@ -1,0 +1,39 @@
+"""That Paddle's second answer is as good as its first."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from converter.accuracy.reference import PaddlePredictor
+from converter.model.pir import read_pir
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    """y = x, with rows i replaced by those of v."""
+    import paddle
+
+    class Put(paddle.nn.Layer):
+        def forward(self, x, i, v):
+            return paddle.index_put(x, (i,), v)
+
+    stem = tmp_path_factory.mktemp("put") / "inference"
+    specs = [((4, 3), "float32", "x"), ((2,), "int64", "i"), ((2, 3), "float32", "v")]
+    paddle.jit.save(
+        Put(), str(stem), input_spec=[paddle.static.InputSpec(*given) for given in specs]
+    )
+    return stem.with_suffix(".json")
+
+
+def test_what_a_run_wrote_is_gone_in_the_next(program):
+    names = [spec.name for spec in read_pir(program).outputs]
+    predictor = PaddlePredictor(program, None, threads=1)
+    rng = np.random.default_rng(0)
+    for rows in ([0, 1], [2, 3], [1, 2]):
+        x, v = rng.normal(size=(4, 3)).astype("f4"), rng.normal(size=(2, 3)).astype("f4")
+        expected = x.copy()
+        expected[rows] = v
+        inputs = {"x": x, "i": np.array(rows, "int64"), "v": v}
+        (made,) = predictor.run(inputs, names).values()
+        np.testing.assert_array_equal(made, expected)
