@@ -274,6 +274,12 @@ def generate_proposals(op: Operation, graph: Graph) -> list[Tensor]:
         left = large if left is None else left & large
     assert left is not None
     boxes = joined(graph, *lows, *highs)
+    # Of an image without a large enough box Paddle gives one box and one probability of zeros.
+    number = graph.range(0, _count(graph, score, 1))
+    any_left = graph.reduce("Max", graph.cast(left, "float32"), [1], keepdims=True) > 0.0
+    blank = ~any_left & graph.equal(graph.unsqueeze(number, [0]), 0)
+    boxes = graph.where(graph.unsqueeze(blank, [2]), 0.0, boxes)
+    score, left = graph.where(blank, 0.0, score), left | blank
     most = int(op.attr("post_nms_top_n"))
     selected = suppress(
         graph,
