@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from converter.cli.seconds import seconds
+
 
 def validate_command(
     reference: Annotated[
@@ -45,7 +47,9 @@ def validate_command(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the inputs compared on.")] = 0,
-    timeout: Annotated[float, typer.Option(help="Seconds it may take.")] = 900.0,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", parser=seconds, help="Seconds it may take.")
+    ] = 900.0,
     force: Annotated[
         bool, typer.Option("--force", help="Replace files that are not ours.")
     ] = False,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from converter.accuracy.array_files import read_npz, recorded_inputs
 from converter.accuracy.gate import compare_case
 from converter.accuracy.locate.bundle import write_bundle
 from converter.accuracy.locate.causes import covers, describe_node, find_causes
@@ -19,7 +20,6 @@ from converter.accuracy.onnx_values import OnnxValues
 from converter.errors import GateError, InputError, StageError
 from converter.model import onnx_file
 from converter.model.comparison import CaseComparison
-from converter.model.files import read_all
 from converter.model.located import BUNDLE, Culprit, GrowthPoint, LocateFacts, OutputError
 from converter.model.memory import release_unused_memory
 from converter.stages.job import Job
@@ -241,18 +241,8 @@ def _given(job: Job, names: tuple[str, ...]) -> Arrays | None:
     """The inputs of ``--inputs``. Raises ``InputError`` when they are not those of the model."""
     if job.task.inputs is None:
         return None
-    import io
-
-    import numpy as np
-
     path = Path(job.task.inputs)
-    try:
-        loaded = np.load(io.BytesIO(read_all(path)), allow_pickle=False)
-        arrays = {name: loaded[name] for name in loaded.files}
-    except (ValueError, OSError, AttributeError, EOFError) as error:
-        raise InputError(
-            f"{path} is not an .npz file of arrays", hint="write it with numpy.savez"
-        ) from error
+    arrays = recorded_inputs(read_npz(path))
     if missing := [name for name in names if name not in arrays]:
         raise InputError(
             f"{path} has no {missing[0]}", hint=f"it needs one array each for {', '.join(names)}"

@@ -114,7 +114,7 @@ def test_what_is_wrong_is_one_clear_error(made: Path, tmp_path: Path) -> None:
         ("case", "other-input.npz"): (2, "made from other inputs: x"),
         ("case", "other-output.npz"): (2, "other outputs"),
         ("case", "empty.npz"): (2, "holds no outputs"),
-        ("case", "broken.npz"): (2, "not a file of recorded arrays"),
+        ("case", "broken.npz"): (2, "not a file of NumPy arrays"),
         ("case", "broken.onnx"): (2, "broken.onnx"),
         ("case", "model.om"): (2, "runs on an NPU only"),
         ("case", "notes.txt"): (2, "is a .txt file"),
