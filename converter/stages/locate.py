@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converter.accuracy.array_files import read_npz, recorded_inputs
-from converter.accuracy.gate import compare_case
+from converter.accuracy.gate import compare_case, vacuous
 from converter.accuracy.locate.bundle import write_bundle
 from converter.accuracy.locate.causes import covers, describe_node, find_causes
 from converter.accuracy.locate.difference import difference, statistics
@@ -17,6 +17,7 @@ from converter.accuracy.locate.pairs import Pairs
 from converter.accuracy.locate.search import Found, Search
 from converter.accuracy.nearby import agree_nearby
 from converter.accuracy.onnx_values import OnnxValues
+from converter.accuracy.sides import check_comparable
 from converter.errors import GateError, InputError, StageError
 from converter.model import onnx_file
 from converter.model.comparison import CaseComparison
@@ -36,10 +37,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Judged:
-    """One case: the candidate's outputs under the reference's names, and how far they are off."""
+    """One case: the candidate's outputs under the reference's names, and how far they are off.
+
+    ``compared`` is None where the candidate did not run.
+    """
 
     case: LocateCase
     outputs: tuple[OutputError, ...]
+    compared: CaseComparison | None = None
 
     @property
     def passed(self) -> bool:
@@ -58,6 +63,7 @@ class LocateStage(Stage):
         job.files.clear()  # inspect's copies are for conversions
         path = Path(job.task.candidate)
         facts = onnx_file.describe_file(path)
+        check_comparable(path, facts)
         side: Side = PaddleSide(job) if job.model is not None else OnnxSide(job)
         inputs = _matched("inputs", [spec.name for spec in facts.inputs], side.inputs)
         outputs = _matched("outputs", [spec.name for spec in facts.outputs], side.outputs)
@@ -139,7 +145,7 @@ class LocateStage(Stage):
         assert job.task.candidate is not None
         path = Path(job.task.candidate)
         first: Judged | None = None
-        elements = 0
+        compared: list[CaseComparison] = []
         for case in side.cases(_given(job, side.inputs)):
             fed = _fed(case, inputs, facts)
             try:
@@ -151,16 +157,18 @@ class LocateStage(Stage):
                     for name in side.outputs
                 )
                 return Judged(case, failed)
-            elements += sum(array.size for array in case.outputs.values())
             for found in (made, made | plain):
                 named = {theirs: found[ours] for ours, theirs in outputs.items()}
                 judged = _compare(case, named, job, side.random)
                 if not judged.passed:
                     return judged
                 first = first or judged
-        if first is None or not elements:
+                if judged.compared is not None:
+                    compared.append(judged.compared)
+        nothing = vacuous(compared) if compared else "there are no cases"
+        if first is None or nothing:
             raise StageError(
-                "nothing was compared: no output has any element on these inputs",
+                f"nothing was compared: {nothing}",
                 hint="give inputs that lead to a result with --inputs FILE.npz",
             )
         return first
@@ -270,7 +278,7 @@ def _compare(case: LocateCase, made: Arrays, job: Job, random: tuple[str, ...]) 
         )
         for output in compared.outputs
     )
-    return Judged(case, outputs)
+    return Judged(case, outputs, compared)
 
 
 def _causes(

@@ -42,8 +42,10 @@ def main() -> int:
     import hypothesis.extra.numpy  # noqa: F401 - imported once, for all children
     import ml_dtypes  # noqa: F401
     import numpy  # noqa: F401
-    import pydantic  # noqa: F401
     import pytest  # noqa: F401
+
+    import converter.model.comparison
+    import converter.model.tolerance  # noqa: F401
 
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("modules", nargs="*", choices=[[], *MODULES], default=[])
@@ -63,11 +65,7 @@ def main() -> int:
         if not survives(name, str(file), file.read_text("utf-8"), tests):
             print(f"{module}: its tests fail without any change, so nothing can be said of it")
             return 1
-        lived = [
-            mutant
-            for mutant in made
-            if survives(name, str(file), mutant.source, tests)
-        ]
+        lived = [mutant for mutant in made if survives(name, str(file), mutant.source, tests)]
         killed += len(made) - len(lived)
         for mutant in lived:
             reason = EXPLAINED.get((module, mutant.where, mutant.change))
