@@ -28,6 +28,7 @@ class Form(StrEnum):
     HTML = "html"
     JUNIT = "junit"
     MARKDOWN = "markdown"
+    MANIFEST = "manifest"
 
 
 def _file(source: Path) -> Path:
@@ -53,7 +54,11 @@ def write_command(
         Path, typer.Option("-o", "--out", metavar="FILE", help="The file; - is standard output.")
     ] = Path("-"),
 ) -> None:
-    """Write a report as HTML, JUnit XML or Markdown."""
+    """Write a report as HTML, JUnit XML or Markdown, or what reproduces its run.
+
+    The manifest has no times in it: two equal runs give the same bytes.
+    """
+    from converter.model.run_manifest import require_manifest
     from converter.report.atomic import write_text_atomically
     from converter.report.html import render_html
     from converter.report.json_file import read_json
@@ -69,6 +74,8 @@ def write_command(
             text = render_junit(report)
         case Form.MARKDOWN:
             text = render_markdown(report)
+        case Form.MANIFEST:
+            text = require_manifest(report, path).text()
     if str(out) == "-":
         typer.echo(text, nl=False)
     else:
