@@ -18,6 +18,7 @@ from converter.errors import InputError, Interrupted
 from converter.model.artefacts import sha256_of, write_manifest
 from converter.model.compile_options import CompileOptions
 from converter.model.result import RunReport
+from converter.model.run_manifest import manifest_of
 from converter.model.task import DEFAULT_OPSET, ConvertOptions
 from converter.report.html import write_html
 from converter.report.json_file import write_json
@@ -172,8 +173,17 @@ def validate(
 
 
 def write_reports(report: RunReport, out_dir: Path) -> None:
-    """Write ``report.json`` and ``report.html`` into ``out_dir``, and note them as ours."""
+    """Write ``report.json`` and ``report.html`` into ``out_dir``, and note them as ours.
+
+    The manifest that notes them also has the run's, where the report is of ``convert`` or
+    ``build``.
+    """
     json_file, html_file = (out_dir / name for name in REPORT_FILES)
     write_json(report, json_file)
     write_html(report, html_file)
-    write_manifest(out_dir, {name: [sha256_of(out_dir / name)] for name in REPORT_FILES})
+    run = manifest_of(report)
+    write_manifest(
+        out_dir,
+        {name: [sha256_of(out_dir / name)] for name in REPORT_FILES},
+        run=run.content() if run else None,
+    )

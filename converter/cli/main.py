@@ -26,6 +26,7 @@ from converter.cli.recipe import recipe_app
 from converter.cli.rehearse import rehearse_command
 from converter.cli.render import render_command
 from converter.cli.report import report_app
+from converter.cli.reproduce import reproduce_command
 from converter.cli.validate import validate_command
 from converter.errors import InternalError, Interrupted, Paddle2omError
 from converter.version import __version__
@@ -43,6 +44,7 @@ app = typer.Typer(
 
 app.command("convert")(convert_command)
 app.command("build")(build_command)
+app.command("reproduce")(reproduce_command)
 app.command("validate")(validate_command)
 app.command("compile")(compile_command)
 app.command("render")(render_command)

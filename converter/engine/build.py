@@ -7,12 +7,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from converter.engine.cache.digests import Digests
 from converter.engine.cache.entries import Entry
 from converter.engine.cache.objects import BadObject
 from converter.engine.cache.planning import Keyed
 from converter.engine.cache.recall import find_entry
 from converter.engine.cache.store import Cache
 from converter.engine.executor import Executor
+from converter.engine.origin import digested
 from converter.engine.plan import available_cpus, tasks_for
 from converter.engine.pool import Observer
 from converter.engine.rendering import render_all
@@ -48,7 +50,9 @@ def run_build(
     ``run_models``.
     """
     models, part = chosen(recipe, shard)
+    files = digested(recipe.files, Digests(None))
     report = run_models(models, out_dir, settings, executor, observer, shard=part)
+    report = report.model_copy(update={"recipe": files})
     if report.interrupted or part is not None:
         return report
     started = time.perf_counter()

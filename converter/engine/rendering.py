@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from converter.atc.environment import SET_ENV_FILES
+from converter.engine.cache.digests import Digests
+from converter.engine.origin import files_of_pipeline
 from converter.errors import InputError, Paddle2omError
+from converter.model.artefacts import describe_artefact, read_manifest, sha256_of
 from converter.model.recipe import PlannedPipeline
-from converter.model.result import ErrorInfo, ModelReport, PipelineReport
+from converter.model.result import Artefact, ErrorInfo, ModelReport, PipelineReport
 from converter.paddlex.base import find_base
 from converter.paddlex.companion import CompanionOptions, write_companions
 from converter.paddlex.config_file import check_replaceable_config, write_config
@@ -41,6 +44,7 @@ def render_all(
     for pipeline in pipelines:
         started = time.perf_counter()
         modules: dict[str, str] = {}
+        made: list[Path] = []
         error: ErrorInfo | None = None
         try:
             if not passed:
@@ -48,7 +52,7 @@ def render_all(
                     f"no model for the pipeline {pipeline.name} was converted",
                     hint="see why the models failed",
                 )
-            modules = _render(pipeline, read_models(passed), out_dir, force=force)
+            modules, made = _render(pipeline, read_models(passed), out_dir, force=force)
         except OSError as raised:
             error = ErrorInfo.of(describe_os_error(raised))
         except Paddle2omError as raised:
@@ -61,15 +65,25 @@ def render_all(
                 modules=modules,
                 seconds=time.perf_counter() - started,
                 error=error,
+                asked=pipeline,
+                inputs=files_of_pipeline(pipeline, Digests(None)),
+                artefacts=_described(made, out_dir),
             )
         )
     return tuple(reports)
 
 
+def _described(files: Sequence[Path], out_dir: Path) -> tuple[Artefact, ...]:
+    return tuple(describe_artefact(file, out_dir, sha256_of(file)) for file in files)
+
+
 def _render(
     pipeline: PlannedPipeline, models: Sequence[ConvertedModel], out_dir: Path, *, force: bool
-) -> dict[str, str]:
-    """Write one config; module -> the model that serves it. Raises ``Paddle2omError``."""
+) -> tuple[dict[str, str], list[Path]]:
+    """Write one config; module -> the model that serves it, and the files that were written.
+
+    Raises ``Paddle2omError``.
+    """
     config = out_dir / pipeline.out
     check_replaceable_config(config, force=force)
     base = find_base(pipeline.base, pipeline.base_dir)
@@ -86,11 +100,14 @@ def _render(
     rendered = render_pipeline(base, found, options)
     make_ready(rendered.unready, dict(pipeline.dictionaries), force=force)
     write_config(config, rendered.text, force=force)
+    made = [config]
+    for model in rendered.unready:
+        made += [model.directory / name for name in sorted(read_manifest(model.directory))]
     report = report_of(rendered, options, config)
     if pipeline.scripts:
-        write_scripts(report, options, force=force)
+        made += write_scripts(report, options, force=force)
     served = [module for module in report.modules if module.state == "served"]
-    return {module.module: module.model for module in served if module.model}
+    return {module.module: module.model for module in served if module.model}, made
 
 
 def write_scripts(report: RenderReport, options: RenderOptions, *, force: bool) -> tuple[Path, ...]:

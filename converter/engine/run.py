@@ -16,6 +16,7 @@ from converter.engine.cache.recording import Recording
 from converter.engine.cache.restore import Damaged, restore
 from converter.engine.cache.store import Cache
 from converter.engine.executor import Executor
+from converter.engine.origin import files_of_models
 from converter.engine.plan import (
     LOG_DIRECTORY,
     available_cpus,
@@ -81,7 +82,10 @@ def run_models(
         check_replaceable(out_dir, REPORT_FILES)
         check_logs(logs.values())
     cache = Cache.open(settings.cache) if settings.cache else None
+    digests = cache.digests() if cache else Digests(None)
     with work_directory(out_dir) as work:
+        # Before anything runs: a file that changes meanwhile is told by its digest.
+        origin = files_of_models(models, digests)
         # The same number whatever is in the cache: it may show in the last digit of a result.
         threads = max(1, available_cpus() // jobs)
         tasks = tasks_for(models, out_dir, work, threads=threads, force=settings.force)
@@ -94,9 +98,15 @@ def run_models(
             stopped = executor.interrupted
         else:
             reports, stopped = _run_cached(
-                cache, tasks, logs, settings, executor, observer, jobs=jobs
+                cache, digests, tasks, logs, settings, executor, observer, jobs=jobs
             )
-    by_name = {report.name: report for report in reports}
+    options = {task.name: task.options for task in tasks}
+    by_name = {
+        report.name: report.model_copy(
+            update={"options": options[report.name], "inputs": origin[report.name]}
+        )
+        for report in reports
+    }
     return RunReport(
         version=__version__,
         command=settings.command,
@@ -156,6 +166,7 @@ def estimates_for(tasks: Sequence[Task], cache: Cache | None) -> dict[str, Estim
 
 def _run_cached(
     cache: Cache,
+    digests: Digests,
     tasks: Sequence[Task],
     logs: Mapping[str, Path],
     settings: Settings,
@@ -165,7 +176,6 @@ def _run_cached(
     jobs: int,
 ) -> tuple[list[ModelReport], bool]:
     """Restore what is there, run the rest; the reports and whether Ctrl-C ended it."""
-    digests = cache.digests()
     reports: dict[str, ModelReport] = {}
     left: list[Task] = []
     stopped = False

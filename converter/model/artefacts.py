@@ -12,6 +12,7 @@ import secrets
 import shutil
 from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -146,9 +147,13 @@ def write_manifest(
     *,
     om_input_shape: str | None = None,
     placement: Placement | None = None,
+    run: dict[str, Any] | None = None,
 ) -> None:
-    """Record that ``files`` (name -> sha256 digests) in ``directory`` are paddle2om's."""
-    data = manifest_bytes(files, om_input_shape=om_input_shape, placement=placement)
+    """Record that ``files`` (name -> sha256 digests) in ``directory`` are paddle2om's.
+
+    ``run`` is what a run was made from and what it made (``converter.model.run_manifest``).
+    """
+    data = manifest_bytes(files, om_input_shape=om_input_shape, placement=placement, run=run)
     write_atomically(directory / MANIFEST, data)
 
 
@@ -157,6 +162,7 @@ def manifest_bytes(
     *,
     om_input_shape: str | None = None,
     placement: Placement | None = None,
+    run: dict[str, Any] | None = None,
 ) -> bytes:
     """The manifest's content."""
     content: dict[str, object] = {"tool": "paddle2om", "files": dict(sorted(files.items()))}
@@ -164,6 +170,8 @@ def manifest_bytes(
         content["om_input_shape"] = om_input_shape
     if placement is not None:
         content["placement"] = placement.model_dump(mode="json")
+    if run is not None:
+        content["run"] = run
     return (json.dumps(content, indent=2) + "\n").encode()
 
 

@@ -16,7 +16,9 @@ from converter.model.baseline import BaselineReport
 from converter.model.comparison import ValidateFacts
 from converter.model.forecast import ForecastFacts
 from converter.model.located import LocateFacts
+from converter.model.recipe import PlannedPipeline
 from converter.model.record import Record as Record
+from converter.model.task import ConvertOptions
 from converter.model.tensor import ShapeHint, TensorSpec
 
 #: Version of the JSON that ``RunReport`` serialises to; raised when a reader would break.
@@ -42,6 +44,14 @@ class Status(StrEnum):
 
 class Artefact(Record):
     """A file a stage made: ``path`` relative to the run's output directory, bytes, sha256."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+class SourceFile(Record):
+    """A file that something was made from: absolute path, bytes, sha256 before the work began."""
 
     path: str
     bytes: int
@@ -241,13 +251,17 @@ class ModelReport(Record):
     """One model's way through the stages, in order, and what PaddleX should run of it.
 
     ``name`` is unique in the run, and the directory of its files. ``model`` is the model's name
-    without its variant, and ``variant`` says what varies: ``{"opset": "13"}``.
+    without its variant, and ``variant`` says what varies: ``{"opset": "13"}``. ``options`` and
+    ``inputs`` are how and from which files ``convert`` and ``build`` made it, with those that
+    options name; other commands leave them out.
     """
 
     name: str
     source: str
     model: str = ""
     variant: dict[str, str] = Field(default_factory=dict)
+    options: ConvertOptions | None = None
+    inputs: tuple[SourceFile, ...] = ()
     stages: tuple[StageResult, ...]
     log: str | None = None
     placement: Placement | None = None
@@ -283,7 +297,11 @@ class ModelReport(Record):
 
 
 class PipelineReport(Record):
-    """A rendered PaddleX pipeline config and, when it was run, the text it read."""
+    """A rendered PaddleX pipeline config and, when it was run, the text it read.
+
+    ``asked`` is what a recipe says of it, ``inputs`` the files that it names. ``artefacts`` are the
+    config, its scripts and the model directories that were completed for it.
+    """
 
     name: str
     config: str
@@ -295,6 +313,9 @@ class PipelineReport(Record):
     reference_texts: tuple[str, ...] | None = None
     seconds: float = 0.0
     error: ErrorInfo | None = None
+    asked: PlannedPipeline | None = None
+    inputs: tuple[SourceFile, ...] = ()
+    artefacts: tuple[Artefact, ...] = ()
 
 
 class Shard(Record):
@@ -323,6 +344,7 @@ class RunReport(Record):
     strict: bool = False
     interrupted: bool = False
     shard: Shard | None = None
+    recipe: tuple[SourceFile, ...] = ()
     models: tuple[ModelReport, ...]
     pipelines: tuple[PipelineReport, ...] = ()
     baseline: BaselineReport | None = None

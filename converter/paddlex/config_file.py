@@ -22,15 +22,11 @@ def write_config(path: Path, text: str, *, force: bool = False) -> None:
     ``force``; otherwise ``InputError``.
     """
     check_replaceable_config(path, force=force)
-    interpreter, body = _split(text.encode("utf-8", "surrogateescape").removeprefix(_BOM))
-    first, _, _ = body.partition(b"\n")
-    line_end = "\r\n" if first.endswith(b"\r") else "\n"
-    marker = f"{_MARKER}{hashlib.sha256(interpreter + body).hexdigest()}{line_end}".encode()
-    if text.startswith("\ufeff"):
-        marker = _BOM + marker  # YAML allows it at the very beginning only
+    data = text.encode("utf-8", "surrogateescape")
+    interpreter, _ = _split(data.removeprefix(_BOM))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, interpreter + marker + body)
+        write_atomically(path, _marked(data))
         if interpreter:
             mode = path.stat().st_mode
             # Whoever may read it may run it.
@@ -39,6 +35,30 @@ def write_config(path: Path, text: str, *, force: bool = False) -> None:
         raise InputError(
             f"cannot write {path}: {error.strerror}", hint="choose another file with -o"
         ) from error
+
+
+def _marked(data: bytes) -> bytes:
+    """``data`` with our marker on top, below a script's first line."""
+    interpreter, body = _split(data.removeprefix(_BOM))
+    first, _, _ = body.partition(b"\n")
+    line_end = "\r\n" if first.endswith(b"\r") else "\n"
+    marker = f"{_MARKER}{hashlib.sha256(interpreter + body).hexdigest()}{line_end}".encode()
+    if data.startswith(_BOM):
+        marker = _BOM + marker  # YAML allows it at the very beginning only
+    return interpreter + marker + body
+
+
+def relocated(data: bytes, here: str, there: str) -> bytes:
+    """What ``write_config`` would have written, had the path ``here`` in it been ``there``.
+
+    What ``write_config`` did not write is returned as it is.
+    """
+    bom = _BOM if data.startswith(_BOM) else b""
+    interpreter, rest = _split(data.removeprefix(_BOM))
+    first, _, body = rest.partition(b"\n")
+    if not first.startswith(_MARKER.encode()):
+        return data
+    return _marked(bom + interpreter + body.replace(here.encode(), there.encode()))
 
 
 def check_replaceable_config(path: Path, *, force: bool = False) -> None:

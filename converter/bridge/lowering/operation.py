@@ -269,13 +269,18 @@ class Operation:
         return [self._type(item) for item in items]
 
     @property
-    def is_complex(self) -> bool:
-        """Whether an operand or result is complex."""
+    def dtypes(self) -> frozenset[str]:
+        """Those of the operands and results that are dense tensors."""
         values = [*self.results]
         for operand in self.operands:
             values += self.program.list_items(operand) or [operand]
         types = [self.program.types.get(value) for value in values]
-        return any(kind is not None and kind.dtype.startswith("complex") for kind in types)
+        return frozenset(kind.dtype for kind in types if kind is not None)
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether an operand or result is complex."""
+        return any(dtype.startswith("complex") for dtype in self.dtypes)
 
     def _type(self, value: int) -> TensorType:
         kind = self.program.types.get(value)

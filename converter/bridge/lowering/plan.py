@@ -51,6 +51,9 @@ from converter.model.result import RepairApplied
 if TYPE_CHECKING:
     import onnx
 
+#: The first opset in which an operator of ONNX takes bfloat16.
+BFLOAT16_SINCE = 13
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -256,6 +259,8 @@ class _Planner:
     def _choose(self, operation: Operation) -> Lowering | None:
         """The lowering to use, ``None`` to leave the operator to paddle2onnx."""
         entries = all_lowerings().get(operation.name, ())
+        if self.opset < BFLOAT16_SINCE and "bfloat16" in operation.dtypes:
+            raise NeedsOpset(BFLOAT16_SINCE, "bfloat16")
         for entry in entries:  # what has a condition is about real numbers
             if entry.when is None or operation.is_complex:
                 continue
@@ -263,6 +268,8 @@ class _Planner:
                 return entry
         known = operation.name in supported_operators()
         if known and not operation.is_complex:
+            if "int16" in operation.dtypes:
+                raise CannotLower("paddle2onnx 2.1.0 has no int16")
             return None
         for entry in entries:
             if entry.when is None:

@@ -30,11 +30,14 @@ def signature(path: Path) -> Signature:
 
 
 class Digests:
-    """A memo of digests in the file ``memo``; several processes may share it."""
+    """A memo of digests in the file ``memo``; several processes may share it.
 
-    def __init__(self, memo: Path) -> None:
+    Without a file, digests are known while this process runs.
+    """
+
+    def __init__(self, memo: Path | None) -> None:
         self._memo = memo
-        self._known = _load(memo)
+        self._known = _load(memo) if memo else {}
         self._new: dict[str, list[object]] = {}
 
     def known(self, path: Path) -> str | None:
@@ -79,7 +82,7 @@ class Digests:
 
     def save(self) -> None:
         """Add what is new to the file. What cannot be written is computed again next time."""
-        if not self._new:
+        if not self._new or self._memo is None:
             return
         with contextlib.suppress(OSError), locked(self._memo.with_suffix(".lock")):
             merged = {**_load(self._memo), **self._new}

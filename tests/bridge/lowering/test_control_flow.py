@@ -5,6 +5,7 @@
 import numpy as np
 import pytest
 
+from converter.bridge.lowering import bodies, program_json
 from converter.errors import StageError
 
 X = np.array([[1.5, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]], "float32")
@@ -67,9 +68,20 @@ def test_branches_inside_branches(check, opset):
     )
 
 
-def test_branch_that_reads_a_constant_written_over_another(check):
-    """``assign_value_`` has an operand, which a copy of it in the branch would not have."""
+def test_branch_that_reads_a_constant_written_over_another(check, monkeypatch):
+    """``assign_value_`` has an operand, which a copy of it in the branch would not have.
+
+    paddle2onnx never looks at that operand, so the program it is given is looked at too.
+    """
     import paddle
+
+    programs = []
+
+    def document_of(document, operations):
+        programs.append(operations)
+        return program_json.document_of(document, operations)
+
+    monkeypatch.setattr(bodies, "document_of", document_of)
 
     def forward(self, x0):
         weights = paddle.zeros([4])
@@ -81,6 +93,8 @@ def test_branch_that_reads_a_constant_written_over_another(check):
         return y
 
     check(linear_layer(forward), X, opset=11, more=[[X * 0.1]])
+    assert len(programs) >= 2
+    assert not any(program_json.read_from_outside(operations) for operations in programs)
 
 
 @OPSETS

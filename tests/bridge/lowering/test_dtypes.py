@@ -5,6 +5,8 @@ import paddle
 import pytest
 from paddle.nn import functional as F
 
+from converter.errors import StageError
+
 X = np.array([[-3.0, -1.5, 0.5, 2.0], [0.0, 0.4, 1.0, 20.0]], "float32")
 Y = np.array([[2.0, -1.5, 0.3, 4.0], [-1.0, 1.0, -0.4, 3.0]], "float32")
 I = np.array([[-7, 7, 4, 5]], "int16")  # noqa: E741
@@ -67,3 +69,22 @@ for _d in ("uint8", "int8"):
 @pytest.mark.parametrize("name", CASES)
 def test_dtypes(check_case, name):
     check_case(CASES[name])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "reason", "hint"),
+    [
+        ("bfloat16", "cast (bfloat16 needs opset 13)", "ask for --opset 13"),
+        ("int16", "cast (paddle2onnx 2.1.0 has no int16)", "save the model without"),
+    ],
+)
+def test_dtype_without_a_form_is_named(saved, dtype, reason, hint):
+    model = saved(lambda x: x.astype(dtype).astype("float32"), [X])
+    with pytest.raises(StageError, match="no right form at opset 11") as raised:
+        model.translate(11)
+    assert reason in raised.value.message
+    assert raised.value.hint.startswith(hint)
+
+
+def test_bfloat16_converts_where_the_hint_says(check):
+    check(lambda x: x.astype("bfloat16").astype("float32"), X, opset=13, lowered=False)

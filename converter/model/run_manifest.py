@@ -1,0 +1,221 @@
+"""What a run made and from what, without times: enough to make it again and to compare.
+
+It is a function of the run's report, and is kept in the output directory's manifest.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path, PurePath
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from converter.errors import InputError
+from converter.model.artefacts import MANIFEST
+from converter.model.recipe import PlannedPipeline
+from converter.model.record import Record
+from converter.model.result import ModelReport, RunReport, SourceFile, Status
+from converter.model.task import ConvertOptions
+
+#: Version of the JSON of ``RunManifest``; raised when a reader would break.
+MANIFEST_SCHEMA = 1
+
+_WANTED = f"give an output directory of build or convert, its {MANIFEST}, or its report.json"
+
+
+class MadeFile(Record):
+    """A file that a run made, and by which stage.
+
+    ``path`` is relative to the model's directory, or to the output directory for a pipeline's.
+    """
+
+    path: str
+    stage: str
+    bytes: int
+    sha256: str
+
+
+class ManifestModel(Record):
+    """One model of a run: what it was made from, how, and what came of it.
+
+    ``options`` are without the number of threads, which the machine decides.
+    """
+
+    name: str
+    model: str = ""
+    variant: dict[str, str] = Field(default_factory=dict)
+    source: str
+    inputs: tuple[SourceFile, ...] = ()
+    options: ConvertOptions
+    status: Status
+    failed_stage: str | None = None
+    artefacts: tuple[MadeFile, ...] = ()
+
+
+class ManifestPipeline(Record):
+    """One PaddleX config of a run. ``out_dir`` was the output directory: configs name it."""
+
+    asked: PlannedPipeline
+    inputs: tuple[SourceFile, ...] = ()
+    out_dir: str
+    error: str | None = None
+    artefacts: tuple[MadeFile, ...] = ()
+
+
+class RunManifest(Record):
+    """A run of ``build`` or ``convert``."""
+
+    schema_version: int = MANIFEST_SCHEMA
+    tool: str = "paddle2om"
+    version: str
+    command: str
+    platform: str
+    versions: dict[str, str]
+    interrupted: bool = False
+    recipe: tuple[SourceFile, ...] = ()
+    models: tuple[ManifestModel, ...]
+    pipelines: tuple[ManifestPipeline, ...] = ()
+
+    def content(self) -> dict[str, Any]:
+        """As plain data, ready for ``json.dumps``."""
+        return self.model_dump(
+            mode="json", exclude={"models": {"__all__": {"options": {"threads"}}}}
+        )
+
+    def text(self) -> str:
+        """The JSON text; the same for two runs that are the same."""
+        return json.dumps(self.content(), indent=2, ensure_ascii=False) + "\n"
+
+
+def manifest_of(report: RunReport) -> RunManifest | None:
+    """The manifest of a run; None for a report of another command, or of an older version."""
+    models = [_model(model) for model in report.models]
+    known = [model for model in models if model is not None]
+    if not known or len(known) < len(models):
+        return None
+    return RunManifest(
+        version=report.version,
+        command=report.command,
+        platform=report.platform,
+        versions=report.versions,
+        interrupted=report.interrupted,
+        recipe=report.recipe,
+        models=tuple(known),
+        pipelines=tuple(
+            ManifestPipeline(
+                asked=pipeline.asked,
+                inputs=pipeline.inputs,
+                out_dir=report.out_dir,
+                error=pipeline.error.message if pipeline.error else None,
+                artefacts=tuple(
+                    MadeFile(path=a.path, stage="render", bytes=a.bytes, sha256=a.sha256)
+                    for a in pipeline.artefacts
+                ),
+            )
+            for pipeline in report.pipelines
+            if pipeline.asked is not None
+        ),
+    )
+
+
+def require_manifest(report: RunReport, file: Path) -> RunManifest:
+    """``manifest_of``; raises ``InputError`` where there is none. ``file`` holds the report."""
+    manifest = manifest_of(report)
+    if manifest is None:
+        raise InputError(
+            f"{file} does not say how its models were made",
+            hint="reports of build and convert do; run the command again if it is older",
+        )
+    return manifest
+
+
+def _model(model: ModelReport) -> ManifestModel | None:
+    if model.options is None:
+        return None
+    made = [
+        MadeFile(
+            path=path_in_model(artefact.path, model.name),
+            stage=stage.stage,
+            bytes=artefact.bytes,
+            sha256=artefact.sha256,
+        )
+        for stage in model.stages
+        for artefact in stage.artefacts
+    ]
+    return ManifestModel(
+        name=model.name,
+        model=model.model,
+        variant=model.variant,
+        source=model.source,
+        inputs=model.inputs,
+        options=model.options,
+        status=model.status,
+        failed_stage=model.failure.stage if model.failure else None,
+        artefacts=tuple(sorted(made, key=lambda each: each.path)),
+    )
+
+
+def path_in_model(path: str, name: str) -> str:
+    """An artefact's path relative to its model's directory.
+
+    Reports have it relative to an output directory, which need not be the model's own after
+    ``report merge``.
+    """
+    parts = PurePath(path).parts
+    if name not in parts:
+        return path
+    return str(PurePath(*parts[parts.index(name) + 1 :]))
+
+
+def read_run(path: Path) -> tuple[RunManifest, Path]:
+    """The manifest of a run, and the file it was read from.
+
+    ``path`` is an output directory, a manifest in either of its places or a ``report.json``. Raises
+    ``InputError``.
+    """
+    file = path / MANIFEST if path.is_dir() else path
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+        content = json.loads(text)
+    except FileNotFoundError:
+        raise InputError(f"{file} does not exist", hint=_WANTED) from None
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror or error}", hint=_WANTED) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file} is not UTF-8 text", hint=_WANTED) from error
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise InputError(f"{file} is not valid JSON: {error}", hint=_WANTED) from error
+    return _parsed(file, content), file
+
+
+def _parsed(file: Path, content: Any) -> RunManifest:
+    if not isinstance(content, dict) or content.get("tool") != "paddle2om":
+        raise InputError(f"{file} was not made by paddle2om", hint=_WANTED)
+    if "files" in content:
+        if "run" not in content:
+            raise InputError(
+                f"{file} lists files and says nothing of how they were made",
+                hint="name the output directory of build or convert, not a model's in it; runs "
+                "before paddle2om wrote down their sources cannot be reproduced",
+            )
+        content = content["run"]
+    try:
+        if isinstance(content, dict) and "out_dir" in content:  # a report.json
+            return require_manifest(RunReport.model_validate_json(json.dumps(content)), file)
+        schema = content.get("schema_version") if isinstance(content, dict) else None
+        if isinstance(schema, int) and schema > MANIFEST_SCHEMA:
+            raise InputError(
+                f"{file} has manifest schema {schema}; this paddle2om reads up to "
+                f"{MANIFEST_SCHEMA}",
+                hint="upgrade paddle2om",
+            )
+        return RunManifest.model_validate_json(json.dumps(content))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the top level"
+        raise InputError(
+            f"{file} is not a complete manifest of a run: {place}: {first['msg']} "
+            f"({error.error_count()} problem(s))",
+            hint="the file was edited, or another version wrote it; run the command again",
+        ) from error
