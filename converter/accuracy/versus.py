@@ -15,10 +15,11 @@ import numpy as np
 from converter.accuracy.gate import compare_case
 from converter.accuracy.limits import Limits
 from converter.accuracy.nearby import agree_nearby, nearby_inputs
-from converter.accuracy.reference import PaddleReference
+from converter.accuracy.reference import PaddleReference, ReferenceCase
 from converter.accuracy.sides import Model, Recorded, Side
-from converter.errors import InputError
-from converter.model.comparison import CaseComparison
+from converter.accuracy.swept import not_run, swept_shape
+from converter.errors import InputError, StageError
+from converter.model.comparison import CaseComparison, SweptShape
 from converter.model.tensor import TensorSpec
 
 if TYPE_CHECKING:
@@ -43,6 +44,27 @@ class Versus:
     candidate: Side
     seed: int = 0
     rename: Mapping[str, str] = field(default_factory=dict)
+
+    def sweep(self, limits: Limits) -> Iterator[tuple[SweptShape, CaseComparison | None]]:
+        """The shapes of a sweep of two models; no comparison where the reference refuses one.
+
+        A shape that only the candidate refuses has failed. Raises ``InputError`` for records.
+        """
+        if not (isinstance(self.reference, Model) and isinstance(self.candidate, Model)):
+            raise InputError(
+                "a record cannot be run on other shapes", hint="leave out --sweep, or give models"
+            )
+        lost = False
+        for swept in reference_of(self.reference, self.seed).swept():
+            compared = None
+            if swept.ran is not None:
+                try:
+                    pair = self._pair(swept.ran, self.candidate)
+                    compared = self._judge(pair, limits, closely=not lost)
+                except StageError as error:
+                    compared = not_run(swept.ran.case, swept.ran.outputs, error.message)
+                lost = lost or not compared.passed
+            yield swept_shape(swept), compared
 
     def compare(self, limits: Limits) -> Iterator[CaseComparison]:
         """Compare all cases. Raises ``InputError`` and ``StageError`` as ``pairs``."""
@@ -77,9 +99,12 @@ class Versus:
 
     def _of_models(self, reference: Model, candidate: Model) -> Iterator[Pair]:
         for case in reference_of(reference, self.seed).cases():
-            fed = {self.rename.get(name, name): array for name, array in case.inputs.items()}
-            made = self._named(candidate.run(fed))
-            yield Pair(case.case.label, case.case.seed, case.inputs, case.outputs, made)
+            yield self._pair(case, candidate)
+
+    def _pair(self, case: ReferenceCase, candidate: Model) -> Pair:
+        fed = {self.rename.get(name, name): array for name, array in case.inputs.items()}
+        made = self._named(candidate.run(fed))
+        return Pair(case.case.label, case.case.seed, case.inputs, case.outputs, made)
 
     def _of_records(self, reference: Recorded, candidate: Recorded) -> Iterator[Pair]:
         found = dict(candidate.cases)
