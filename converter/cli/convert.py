@@ -73,6 +73,9 @@ def convert_command(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the inputs compared on.")] = 0,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="Compare on many more shapes of the dynamic dims.")
+    ] = False,
     data: Annotated[
         list[Path] | None,
         typer.Option(
@@ -98,6 +101,7 @@ def convert_command(
     cache: CacheDirectory = None,
     junit: views.Junit = None,
     markdown: views.Markdown = None,
+    bom: views.Bom = None,
     baseline: views.BaselineFile = None,
     update_baseline: views.UpdateBaseline = False,
     force: Annotated[
@@ -123,7 +127,7 @@ def convert_command(
     from converter.model.tolerance import parse_tolerances
 
     tolerances = parse_tolerances(tolerance or [])
-    wanted = views.Views.checked(junit, markdown, baseline, update_baseline)
+    wanted = views.Views.checked(junit, markdown, baseline, update_baseline, bom=bom)
     host = Host()  # its imports take longest: they run while the rest of this is imported
 
     from converter.cli.show import finish
@@ -161,6 +165,7 @@ def convert_command(
         rtol=rtol,
         tolerances=tolerances,
         seed=seed,
+        sweep=sweep,
         data=tuple(str(path.absolute()) for path in data or ()),
         min_agreement=min_agreement,
         timeout=timeout,
