@@ -149,6 +149,7 @@ def _paddle(path: Path, threads: int) -> Model:
 
 def _onnx(path: Path, threads: int) -> Model:
     facts = onnx_file.describe_file(path)
+    check_comparable(path, facts)
     beside = path.with_name("inference.yml")
     yml = read_inference_yml(beside) if beside.is_file() else InferenceYml()
     return Model(
@@ -160,6 +161,18 @@ def _onnx(path: Path, threads: int) -> Model:
         hints=yml.shape_hints,
         value_range=yml.value_range,
     )
+
+
+def check_comparable(path: Path, facts: onnx_file.OnnxFacts) -> None:
+    """Raise ``InputError`` unless there is something to compare, in dtypes that NumPy has."""
+    if not facts.outputs:
+        raise InputError(f"{path} has no outputs", hint="give a model that computes something")
+    for spec in (*facts.inputs, *facts.outputs):
+        if spec.dtype.startswith(onnx_file.NOT_NUMPYS):
+            raise InputError(
+                f"{path}: {spec} has a dtype that ONNX Runtime does not exchange with NumPy",
+                hint="put a Cast to float32 or int32 there, which loses nothing",
+            )
 
 
 def _recorded(path: Path, files: Iterable[Path]) -> Recorded:

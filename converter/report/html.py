@@ -15,7 +15,7 @@ from markupsafe import Markup
 from converter.model.comparison import ValidateFacts
 from converter.model.result import ExportFacts, InspectFacts, ModelReport, PipelineReport, RunReport
 from converter.model.tensor import TensorSpec
-from converter.report import commands, recognised, summary
+from converter.report import commands, compared, recognised, summary
 from converter.report import format as fmt
 from converter.report.atomic import write_text_atomically
 from converter.report.baseline import change_text
@@ -113,6 +113,9 @@ def report_environment() -> Environment:
         smallest_passing=smallest_passing,
         stage_fact=summary.stage_fact,
         stage_mark=summary.stage_mark,
+        sweep_rows=compared.sweep_rows,
+        task_text=compared.task_text,
+        task_totals=compared.task_totals,
         text_rows=recognised.text_rows,
         warning=summary.WARNING,
     )

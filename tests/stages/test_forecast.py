@@ -122,6 +122,21 @@ def test_a_chip_that_cannot_keep_what_would_have_to_be(save, tmp_path):
     assert not (tmp_path / "out" / "keep_dtype.cfg").exists()
 
 
+def test_a_model_that_says_nothing_passes_nothing(save):
+    path = save(node("Sub", "x x", "a", "none"), node("Div", "a a", "y", "nan"))
+    report, facts = forecast(path)
+    assert facts.passed
+    assert report.exit_code == 3
+    assert "NaN everywhere in every case" in report.models[0].stages[-1].error.message
+
+
+def test_a_model_that_says_little_is_a_doubt(save):
+    path = save(node("Mul", "x tiny", "y", "tiny"), tiny=np.float32(1e-7))
+    report, facts = forecast(path)
+    assert facts.passed and report.exit_code == 0
+    assert "proves little" in report.models[0].stages[-1].messages[0].text
+
+
 def test_a_paddle_model_is_converted_first(tiny_pir):
     report, facts = forecast(tiny_pir)
     assert [stage.stage for stage in report.models[0].stages] == [
