@@ -42,6 +42,8 @@ def convert_words(model: ModelReport) -> list[Words]:
         words.append(("--tolerance", f"{name}:{told}"))
     if options.seed != _DEFAULT.seed:
         words.append(("--seed", str(options.seed)))
+    if options.sweep:
+        words.append(("--sweep",))
     words += [("--data", path) for path in options.data]
     if options.timeout != DEFAULT_TIMEOUT:
         words.append(("--timeout", repr(options.timeout)))

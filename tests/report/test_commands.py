@@ -39,6 +39,7 @@ EVERYTHING = ConvertOptions(
     rtol=0.0,
     tolerances={"soft*": ToleranceOverride(atol=0.1, rtol=0.0), "y": ToleranceOverride(atol=1e-4)},
     seed=7,
+    sweep=True,
     data=("/data/page one.npz",),
     min_agreement=0.99,
     timeout=60.5,
