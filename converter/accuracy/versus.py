@@ -95,8 +95,7 @@ class Versus:
             old = {new: name for name, new in self.rename.items()}
             for label, (inputs, made) in self.candidate.cases.items():
                 fed = self._feed(self.candidate, label, inputs, self.reference, old)
-                made = as_wide(self._named(made), wanted := self.reference.run(fed))
-                yield Pair(label, 0, fed, wanted, made)
+                yield Pair(label, 0, fed, self.reference.run(fed), self._named(made))
 
     def _of_models(self, reference: Model, candidate: Model) -> Iterator[Pair]:
         for case in reference_of(reference, self.seed).cases():
@@ -129,12 +128,20 @@ class Versus:
                     f"{label}: the sides were made from other inputs: {', '.join(differing)}",
                     hint="run both on the same inputs",
                 )
-            yield Pair(label, 0, inputs, wanted, as_wide(self._named(made), wanted))
+            yield Pair(label, 0, inputs, wanted, self._named(made))
 
     def _judge(self, pair: Pair, limits: Limits, *, closely: bool) -> CaseComparison:
         def compare(b: Arrays, a: Arrays, wider: float = 1.0) -> CaseComparison:
             shapes = {name: array.shape for name, array in pair.inputs.items()}
-            return compare_case(pair.label, shapes, pair.seed, b, a, limits=limits.widened(wider))
+            return compare_case(
+                pair.label,
+                shapes,
+                pair.seed,
+                b,
+                a,
+                limits=limits.widened(wider),
+                any_width=isinstance(self.candidate, Recorded),
+            )
 
         compared = compare(pair.reference, pair.candidate)
         if compared.passed or not closely or not isinstance(self.reference, Model):
@@ -146,11 +153,23 @@ class Versus:
         return agree_nearby(compare, pair.reference, pair.candidate, answers) or compared
 
     def _named(self, outputs: Arrays) -> Arrays:
-        """The candidate's arrays under the reference's names."""
+        """The candidate's arrays under the reference's names. Raises ``InputError``."""
         old = {new: name for name, new in self.rename.items()}
-        return {old.get(name, name): array for name, array in outputs.items()}
+        named = {old.get(name, name): array for name, array in outputs.items()}
+        if len(named) < len(outputs):
+            raise InputError(
+                f"--rename gives two of {', '.join(outputs)} one name",
+                hint="swap two names with --rename A=B --rename B=A",
+            )
+        return named
 
     def _check_outputs(self) -> None:
+        known = {*self.reference.output_names, *self.reference.input_names}
+        if odd := sorted(self.rename.keys() - known):
+            raise InputError(
+                f"--rename of {odd[0]!r}, which is no input or output of the reference",
+                hint=f"it has {', '.join(sorted(known))}",
+            )
         _check_same(
             "outputs",
             self.reference.output_names,
@@ -196,16 +215,6 @@ def reference_of(model: Model, seed: int) -> PaddleReference:
         value_range=model.value_range,
         seed=seed,
     )
-
-
-def as_wide(made: Arrays, wanted: Arrays) -> Arrays:
-    """Recorded floats in the dtype of the other side: what ``--output_type`` made narrow."""
-    return {
-        name: array.astype(wanted[name].dtype)
-        if name in wanted and array.dtype.kind == wanted[name].dtype.kind == "f"
-        else array
-        for name, array in made.items()
-    }
 
 
 def _check_same(what: str, reference: list[str], candidate: list[str]) -> None:

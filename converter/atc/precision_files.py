@@ -43,11 +43,6 @@ def unkeepable_types(soc: str | None) -> frozenset[str]:
     return MATRIX_TYPES if soc is not None and family_of(soc) in _FLOAT16_ONLY else frozenset()
 
 
-def multiplies_in_float32(soc: str | None) -> bool:
-    """Whether the chip is known to have the matrix instruction for float32."""
-    return soc is not None and not unkeepable_types(soc)
-
-
 def keep_dtype_text(names: Sequence[str]) -> str:
     """The file of ``--keep_dtype``: one operator in each line."""
     return "".join(f"{name}\n" for name in names)

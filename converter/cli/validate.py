@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from converter.cli.seconds import seconds
+
 
 def validate_command(
     reference: Annotated[
@@ -48,7 +50,9 @@ def validate_command(
     sweep: Annotated[
         bool, typer.Option("--sweep", help="Compare on many more shapes of the dynamic dims.")
     ] = False,
-    timeout: Annotated[float, typer.Option(help="Seconds it may take.")] = 900.0,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", parser=seconds, help="Seconds it may take.")
+    ] = 900.0,
     force: Annotated[
         bool, typer.Option("--force", help="Replace files that are not ours.")
     ] = False,

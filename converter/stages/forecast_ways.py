@@ -13,7 +13,7 @@ from converter.atc.precision_files import (
     customize_dtypes_text,
     keep_dtype_text,
     modify_mixlist_text,
-    multiplies_in_float32,
+    unkeepable_types,
 )
 from converter.model.comparison import CaseComparison
 from converter.model.forecast import PrecisionWay
@@ -61,7 +61,7 @@ def precision_ways(
         of_types = [place for place, one in enumerate(operators) if one.op_type in types]
         flags = ("--precision", "mixed_float16", "--modify-mixlist")
         add(MODIFY_MIXLIST, modify_mixlist_text(types), flags, of_types)
-    if multiplies_in_float32(soc):
+    if not unkeepable_types(soc):
         every = range(len(operators))
         ways.append(_way(("--precision", "origin"), None, len(every), judge(every)))
     return tuple(ways)
