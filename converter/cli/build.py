@@ -44,6 +44,7 @@ def build_command(
     ] = False,
     junit: views.Junit = None,
     markdown: views.Markdown = None,
+    bom: views.Bom = None,
     baseline: views.BaselineFile = None,
     update_baseline: views.UpdateBaseline = False,
     force: Annotated[
@@ -71,7 +72,7 @@ def build_command(
 
     if no_cache and cache is not None:
         raise InputError("--cache with --no-cache", hint="give one of the two")
-    wanted = views.Views.checked(junit, markdown, baseline, update_baseline)
+    wanted = views.Views.checked(junit, markdown, baseline, update_baseline, bom=bom)
     settings = Settings(
         jobs=jobs,
         memory=parse_bytes(total_memory) if total_memory else None,

@@ -98,6 +98,7 @@ def convert_command(
     cache: CacheDirectory = None,
     junit: views.Junit = None,
     markdown: views.Markdown = None,
+    bom: views.Bom = None,
     baseline: views.BaselineFile = None,
     update_baseline: views.UpdateBaseline = False,
     force: Annotated[
@@ -123,7 +124,7 @@ def convert_command(
     from converter.model.tolerance import parse_tolerances
 
     tolerances = parse_tolerances(tolerance or [])
-    wanted = views.Views.checked(junit, markdown, baseline, update_baseline)
+    wanted = views.Views.checked(junit, markdown, baseline, update_baseline, bom=bom)
     host = Host()  # its imports take longest: they run while the rest of this is imported
 
     from converter.cli.show import finish

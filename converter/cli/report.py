@@ -29,6 +29,7 @@ class Form(StrEnum):
     JUNIT = "junit"
     MARKDOWN = "markdown"
     MANIFEST = "manifest"
+    BOM = "bom"
 
 
 def _file(source: Path) -> Path:
@@ -54,12 +55,14 @@ def write_command(
         Path, typer.Option("-o", "--out", metavar="FILE", help="The file; - is standard output.")
     ] = Path("-"),
 ) -> None:
-    """Write a report as HTML, JUnit XML or Markdown, or what reproduces its run.
+    """Write a report as HTML, JUnit XML or Markdown, or its run's manifest or bill of materials.
 
-    The manifest has no times in it: two equal runs give the same bytes.
+    The manifest has no times in it: two equal runs give the same bytes. The bill of materials is a
+    CycloneDX ML-BOM.
     """
     from converter.model.run_manifest import require_manifest
     from converter.report.atomic import write_text_atomically
+    from converter.report.bom.document import render_bom
     from converter.report.html import render_html
     from converter.report.json_file import read_json
     from converter.report.junit import render_junit
@@ -76,6 +79,8 @@ def write_command(
             text = render_markdown(report)
         case Form.MANIFEST:
             text = require_manifest(report, path).text()
+        case Form.BOM:
+            text = render_bom(report, require_manifest(report, path))
     if str(out) == "-":
         typer.echo(text, nl=False)
     else:
@@ -94,6 +99,7 @@ def merge_command(
     ],
     junit: views.Junit = None,
     markdown: views.Markdown = None,
+    bom: views.Bom = None,
     baseline: views.BaselineFile = None,
     update_baseline: views.UpdateBaseline = False,
 ) -> None:
@@ -106,7 +112,7 @@ def merge_command(
     from converter.report.json_file import read_json
     from converter.report.merge import merge_reports, missing_models
 
-    wanted = views.Views.checked(junit, markdown, baseline, update_baseline)
+    wanted = views.Views.checked(junit, markdown, baseline, update_baseline, bom=bom)
     files = [_file(source) for source in sources]
     merged = merge_reports([(file, read_json(file)) for file in files], out)
     out.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,9 @@ Markdown = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Also write a summary as Markdown; - is standard output."),
 ]
+Bom = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Also write a CycloneDX bill of materials.")
+]
 BaselineFile = Annotated[
     Path | None,
     typer.Option("--baseline", metavar="FILE", help="Fail when anything is worse than in FILE."),
@@ -36,11 +39,18 @@ class Views:
     markdown: Path | None = None
     baseline: Path | None = None
     update: bool = False
+    bom: Path | None = None
     _before: Baseline | None = None
 
     @classmethod
     def checked(
-        cls, junit: Path | None, markdown: Path | None, baseline: Path | None, update: bool
+        cls,
+        junit: Path | None,
+        markdown: Path | None,
+        baseline: Path | None,
+        update: bool,
+        *,
+        bom: Path | None = None,
     ) -> Views:
         """What the flags ask for. Raises ``InputError`` before anything has run.
 
@@ -57,7 +67,7 @@ class Views:
         before = None
         if baseline is not None and (baseline.exists() or not update):
             before = read_baseline(baseline)
-        return cls(junit, markdown, baseline, update, before)
+        return cls(junit, markdown, baseline, update, bom, before)
 
     def write(self, report: RunReport, out: Path) -> RunReport:
         """Compare with the baseline, write every view, and return the report with both."""
@@ -80,6 +90,11 @@ class Views:
         write_reports(report, out)
         if self.junit is not None:
             write_junit(report, self.junit)
+        if self.bom is not None:
+            from converter.model.run_manifest import require_manifest
+            from converter.report.bom.document import write_bom
+
+            write_bom(report, require_manifest(report, out / "report.json"), self.bom)
         if self.markdown is not None:
             if str(self.markdown) == "-":
                 typer.echo(render_markdown(report), nl=False)

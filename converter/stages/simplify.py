@@ -6,11 +6,11 @@ from pathlib import Path
 
 from converter.accuracy.gate import WEAK_RANDOM, compare_case
 from converter.accuracy.limits import default_tolerance
+from converter.bridge import onnxsim
 from converter.errors import StageError
 from converter.model import onnx_file
 from converter.model.result import ExportFacts, Message, SimplifyFacts, Status
 from converter.model.task import Task
-from converter.model.wording import first_line
 from converter.stages.job import Job, data_digests
 from converter.stages.stage import Outcome, Stage
 
@@ -24,7 +24,7 @@ class SimplifyStage(Stage):
     name = "simplify"
     reads = ("simplify", "rename", "data", "seed")
     tools = ("onnx", "onnxsim", "onnxruntime", "paddlepaddle", "numpy", "pillow")
-    rooms = ("stages", "model", "accuracy")
+    rooms = ("stages", "model", "accuracy", "bridge")
 
     def surroundings(self, task: Task) -> dict[str, str] | None:
         """The user's data, by content: the reference has it among its cases."""
@@ -64,17 +64,9 @@ class SimplifyStage(Stage):
     def _simplify(self, job: Job, source: Path) -> tuple[Path, SimplifyFacts]:
         """Return the accepted file and its facts; ``StageError`` says why it is not accepted."""
         import onnx
-        import onnxsim
 
         exported = job.facts(ExportFacts)
-        try:
-            model, checked = onnxsim.simplify(onnx.load_model(source))
-        except Exception as error:
-            raise StageError(
-                f"onnxsim failed: {first_line(str(error))}", hint="the model works without it"
-            ) from error
-        if not checked:
-            raise StageError("onnxsim's result is invalid", hint="the model works without it")
+        model = onnxsim.simplify(source, job.work_dir)
         # onnxsim records what it removed, thousands of names that a runtime has no use for.
         kept = [p for p in model.metadata_props if not p.key.startswith("onnxsim")]
         del model.metadata_props[:]
