@@ -29,6 +29,7 @@ install: $(VENV)/installed ## Create .venv with everything
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' \
 		|| { echo "error: paddle2om needs Python 3.11 or 3.12; set PYTHON=python3.11" >&2; exit 2; }
+	@echo "installing paddlepaddle, PaddleX and the rest into $(VENV): about 1.8 GB, one to three minutes"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		-c constraints.txt -e '.[paddlex,test,dev]'

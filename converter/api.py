@@ -40,6 +40,9 @@ def convert(
     rtol: float | None = None,
     tolerances: Mapping[str, Mapping[str, float]] | None = None,
     seed: int = 0,
+    sweep: bool = False,
+    data: str | Path | Sequence[str | Path] = (),
+    min_agreement: float | None = None,
     jobs: int | None = None,
     timeout: float = ConvertOptions().timeout,
     memory: int | None = None,
@@ -53,6 +56,9 @@ def convert(
     ``compile_options`` holds what else there is to say about OM files, and is overridden by those
     two. ``rename`` maps Paddle's names of inputs and outputs to the ONNX file's. ``tolerances``
     maps Paddle's names of outputs, or patterns, to limits: ``{"softmax_*": {"atol": 1e-4}}``.
+    ``sweep`` compares on many more shapes of the dynamic dims. ``data`` are files and folders to
+    compare on besides (``.npz``, ``.npy``, images), and ``min_agreement`` is the share, 0 to 1, of
+    equal texts, classes or boxes below which a model fails.
     ``jobs`` is the number of models converted at a time (default: one per CPU), ``timeout`` the
     seconds one model may take, ``memory`` the bytes. ``force`` lets an existing
     ``inference.onnx`` that paddle2om did not make be replaced.
@@ -70,6 +76,9 @@ def convert(
         raise InputError(
             f"compile_options is {compile_options!r}", hint="give a converter.CompileOptions"
         )
+    files = [data] if isinstance(data, str | os.PathLike) else data
+    if not isinstance(files, Sequence) or isinstance(files, bytes):
+        raise InputError(f"data is {data!r}", hint="give a path or a list of paths")
     compiled = dict(compile_options or CompileOptions())
     if soc is not None:
         compiled["soc"] = soc
@@ -84,6 +93,9 @@ def convert(
         rtol=rtol,
         tolerances=dict(tolerances or {}),
         seed=seed,
+        sweep=sweep,
+        data=tuple(str(path.absolute()) for path in map(as_path, files)),
+        min_agreement=min_agreement,
         timeout=timeout,
         memory=memory,
     )
@@ -114,6 +126,7 @@ def validate(
     rtol: float | None = None,
     tolerances: Mapping[str, Mapping[str, float]] | None = None,
     seed: int = 0,
+    sweep: bool = False,
     timeout: float = ConvertOptions().timeout,
     force: bool = False,
     strict: bool = False,
@@ -123,6 +136,7 @@ def validate(
     Each is a Paddle model, an ONNX file, an ``.npz`` file of recorded outputs or a directory of
     those; ``candidate`` is judged by ``reference``. ``rename`` maps the reference's names of inputs
     and outputs to the candidate's; ``tolerances`` is as for ``convert``, by the reference's names.
+    ``sweep`` compares two models on many more shapes of the dynamic dims.
     ``on_device`` says that an NPU computed the candidate's outputs, which has a wider default
     tolerance. With ``out_dir``, ``report.json`` and ``report.html`` are written there.
 
@@ -137,6 +151,7 @@ def validate(
         rtol=rtol,
         tolerances=dict(tolerances or {}),
         seed=seed,
+        sweep=sweep,
         timeout=timeout,
     )
     out = None if out_dir is None else as_path(out_dir)

@@ -83,7 +83,9 @@ def pair(reference: Array, candidate: Array, counts: Array, tolerance: Tolerance
     ``None`` when there is nothing to pair: the rows agree as they stand, or no pairing would be
     right. The comparison then says what differs.
     """
-    if candidate.shape != reference.shape or not np.isfinite(candidate).all():
+    if candidate.shape != reference.shape or not metrics.is_comparable(candidate.dtype):
+        return None
+    if not np.isfinite(candidate).all():
         return None
     allowed = np.array(
         [tolerance.atol + tolerance.rtol * metrics.peak(column) for column in reference.T]

@@ -7,17 +7,16 @@ a result has ``output:NAME`` alone. ``converter/atc/device/run_om.py`` reads and
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from converter.accuracy.array_files import read_npz
 from converter.accuracy.gate import compare_case
 from converter.errors import InputError
 from converter.model.comparison import CaseComparison
-from converter.model.files import read_all
 from converter.model.tolerance import Tolerance
 
 if TYPE_CHECKING:
@@ -48,16 +47,15 @@ def read_recorded(path: Path, *, plain: bool = False) -> tuple[Arrays, Arrays]:
 
     With ``plain`` a file without any such name is one of outputs alone, by their own names.
     """
-    try:
-        with np.load(io.BytesIO(read_all(path)), allow_pickle=False) as content:
-            named = {key: content[key] for key in content.files}
-    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"{path} is not a file of recorded arrays: {error}",
-            hint="copy it again, or make it again",
-        ) from error
-    if plain and not any(key.startswith((_INPUT, _OUTPUT)) for key in named):
+    named = read_npz(path)
+    odd = [key for key in named if not key.startswith((_INPUT, _OUTPUT))]
+    if plain and len(odd) == len(named):
         return {}, named
+    if odd:
+        raise InputError(
+            f"{path} holds {', '.join(odd)}: neither input nor output",
+            hint="call each array input:NAME or output:NAME",
+        )
     inputs, outputs = (
         {key.removeprefix(side): array for key, array in named.items() if key.startswith(side)}
         for side in (_INPUT, _OUTPUT)
@@ -72,13 +70,11 @@ def compare_recorded(
 ) -> CaseComparison:
     """Judge what an NPU computed for a case.
 
-    Floats of another width than Paddle's are compared after widening or narrowing: an OM file's
-    outputs have the dtype that ``--output_type`` says. Raises ``InputError`` for files that cannot
-    be read.
+    Floats may have another width than Paddle's: an OM file's outputs have the dtype that
+    ``--output_type`` says. Raises ``InputError`` for files that cannot be read.
     """
     inputs, wanted = read_recorded(case)
     _, made = read_recorded(result)
-    made = {name: _as_paddle(array, wanted.get(name)) for name, array in made.items()}
     return compare_case(
         case.stem,
         {name: array.shape for name, array in inputs.items()},
@@ -86,10 +82,5 @@ def compare_recorded(
         wanted,
         made,
         tolerance,
+        any_width=True,
     )
-
-
-def _as_paddle(array: NDArray[Any], wanted: NDArray[Any] | None) -> NDArray[Any]:
-    if wanted is not None and array.dtype.kind == wanted.dtype.kind == "f":
-        return array.astype(wanted.dtype)
-    return array

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from converter.accuracy import metrics
 from converter.accuracy.inputs import (
@@ -16,6 +16,7 @@ from converter.accuracy.inputs import (
     make_inputs,
     narrower,
     plan_cases,
+    plan_sweep,
     reshaped,
 )
 from converter.accuracy.kept import Keep, pack, unpack
@@ -47,6 +48,19 @@ class ReferenceCase:
     case: InputCase
     inputs: Arrays
     outputs: Arrays
+
+
+class Swept(NamedTuple):
+    """One shape of a sweep: what Paddle computes on it, or why it computes nothing.
+
+    ``what`` is special about the shape, and ``instead_of`` a larger one that it stands for.
+    """
+
+    what: str
+    shapes: Shapes
+    instead_of: Shapes | None
+    ran: ReferenceCase | None
+    refused: str
 
 
 class Predictor(Protocol):
@@ -167,6 +181,7 @@ class PaddleReference:
         self._output_names = [spec.name for spec in outputs]
         self._value_range = value_range
         self._planned = plan_cases(inputs, hints, value_range, seed=seed)
+        self._hints = hints
         self._given = given
         self._seed = seed
         self._done: list[ReferenceCase] = []
@@ -190,6 +205,19 @@ class PaddleReference:
         while len(self._done) < len(self._planned) + len(self._given):
             self._done.append(self._run_given(self._given[len(self._done) - len(self._planned)]))
             yield self._done[-1]
+
+    def swept(self) -> Iterator[Swept]:
+        """Every shape of a sweep (``inputs.sweep``), computed when asked for and not kept.
+
+        A shape that Paddle refuses has no stand-in. Not after ``finish``.
+        """
+        for planned in plan_sweep(self._inputs, self._hints, seed=self._seed):
+            before = dict(self._refused)
+            found = self._attempt(planned.case)
+            self._refused = before
+            ran = found if isinstance(found, ReferenceCase) else None
+            refused = "" if isinstance(found, ReferenceCase) else found.message
+            yield Swept(planned.what, planned.case.shapes, planned.instead_of, ran, refused)
 
     def _run_given(self, given: Given) -> ReferenceCase:
         shapes = {name: array.shape for name, array in given.inputs.items()}

@@ -39,6 +39,11 @@ class Model:
         """Names of what ``run`` gives, in order."""
         return [spec.name for spec in self.outputs]
 
+    @property
+    def input_names(self) -> list[str]:
+        """Names of what ``run`` takes."""
+        return [spec.name for spec in self.inputs]
+
     def run(self, inputs: Arrays) -> Arrays:
         """Run once; raises ``StageError`` when the model refuses the inputs."""
         return self.predictor.run(inputs, self.output_names)
@@ -56,6 +61,11 @@ class Recorded:
     def output_names(self) -> list[str]:
         """Names of the outputs of the first case; ``open_side`` holds that all have the same."""
         return list(next(iter(self.cases.values()))[1])
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs that were recorded in some case."""
+        return list(dict.fromkeys(name for inputs, _ in self.cases.values() for name in inputs))
 
 
 Side: TypeAlias = Model | Recorded
@@ -149,6 +159,7 @@ def _paddle(path: Path, threads: int) -> Model:
 
 def _onnx(path: Path, threads: int) -> Model:
     facts = onnx_file.describe_file(path)
+    check_comparable(path, facts)
     beside = path.with_name("inference.yml")
     yml = read_inference_yml(beside) if beside.is_file() else InferenceYml()
     return Model(
@@ -160,6 +171,18 @@ def _onnx(path: Path, threads: int) -> Model:
         hints=yml.shape_hints,
         value_range=yml.value_range,
     )
+
+
+def check_comparable(path: Path, facts: onnx_file.OnnxFacts) -> None:
+    """Raise ``InputError`` unless there is something to compare, in dtypes that NumPy has."""
+    if not facts.outputs:
+        raise InputError(f"{path} has no outputs", hint="give a model that computes something")
+    for spec in (*facts.inputs, *facts.outputs):
+        if spec.dtype.startswith(onnx_file.NOT_NUMPYS):
+            raise InputError(
+                f"{path}: {spec} has a dtype that ONNX Runtime does not exchange with NumPy",
+                hint="put a Cast to float32 or int32 there, which loses nothing",
+            )
 
 
 def _recorded(path: Path, files: Iterable[Path]) -> Recorded:

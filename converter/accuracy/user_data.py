@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from converter.accuracy.array_files import read_arrays, recorded_inputs
 from converter.accuracy.preprocess.chain import inputs_of_image
 from converter.errors import InputError
 from converter.model.inference_yml import InferenceYml
@@ -98,22 +98,8 @@ def _file_inputs(file: Path, specs: tuple[TensorSpec, ...], yml: InferenceYml) -
 
 def _load(file: Path) -> Arrays:
     """The arrays of a file by name; that of an ``.npy`` has the name ""."""
-    try:
-        content = np.load(file, allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            return {"": content}
-        with content:
-            # Cases that `paddle2om device` and `validate` record call their inputs input:NAME.
-            named = {name: content[name] for name in content.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"{file} is not a file of NumPy arrays: {str(error) or type(error).__name__}",
-            hint="write it with numpy.savez(file, NAME=array), without Python objects",
-        ) from error
-    recorded = {
-        name.removeprefix("input:"): named[name] for name in named if name.startswith("input:")
-    }
-    return recorded or named
+    named = read_arrays(file)
+    return recorded_inputs(named) if isinstance(named, dict) else {"": named}
 
 
 def _checked(made: Arrays, specs: tuple[TensorSpec, ...], path: Path) -> Arrays:

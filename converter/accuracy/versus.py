@@ -15,10 +15,11 @@ import numpy as np
 from converter.accuracy.gate import compare_case
 from converter.accuracy.limits import Limits
 from converter.accuracy.nearby import agree_nearby, nearby_inputs
-from converter.accuracy.reference import PaddleReference
+from converter.accuracy.reference import PaddleReference, ReferenceCase
 from converter.accuracy.sides import Model, Recorded, Side
-from converter.errors import InputError
-from converter.model.comparison import CaseComparison
+from converter.accuracy.swept import not_run, swept_shape
+from converter.errors import InputError, StageError
+from converter.model.comparison import CaseComparison, SweptShape
 from converter.model.tensor import TensorSpec
 
 if TYPE_CHECKING:
@@ -43,6 +44,27 @@ class Versus:
     candidate: Side
     seed: int = 0
     rename: Mapping[str, str] = field(default_factory=dict)
+
+    def sweep(self, limits: Limits) -> Iterator[tuple[SweptShape, CaseComparison | None]]:
+        """The shapes of a sweep of two models; no comparison where the reference refuses one.
+
+        A shape that only the candidate refuses has failed. Raises ``InputError`` for records.
+        """
+        if not (isinstance(self.reference, Model) and isinstance(self.candidate, Model)):
+            raise InputError(
+                "a record cannot be run on other shapes", hint="leave out --sweep, or give models"
+            )
+        lost = False
+        for swept in reference_of(self.reference, self.seed).swept():
+            compared = None
+            if swept.ran is not None:
+                try:
+                    pair = self._pair(swept.ran, self.candidate)
+                    compared = self._judge(pair, limits, closely=not lost)
+                except StageError as error:
+                    compared = not_run(swept.ran.case, swept.ran.outputs, error.message)
+                lost = lost or not compared.passed
+            yield swept_shape(swept), compared
 
     def compare(self, limits: Limits) -> Iterator[CaseComparison]:
         """Compare all cases. Raises ``InputError`` and ``StageError`` as ``pairs``."""
@@ -73,14 +95,16 @@ class Versus:
             old = {new: name for name, new in self.rename.items()}
             for label, (inputs, made) in self.candidate.cases.items():
                 fed = self._feed(self.candidate, label, inputs, self.reference, old)
-                made = as_wide(self._named(made), wanted := self.reference.run(fed))
-                yield Pair(label, 0, fed, wanted, made)
+                yield Pair(label, 0, fed, self.reference.run(fed), self._named(made))
 
     def _of_models(self, reference: Model, candidate: Model) -> Iterator[Pair]:
         for case in reference_of(reference, self.seed).cases():
-            fed = {self.rename.get(name, name): array for name, array in case.inputs.items()}
-            made = self._named(candidate.run(fed))
-            yield Pair(case.case.label, case.case.seed, case.inputs, case.outputs, made)
+            yield self._pair(case, candidate)
+
+    def _pair(self, case: ReferenceCase, candidate: Model) -> Pair:
+        fed = {self.rename.get(name, name): array for name, array in case.inputs.items()}
+        made = self._named(candidate.run(fed))
+        return Pair(case.case.label, case.case.seed, case.inputs, case.outputs, made)
 
     def _of_records(self, reference: Recorded, candidate: Recorded) -> Iterator[Pair]:
         found = dict(candidate.cases)
@@ -104,12 +128,20 @@ class Versus:
                     f"{label}: the sides were made from other inputs: {', '.join(differing)}",
                     hint="run both on the same inputs",
                 )
-            yield Pair(label, 0, inputs, wanted, as_wide(self._named(made), wanted))
+            yield Pair(label, 0, inputs, wanted, self._named(made))
 
     def _judge(self, pair: Pair, limits: Limits, *, closely: bool) -> CaseComparison:
         def compare(b: Arrays, a: Arrays, wider: float = 1.0) -> CaseComparison:
             shapes = {name: array.shape for name, array in pair.inputs.items()}
-            return compare_case(pair.label, shapes, pair.seed, b, a, limits=limits.widened(wider))
+            return compare_case(
+                pair.label,
+                shapes,
+                pair.seed,
+                b,
+                a,
+                limits=limits.widened(wider),
+                any_width=isinstance(self.candidate, Recorded),
+            )
 
         compared = compare(pair.reference, pair.candidate)
         if compared.passed or not closely or not isinstance(self.reference, Model):
@@ -121,11 +153,23 @@ class Versus:
         return agree_nearby(compare, pair.reference, pair.candidate, answers) or compared
 
     def _named(self, outputs: Arrays) -> Arrays:
-        """The candidate's arrays under the reference's names."""
+        """The candidate's arrays under the reference's names. Raises ``InputError``."""
         old = {new: name for name, new in self.rename.items()}
-        return {old.get(name, name): array for name, array in outputs.items()}
+        named = {old.get(name, name): array for name, array in outputs.items()}
+        if len(named) < len(outputs):
+            raise InputError(
+                f"--rename gives two of {', '.join(outputs)} one name",
+                hint="swap two names with --rename A=B --rename B=A",
+            )
+        return named
 
     def _check_outputs(self) -> None:
+        known = {*self.reference.output_names, *self.reference.input_names}
+        if odd := sorted(self.rename.keys() - known):
+            raise InputError(
+                f"--rename of {odd[0]!r}, which is no input or output of the reference",
+                hint=f"it has {', '.join(sorted(known))}",
+            )
         _check_same(
             "outputs",
             self.reference.output_names,
@@ -171,16 +215,6 @@ def reference_of(model: Model, seed: int) -> PaddleReference:
         value_range=model.value_range,
         seed=seed,
     )
-
-
-def as_wide(made: Arrays, wanted: Arrays) -> Arrays:
-    """Recorded floats in the dtype of the other side: what ``--output_type`` made narrow."""
-    return {
-        name: array.astype(wanted[name].dtype)
-        if name in wanted and array.dtype.kind == wanted[name].dtype.kind == "f"
-        else array
-        for name, array in made.items()
-    }
 
 
 def _check_same(what: str, reference: list[str], candidate: list[str]) -> None:

@@ -73,6 +73,9 @@ def convert_command(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the inputs compared on.")] = 0,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="Compare on many more shapes of the dynamic dims.")
+    ] = False,
     data: Annotated[
         list[Path] | None,
         typer.Option(
@@ -162,6 +165,7 @@ def convert_command(
         rtol=rtol,
         tolerances=tolerances,
         seed=seed,
+        sweep=sweep,
         data=tuple(str(path.absolute()) for path in data or ()),
         min_agreement=min_agreement,
         timeout=timeout,

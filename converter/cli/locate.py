@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from converter.cli.seconds import seconds
+
 
 def locate_command(
     reference: Annotated[
@@ -35,7 +37,9 @@ def locate_command(
         float | None, typer.Option(help="Tolerance relative to an output's largest value.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the inputs.")] = 0,
-    timeout: Annotated[float, typer.Option(help="Seconds the search may take.")] = 900.0,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", parser=seconds, help="Seconds the search may take.")
+    ] = 900.0,
     force: Annotated[
         bool, typer.Option("--force", help="Replace files that are not ours.")
     ] = False,

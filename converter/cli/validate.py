@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from converter.cli.seconds import seconds
+
 
 def validate_command(
     reference: Annotated[
@@ -45,7 +47,12 @@ def validate_command(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the inputs compared on.")] = 0,
-    timeout: Annotated[float, typer.Option(help="Seconds it may take.")] = 900.0,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="Compare on many more shapes of the dynamic dims.")
+    ] = False,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", parser=seconds, help="Seconds it may take.")
+    ] = 900.0,
     force: Annotated[
         bool, typer.Option("--force", help="Replace files that are not ours.")
     ] = False,
@@ -69,6 +76,8 @@ def validate_command(
             "give B, or --record DIR" if record is None else "--record is of A alone",
             hint="paddle2om validate A B compares, paddle2om validate A --record DIR records",
         )
+    if sweep and record is not None:
+        raise InputError("--sweep compares, --record does not", hint="leave one of them out")
     names, tolerances = parse_renames(rename or []), parse_tolerances(tolerance or [])
 
     from converter.engine.launch import Host
@@ -83,7 +92,13 @@ def validate_command(
     from converter.report.progress import Progress
 
     options = ConvertOptions(
-        rename=names, atol=atol, rtol=rtol, tolerances=tolerances, seed=seed, timeout=timeout
+        rename=names,
+        atol=atol,
+        rtol=rtol,
+        tolerances=tolerances,
+        seed=seed,
+        sweep=sweep,
+        timeout=timeout,
     )
     command = shlex.join(["paddle2om", *sys.argv[1:]])
     with Progress(total=1, quiet=quiet) as progress:

@@ -77,17 +77,33 @@ class CaseComparison(Record):
     task: TaskAgreement | None = None
 
 
+class SweptShape(Record):
+    """One shape of a sweep: ``what`` is special about it (``height odd``), and what came of it.
+
+    ``case`` is the label of the case that was compared; None where Paddle itself ``refused`` the
+    shape, in its words: then nothing was compared. ``instead_of`` is a shape that was too large to
+    be run, and for which this one stands.
+    """
+
+    what: str
+    input_shapes: dict[str, tuple[int, ...]]
+    case: str | None = None
+    refused: str = ""
+    instead_of: dict[str, tuple[int, ...]] | None = None
+
+
 class ValidateFacts(Record):
     """The comparison of the final ONNX file with Paddle itself.
 
     ``tolerance`` is that of the model's first float output; others have their own dtype's, or one
-    that the user gave them.
+    that the user gave them. ``sweep`` has the shapes of a sweep, those compared also being cases.
     """
 
     kind: Literal["validate"] = "validate"
     tolerance: Tolerance
     cases: tuple[CaseComparison, ...]
     rejected_shapes: tuple[str, ...] = ()
+    sweep: tuple[SweptShape, ...] = ()
 
     @property
     def worst_max_abs(self) -> float:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     import onnxruntime
 
 
+#: How the names of dtypes begin that NumPy does not have.
+NOT_NUMPYS = ("bfloat16", "float8", "float4", "int4", "uint4", "int2", "uint2")
+
+
 class OnnxFacts(Record):
     """What an ONNX model says of itself. ``nodes`` counts subgraphs' nodes too, not Constants.
 
@@ -50,7 +54,7 @@ def find_onnx(path: Path) -> Path:
 
 
 def describe(model: onnx.ModelProto) -> OnnxFacts:
-    """Read the facts off a loaded model."""
+    """Read the facts off a loaded model. Raises ``InputError`` for inputs that are no tensors."""
     return OnnxFacts(
         opset=opset_of(model),
         ir_version=model.ir_version,
@@ -86,6 +90,8 @@ def describe_file(path: Path) -> OnnxFacts:
             raise ValueError("it has no graph")
         _check_external(model, path.parent)
         return describe(model)
+    except InputError as error:
+        raise InputError(f"{path}: {error.message}", hint=error.hint) from error
     except Exception as error:
         raise InputError(
             f"{path} cannot be read as an ONNX model: {first_line(str(error))}",
@@ -120,15 +126,31 @@ def _nodes_of(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
 
 
 def _spec(value: onnx.ValueInfoProto) -> TensorSpec:
-    import onnx
+    """Raises ``InputError`` for what is no tensor."""
 
+    kind = value.type.WhichOneof("value")
+    if kind != "tensor_type":
+        told = kind.removesuffix("_type").replace("_", " ") if kind else "nothing"
+        raise InputError(
+            f"{value.name} is not a tensor but of type {told}",
+            hint="only models that take and give tensors can be compared, and run on an NPU",
+        )
     tensor = value.type.tensor_type
     dims: list[Dim] = []
     for axis, dim in enumerate(tensor.shape.dim):
         dynamic = dim.dim_param or f"{value.name}_axis{axis}"
         dims.append(dim.dim_value if dim.HasField("dim_value") else dynamic)
-    dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name
-    return TensorSpec(name=value.name, dtype=dtype, shape=tuple(dims))
+    return TensorSpec(name=value.name, dtype=_dtype(tensor.elem_type), shape=tuple(dims))
+
+
+def _dtype(kind: int) -> str:
+    """NumPy's name; ONNX's own in small letters for what NumPy lacks (onnx says float32 there)."""
+    import onnx
+
+    name = str(onnx.TensorProto.DataType.Name(kind)).lower()
+    if name.startswith(NOT_NUMPYS):
+        return name
+    return str(onnx.helper.tensor_dtype_to_np_dtype(kind).name)
 
 
 def tensor_bytes(model: onnx.ModelProto) -> dict[str, bytes]:

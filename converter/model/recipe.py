@@ -195,6 +195,7 @@ class Overrides(Record):
     data: Paths | None = None
     min_agreement: float | None = Field(default=None, ge=0, le=1)
     seed: int | None = Field(default=None, ge=0)
+    sweep: bool | None = None
     timeout: float | None = Field(default=None, gt=0)
     memory: Memory | None = None
     soc: str | None = None

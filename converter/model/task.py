@@ -24,7 +24,8 @@ class ConvertOptions(Record):
     ``rename`` maps Paddle's names of inputs and outputs to those the ONNX file is to have. ``atol``
     and ``rtol`` override the default gate of every float output, ``tolerances`` that of the outputs
     whose names of Paddle's, or patterns of them, are its keys. ``data`` are absolute paths of files
-    and folders to compare on besides the generated inputs. ``min_agreement`` is the share, 0 to 1,
+    and folders to compare on besides the generated inputs; ``sweep`` adds many more shapes of
+    dynamic dims (``converter.accuracy.inputs.sweep``). ``min_agreement`` is the share, 0 to 1,
     of texts, classes, boxes or text pixels that must be equal; None to report it only. ``threads``
     is how many CPU
     threads the native libraries of one worker may use. ``timeout`` is the seconds that one model
@@ -40,6 +41,7 @@ class ConvertOptions(Record):
     rtol: float | None = None
     tolerances: dict[str, ToleranceOverride] = Field(default_factory=dict)
     seed: int = 0
+    sweep: bool = False
     data: tuple[str, ...] = ()
     min_agreement: float | None = None
     threads: int = 1

@@ -7,13 +7,20 @@ from collections.abc import Iterator
 from converter.model.comparison import OutputComparison, ValidateFacts
 from converter.report import format as fmt
 from converter.report.columns import columns
+from converter.report.compared import shapes_text
 
 _HEAD = ("case", "output", "verdict", "max abs", "p99 abs", "rel L2", "cosine", "p99 ulp", "top-1")
 
 
 def accuracy_text(facts: ValidateFacts) -> str:
-    """One line for each output of each case."""
+    """One line for each output of each case, and for each shape that the reference refused."""
     rows = [(case.label, *_cells(output)) for case in facts.cases for output in case.outputs]
+    nothing = [""] * (len(_HEAD) - 3)
+    rows += [
+        (shapes_text(shape.input_shapes), shape.what, "refused by the reference", *nothing)
+        for shape in facts.sweep
+        if shape.case is None
+    ]
     return "\n".join(columns([_HEAD, *rows])) if rows else "nothing was compared"
 
 

@@ -15,10 +15,11 @@ from markupsafe import Markup
 from converter.model.comparison import ValidateFacts
 from converter.model.result import ExportFacts, InspectFacts, ModelReport, PipelineReport, RunReport
 from converter.model.tensor import TensorSpec
+from converter.report import commands, compared, recognised, summary
 from converter.report import format as fmt
-from converter.report import recognised, summary
 from converter.report.atomic import write_text_atomically
 from converter.report.baseline import change_text
+from converter.report.variants import groups
 from converter.resources import template_dir
 
 #: Larger images are named instead of embedded: a report is mailed and attached.
@@ -58,6 +59,7 @@ def render_html(report: RunReport, *, image_roots: tuple[Path, ...] = ()) -> str
     template = report_environment().get_template("report.html.j2")
     return template.render(
         report=report,
+        groups=groups(report),
         verdict=summary.verdict(report),
         tally=summary.tally(report),
         stages=summary.stage_columns(report),
@@ -83,6 +85,7 @@ def report_environment() -> Environment:
         at_least=fmt.at_least,
         change=change_text,
         command=fmt.command_block,
+        command_text=commands.command_text,
         cosine=fmt.cosine,
         integer=fmt.integer,
         number=fmt.number,
@@ -94,6 +97,8 @@ def report_environment() -> Environment:
         timestamp=fmt.timestamp,
     )
     environment.globals.update(
+        convert_words=commands.convert_words,
+        reproduce_words=commands.reproduce_words,
         count=fmt.count,
         find_stage=summary.find_stage,
         marks=summary.MARKS,
@@ -108,6 +113,9 @@ def report_environment() -> Environment:
         smallest_passing=smallest_passing,
         stage_fact=summary.stage_fact,
         stage_mark=summary.stage_mark,
+        sweep_rows=compared.sweep_rows,
+        task_text=compared.task_text,
+        task_totals=compared.task_totals,
         text_rows=recognised.text_rows,
         warning=summary.WARNING,
     )

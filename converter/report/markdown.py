@@ -14,6 +14,7 @@ from converter.model.result import ModelReport, RunReport, StageResult, Status
 from converter.report import format as fmt
 from converter.report.atomic import write_text_atomically
 from converter.report.baseline import change_text
+from converter.report.compared import sweep_text, task_text, task_totals
 from converter.report.summary import (
     find_stage,
     model_mark,
@@ -124,6 +125,11 @@ def _failures(report: RunReport) -> Iterator[str]:
 def _outputs(stage: StageResult) -> Iterator[str]:
     if not isinstance(stage.facts, ValidateFacts):
         return
+    for task in task_totals(stage.facts):
+        detail = f" ({fmt.one_line(task.detail, 160)})" if task.detail else ""
+        yield f"- {escape(task_text(task) + detail)}"
+    if swept := sweep_text(stage.facts):
+        yield f"- sweep: {escape(swept)}"
     failing = [(case, out) for case in stage.facts.cases for out in case.outputs if not out.passed]
     if failing:
         yield ""
@@ -163,15 +169,17 @@ def _baseline(baseline: BaselineReport) -> Iterator[str]:
 
 
 def _table_head(report: RunReport) -> list[str]:
-    names = ("model", *stage_columns(report), "time")
+    names = ("model", *stage_columns(report), *(["task"] if _has_tasks(report) else []), "time")
     return [_row(names), _row(["---"] * len(names))]
 
 
 def _rows(report: RunReport) -> Iterator[str]:
     stages = stage_columns(report)
+    tasks = _has_tasks(report)
     for model in report.models:
         cells = [_cell(model, name) for name in stages]
         sign = _SIGNS[model_mark(model).tone]
+        cells += [_task(model)] if tasks else []
         yield _row([f"{sign} {escape(model.name)}", *cells, fmt.seconds(seconds_of(model))])
 
 
@@ -182,6 +190,18 @@ def _cell(model: ModelReport, name: str) -> str:
     mark = stage_mark(stage)
     told = stage_fact(stage).full or (mark.label if mark.tone != "ok" else "")
     return f"{_SIGNS[mark.tone]} {escape(told)}".strip()
+
+
+def _has_tasks(report: RunReport) -> bool:
+    return any(_task(model) for model in report.models)
+
+
+def _task(model: ModelReport) -> str:
+    """What users would notice of the differences, "" where that is not known."""
+    facts = model.facts("validate")
+    if not isinstance(facts, ValidateFacts):
+        return ""
+    return escape("; ".join(task_text(task) for task in task_totals(facts)))
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

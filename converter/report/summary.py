@@ -170,6 +170,11 @@ def notes_of(model: ModelReport) -> Iterator[Note]:
             message = f"{mark.label}, and no reason was recorded"
             if stage.error:
                 message, hint = stage.error.message, stage.error.hint
+            if stage.cached:
+                message += " (found so by an earlier run, not tried again)"
+                hint = (
+                    f"{hint}; --retry-failed tries again" if hint else "--retry-failed tries again"
+                )
             yield Note(model.name, stage.stage, mark, message, hint, _passing_tolerance(stage))
         shown = [m for m in stage.messages if m.level == "warning"]
         if stage.status is Status.DEGRADED:

@@ -17,9 +17,11 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from converter.model.comparison import ValidateFacts
 from converter.model.result import ModelReport, PipelineReport, RunReport, Status
 from converter.report import format as fmt
 from converter.report.baseline import change_text
+from converter.report.compared import sweep_rows, sweep_text, task_text, task_totals
 from converter.report.progress import Progress
 from converter.report.recognised import reads_like_paddle, text_rows
 from converter.report.summary import (
@@ -78,6 +80,7 @@ class _ReportView:
                 _notes(self.report, write),
                 _skips(self.report, write),
                 _repairs(self.report, write),
+                _compared(self.report, write),
                 _placements(self.report, write),
                 *(_pipeline(pipeline, write) for pipeline in self.report.pipelines),
                 _baseline(self.report, write),
@@ -187,6 +190,35 @@ def _repairs(report: RunReport, write: Writer) -> list[tuple[str, Text]]:
         where = f" in {fmt.count(total.models, 'model')}: "
         lines.append((write.line("·"), head.append(where + write.line(total.reason), "not bold")))
     return lines
+
+
+#: With more models than this, only those are told of which users would notice something.
+_TOLD_OF = 20
+
+
+def _compared(report: RunReport, write: Writer) -> list[tuple[str, Text]]:
+    """What users would notice of each model's differences, and what a sweep found."""
+    lines = []
+    for model in report.models:
+        facts = model.facts("validate")
+        if not isinstance(facts, ValidateFacts):
+            continue
+        for task in task_totals(facts):
+            differs = task.agreeing < task.items
+            if differs or len(report.models) <= _TOLD_OF:
+                detail = f" ({fmt.one_line(task.detail, 200)})" if task.detail else ""
+                sign = WARNING if differs else MARKS[Status.OK]
+                lines.append((write.sign(sign), _of(model, task_text(task) + detail, write)))
+        swept = sweep_text(facts)
+        bad = any(row.case is None or not row.case.passed for row in sweep_rows(facts))
+        if swept and (bad or len(report.models) <= _TOLD_OF):
+            lines.append((write.line("·"), _of(model, f"sweep: {swept}", write)))
+    return lines
+
+
+def _of(model: ModelReport, told: str, write: Writer) -> Text:
+    head = Text(write.line(f"{model.name}:") + " ", "bold")
+    return head.append(write.line(told), "not bold")
 
 
 def _placements(report: RunReport, write: Writer) -> list[tuple[str, Text]]:

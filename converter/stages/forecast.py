@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from converter.accuracy.forecast.emulation import Emulation
+from converter.accuracy.forecast.output_error import output_error
 from converter.accuracy.forecast.ranges import Range, ranges
 from converter.accuracy.forecast.search import minimal_set, sensitivities
-from converter.accuracy.gate import compare_case
+from converter.accuracy.gate import compare_case, doubts, vacuous
 from converter.accuracy.inputs import InputCase, make_inputs, plan_cases
 from converter.accuracy.onnx_values import OnnxValues
 from converter.accuracy.recorded import DEVICE_TOLERANCE
@@ -19,6 +19,7 @@ from converter.model import onnx_file
 from converter.model.comparison import CaseComparison
 from converter.model.forecast import ForecastFacts, OperatorForecast
 from converter.model.inference_yml import InferenceYml, read_inference_yml
+from converter.model.result import Message, Status
 from converter.stages.job import Job
 from converter.stages.stage import Outcome, Stage
 
@@ -74,7 +75,8 @@ class ForecastStage(Stage):
         searched = (failing or searched)[:_SEARCHED]
 
         def error(keep: Collection[int]) -> float:
-            return _error(compare(searched[0], keep))
+            given = searched[0]
+            return output_error(given.outputs, emulation.run(given.inputs, keep))
 
         alone = sensitivities(len(every), error, job.tell)
         ranking = sorted(keepable, key=lambda place: -alone[place])
@@ -100,14 +102,17 @@ class ForecastStage(Stage):
             file.write_text(keep_dtype_text(names), encoding="utf-8")
             job.add_file(KEEP_DTYPE, file, self.name)
             files, flags = (KEEP_DTYPE,), ("--keep-dtype", KEEP_DTYPE)
-        elif not passed:
+        elif keep and not types:  # without names all of it has to stay in float32
             flags = ("--precision", "origin")
         measured = self._ranges(job, searched)
         told = tuple(
             _operator(operators[place], alone[place], measured)
             for place in sorted(every, key=lambda place: -alone[place])
         )
+        weak = tuple(Message(level="warning", text=text) for text in doubts(everywhere))
         return Outcome(
+            status=Status.DEGRADED if weak else Status.OK,
+            messages=weak,
             facts=ForecastFacts(
                 file=job.task.onnx_name,
                 opset=facts.opset,
@@ -123,13 +128,21 @@ class ForecastStage(Stage):
                 evaluations=emulation.evaluations,
                 files=files,
                 flags=flags,
-            )
+            ),
         )
 
     def ensures(self, job: Job, outcome: Outcome) -> None:
-        """Float16 is enough, or a set of operators was found that is; else ``GateError``."""
+        """Float16 is enough, or a set of operators was found that is; else ``GateError``.
+
+        Outputs that are empty or NaN in float32 too say nothing, and pass nothing.
+        """
         facts = outcome.facts
         assert isinstance(facts, ForecastFacts)
+        if nothing := vacuous(facts.cases):
+            raise GateError(
+                f"nothing can be forecast: {nothing}",
+                hint="give the model's inference.yml with --yml, or another --seed",
+            )
         if facts.keep is None:
             what = f" of {facts.soc_version}" if facts.unkeepable else ""
             raise GateError(
@@ -168,18 +181,6 @@ class ForecastStage(Stage):
             for name, here in ranges(values.evaluate(values.names, given.inputs)).items():
                 found[name] = here.joined(found[name]) if name in found else here
         return found
-
-
-def _error(compared: CaseComparison) -> float:
-    """The worst output: its largest difference relative to its largest value."""
-    worst = 0.0
-    for output in compared.outputs:
-        value = output.scaled if output.scaled == output.scaled else output.max_abs
-        pattern = output.nan_reference != output.nan_candidate or (
-            output.inf_reference != output.inf_candidate
-        )
-        worst = max(worst, math.inf if pattern or value != value else value)
-    return worst
 
 
 def _operator(one: Any, error: float, measured: dict[str, Range]) -> OperatorForecast:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from converter.accuracy.gate import compare_case
+from converter.accuracy.array_files import read_npz, recorded_inputs
+from converter.accuracy.gate import compare_case, vacuous
 from converter.accuracy.locate.bundle import write_bundle
 from converter.accuracy.locate.causes import covers, describe_node, find_causes
 from converter.accuracy.locate.difference import difference, statistics
@@ -16,10 +17,10 @@ from converter.accuracy.locate.pairs import Pairs
 from converter.accuracy.locate.search import Found, Search
 from converter.accuracy.nearby import agree_nearby
 from converter.accuracy.onnx_values import OnnxValues
+from converter.accuracy.sides import check_comparable
 from converter.errors import GateError, InputError, StageError
 from converter.model import onnx_file
 from converter.model.comparison import CaseComparison
-from converter.model.files import read_all
 from converter.model.located import BUNDLE, Culprit, GrowthPoint, LocateFacts, OutputError
 from converter.model.memory import release_unused_memory
 from converter.stages.job import Job
@@ -36,10 +37,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Judged:
-    """One case: the candidate's outputs under the reference's names, and how far they are off."""
+    """One case: the candidate's outputs under the reference's names, and how far they are off.
+
+    ``compared`` is None where the candidate did not run.
+    """
 
     case: LocateCase
     outputs: tuple[OutputError, ...]
+    compared: CaseComparison | None = None
 
     @property
     def passed(self) -> bool:
@@ -58,6 +63,7 @@ class LocateStage(Stage):
         job.files.clear()  # inspect's copies are for conversions
         path = Path(job.task.candidate)
         facts = onnx_file.describe_file(path)
+        check_comparable(path, facts)
         side: Side = PaddleSide(job) if job.model is not None else OnnxSide(job)
         inputs = _matched("inputs", [spec.name for spec in facts.inputs], side.inputs)
         outputs = _matched("outputs", [spec.name for spec in facts.outputs], side.outputs)
@@ -139,7 +145,7 @@ class LocateStage(Stage):
         assert job.task.candidate is not None
         path = Path(job.task.candidate)
         first: Judged | None = None
-        elements = 0
+        compared: list[CaseComparison] = []
         for case in side.cases(_given(job, side.inputs)):
             fed = _fed(case, inputs, facts)
             try:
@@ -151,16 +157,18 @@ class LocateStage(Stage):
                     for name in side.outputs
                 )
                 return Judged(case, failed)
-            elements += sum(array.size for array in case.outputs.values())
             for found in (made, made | plain):
                 named = {theirs: found[ours] for ours, theirs in outputs.items()}
                 judged = _compare(case, named, job, side.random)
                 if not judged.passed:
                     return judged
                 first = first or judged
-        if first is None or not elements:
+                if judged.compared is not None:
+                    compared.append(judged.compared)
+        nothing = vacuous(compared) if compared else "there are no cases"
+        if first is None or nothing:
             raise StageError(
-                "nothing was compared: no output has any element on these inputs",
+                f"nothing was compared: {nothing}",
                 hint="give inputs that lead to a result with --inputs FILE.npz",
             )
         return first
@@ -241,18 +249,8 @@ def _given(job: Job, names: tuple[str, ...]) -> Arrays | None:
     """The inputs of ``--inputs``. Raises ``InputError`` when they are not those of the model."""
     if job.task.inputs is None:
         return None
-    import io
-
-    import numpy as np
-
     path = Path(job.task.inputs)
-    try:
-        loaded = np.load(io.BytesIO(read_all(path)), allow_pickle=False)
-        arrays = {name: loaded[name] for name in loaded.files}
-    except (ValueError, OSError, AttributeError, EOFError) as error:
-        raise InputError(
-            f"{path} is not an .npz file of arrays", hint="write it with numpy.savez"
-        ) from error
+    arrays = recorded_inputs(read_npz(path))
     if missing := [name for name in names if name not in arrays]:
         raise InputError(
             f"{path} has no {missing[0]}", hint=f"it needs one array each for {', '.join(names)}"
@@ -280,7 +278,7 @@ def _compare(case: LocateCase, made: Arrays, job: Job, random: tuple[str, ...]) 
         )
         for output in compared.outputs
     )
-    return Judged(case, outputs)
+    return Judged(case, outputs, compared)
 
 
 def _causes(

@@ -16,6 +16,7 @@ from converter.accuracy.locate.search import Source
 from converter.accuracy.onnx_values import OnnxValues
 from converter.accuracy.paddle_values import PaddleValues
 from converter.accuracy.reference import PaddlePredictor, PaddleReference
+from converter.accuracy.sides import check_comparable
 from converter.bridge.legacy_program import translate_legacy_program
 from converter.bridge.program_values import ProgramValues
 from converter.bridge.random_outputs import random_outputs
@@ -218,6 +219,7 @@ class OnnxSide(Side):
         self._job = job
         self._path = Path(job.task.source)
         facts = onnx_file.describe_file(self._path)
+        check_comparable(self._path, facts)
         self.label = self._path.name
         self._specs = facts.inputs
         self.inputs = tuple(spec.name for spec in facts.inputs)

@@ -156,4 +156,4 @@ def describe_os_error(error: OSError) -> InputError:
         return InputError(text, hint="free some space or choose another output directory with -o")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return InputError(text, hint="check the permissions, or choose another directory with -o")
-    return InputError(text, hint="check that the path exists and can be read and written")
+    return InputError(text, hint="check that the path can be read and written, or be made")

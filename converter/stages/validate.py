@@ -17,9 +17,10 @@ from converter.accuracy.inputs import LIMITED
 from converter.accuracy.limits import Limits
 from converter.accuracy.nearby import agree_nearby
 from converter.accuracy.reference import SHAPES_HINT, PaddleReference, ReferenceCase
+from converter.accuracy.swept import not_run, nothing_swept, swept_shape
 from converter.accuracy.task.agreement import MEANINGFUL, disagreements, gate_task, task_agreement
-from converter.errors import GateError
-from converter.model.comparison import CaseComparison, ValidateFacts
+from converter.errors import GateError, StageError
+from converter.model.comparison import CaseComparison, SweptShape, ValidateFacts
 from converter.model.result import InspectFacts, Message, Status
 from converter.model.task import ConvertOptions, Task
 from converter.model.tolerance import Tolerance, check_names
@@ -27,8 +28,10 @@ from converter.stages.job import Job, data_digests
 from converter.stages.stage import Outcome, Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from converter.accuracy.inputs import Kind
-    from converter.accuracy.reference import Arrays
+    from converter.accuracy.reference import Arrays, Swept
 
 _INPUTS_HINT = "try another --seed; if it stays so, compare the ONNX file on real inputs"
 
@@ -40,7 +43,7 @@ class ValidateStage(Stage):
     """Compares every output on every case, and passes only if something was compared."""
 
     name = "validate"
-    reads = ("atol", "rtol", "tolerances", "min_agreement", "data", "rename", "seed")
+    reads = ("atol", "rtol", "tolerances", "min_agreement", "data", "rename", "seed", "sweep")
     tools = ("onnxruntime", "paddlepaddle", "numpy", "pillow")
     rooms = ("stages", "model", "accuracy")
     feeds = False
@@ -61,8 +64,10 @@ class ValidateStage(Stage):
     def run(self, job: Job) -> Outcome:
         """Run both on the same inputs and measure; the verdict is the post-condition's."""
         assert job.onnx is not None
+        swept: Iterable[Swept] = job.reference.swept() if job.options.sweep else ()
         if job.is_large:
             job.close_sessions()
+            swept = list(swept)
             job.reference.finish()
         cases: tuple[CaseComparison, ...] = ()
         for reference in job.reference.cases():
@@ -70,10 +75,17 @@ class ValidateStage(Stage):
             lost = not all(case.passed for case in cases)
             compared = self._compare(job, reference, closely=not lost)
             cases += (_with_task(job, reference, compared),)
+        shapes: tuple[SweptShape, ...] = ()
+        for each in swept:
+            shapes += (swept_shape(each),)
+            if each.ran is not None:
+                job.tell(f"sweep: {each.what}")
+                cases += (self._on_shape(job, each.ran, closely=all(c.passed for c in cases)),)
         facts = ValidateFacts(
             tolerance=self._tolerance(job),
             cases=cases,
             rejected_shapes=tuple(job.reference.rejected),
+            sweep=shapes,
         )
         weak = tuple(_warning(text, _INPUTS_HINT) for text in doubts(cases))
         weak += tuple(_warning(text, _TASK_HINT) for text in disagreements(cases))
@@ -81,7 +93,9 @@ class ValidateStage(Stage):
         notes += tuple(Message(level="info", text=text) for text in reorderings(cases))
         notes += tuple(_warning(text) for text in jumps(cases))
         covered = _coverage(job.reference)
-        degraded = weak or job.reference.only_shape
+        if job.options.sweep:
+            weak += nothing_swept(shapes)
+        degraded = job.reference.only_shape or any(note.level == "warning" for note in weak)
         return Outcome(
             facts=facts,
             status=Status.DEGRADED if degraded else Status.OK,
@@ -100,6 +114,14 @@ class ValidateStage(Stage):
                 hint="the files are kept under rejected/; report.html has every output's numbers",
             )
         gate_task(outcome.facts.cases, job.options.min_agreement)
+
+    def _on_shape(self, job: Job, reference: ReferenceCase, *, closely: bool) -> CaseComparison:
+        """One shape of a sweep; one that Paddle runs and the ONNX model does not has failed."""
+        try:
+            compared = self._compare(job, reference, closely=closely)
+        except StageError as error:
+            return not_run(reference.case, reference.outputs, error.message)
+        return _with_task(job, reference, compared)
 
     def _compare(self, job: Job, reference: ReferenceCase, *, closely: bool) -> CaseComparison:
         """One case; where Paddle's answer jumps, on an input as good (``accuracy.nearby``)."""

@@ -8,6 +8,7 @@ from converter.accuracy.gate import doubts, gate, jumps, reorderings, vacuous, w
 from converter.accuracy.limits import Limits
 from converter.accuracy.recorded import DEVICE_TOLERANCE, case_bytes
 from converter.accuracy.sides import Model, Side, open_side
+from converter.accuracy.swept import nothing_swept
 from converter.accuracy.versus import Versus, reference_of
 from converter.errors import GateError, InputError
 from converter.model.comparison import ValidateFacts
@@ -38,7 +39,11 @@ class VersusStage(Stage):
         )
         versus = Versus(reference, candidate, job.options.seed, job.options.rename)
         cases = tuple(versus.compare(limits))
+        swept = tuple(versus.sweep(limits)) if job.options.sweep else ()
+        shapes = tuple(shape for shape, _ in swept)
+        cases += tuple(compared for _, compared in swept if compared)
         weak = tuple(Message(level="warning", text=text) for text in doubts(cases))
+        weak += nothing_swept(shapes) if job.options.sweep else ()
         told = f"reference: {_told(reference)}; compared with it: {_told(candidate)}"
         notes: tuple[Message, ...] = (Message(level="info", text=told),)
         notes += tuple(Message(level="warning", text=text) for text in warnings(cases))
@@ -47,8 +52,8 @@ class VersusStage(Stage):
         judged = (output.tolerance for case in cases for output in case.outputs)
         first = next((each for each in judged if each and each.min_cosine < 1), None)
         return Outcome(
-            facts=ValidateFacts(tolerance=first or _default(limits), cases=cases),
-            status=Status.DEGRADED if weak else Status.OK,
+            facts=ValidateFacts(tolerance=first or _default(limits), cases=cases, sweep=shapes),
+            status=Status.DEGRADED if any(m.level == "warning" for m in weak) else Status.OK,
             messages=weak + notes,
         )
 

@@ -34,8 +34,13 @@
   }
 
   if (!matrix) return;
-  const body = matrix.tBodies[0];
-  const rows = [...body.rows];
+  // A model and its variants are one body of the table, and stay together.
+  const groups = [...matrix.tBodies].map((body) => ({
+    body,
+    head: body.querySelector(".group"),
+    rows: [...body.rows].filter((row) => row.dataset.name !== undefined),
+  }));
+  const rows = groups.flatMap((group) => group.rows);
   const search = byId("filter");
   const status = byId("status");
   document.querySelector(".tools").hidden = rows.length < 6;
@@ -44,11 +49,15 @@
     const wanted = search.value.trim().toLowerCase();
     let shown = 0;
     for (const row of rows) {
-      const fits = row.cells[0].textContent.toLowerCase().includes(wanted)
+      const name = `${row.dataset.name} ${row.cells[0].textContent}`;
+      const fits = name.toLowerCase().includes(wanted)
         && (!status.value || row.dataset.status === status.value);
       row.hidden = !fits;
       byId(row.querySelector("a").hash.slice(1)).hidden = !fits;
       shown += fits;
+    }
+    for (const group of groups) {
+      if (group.head) group.head.hidden = group.rows.every((row) => row.hidden);
     }
     byId("shown").textContent = shown === rows.length ? "" : `${shown} of ${rows.length}`;
   };
@@ -56,6 +65,7 @@
   status.addEventListener("input", apply);
 
   const key = (row, column) => {
+    if (column === 0) return row.dataset.name;
     const cell = row.cells[column];
     return cell.dataset.value === undefined ? cell.textContent.trim() : Number(cell.dataset.value);
   };
@@ -69,11 +79,17 @@
       const down = head.getAttribute("aria-sort") === "ascending";
       heads.forEach((other) => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
-      const sorted = [...rows].sort((a, b) => {
+      const order = (a, b) => {
         const [x, y] = [key(a, column), key(b, column)];
-        return typeof x === "number" ? x - y : x.localeCompare(y, undefined, { numeric: true });
-      });
-      body.append(...(down ? sorted.reverse() : sorted));
+        const ascending = typeof x === "number" ? x - y : x.localeCompare(y, undefined, { numeric: true });
+        return down ? -ascending : ascending;
+      };
+      for (const group of groups) {
+        group.rows.sort(order);
+        group.body.append(...group.rows);
+      }
+      groups.sort((a, b) => order(a.rows[0], b.rows[0]));
+      matrix.append(...groups.map((group) => group.body));
     });
   });
 })();

@@ -159,3 +159,13 @@ def test_boxes_of_one_score_have_to_stand_in_order():
     candidate = {"boxes": rows[::-1].copy(), "counts": counts}
     compared = compare_case("x", {}, 0, reference, candidate, None)
     assert not compared.passed
+
+
+@pytest.mark.parametrize("dtype", ["U8", "S8", "complex64"])
+def test_boxes_that_are_no_numbers_fail_and_do_not_crash(dtype: str) -> None:
+    rows = np.array([[0, 0.9, 1, 2, 3, 4], [1, 0.5, 4, 5, 6, 7]], np.float32)
+    counts = np.array([2], np.int32)
+    made = {"b": rows.astype(dtype), "n": counts}
+    case = compare_case("case", {}, 0, {"b": rows, "n": counts}, made)
+    assert not case.passed
+    assert "cannot be compared" in case.outputs[0].reason

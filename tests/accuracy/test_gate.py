@@ -565,3 +565,47 @@ class TestRandomOutputs:
         draw = np.random.default_rng(0).uniform(size=8).astype("float32")
         assert not self.compare(draw, draw.astype("float64")).passed
         assert not self.compare(draw, draw[:4]).passed
+
+    def test_nan_everywhere_in_place_of_nan_somewhere_fails(self):
+        draw = np.random.default_rng(0).uniform(-1, 1, size=64).astype("float32")
+        draw[3] = np.nan
+        assert self.compare(draw, draw[::-1].copy()).passed
+        for pair in ((draw, np.full_like(draw, np.nan)), (np.full_like(draw, np.nan), draw)):
+            found = self.compare(*pair)
+            assert not found.passed
+            assert "everywhere on one side" in found.reason
+
+    def test_no_draws_at_all_are_nothing_compared(self):
+        empty = {"y": np.zeros((0, 4), "float32")}
+        case = compare_case("case", {}, 0, empty, empty, random=("y",))
+        assert case.passed
+        assert gate([case]) == (False, vacuous([case]))
+        assert "empty in every case" in vacuous([case])
+
+
+def test_other_widths_are_compared_by_value_where_they_may_be():
+    """A cast to the reference's dtype would make 70000 the infinity that float16 has there."""
+    half = np.array([1.0, INF], np.float16)
+    for candidate, passed in (
+        (np.array([1.0, 70000.0], np.float32), False),
+        (np.array([1.0, INF], np.float32), True),
+        (np.array([1.0, INF], np.float64), True),
+        (np.array([1.5, INF], np.float64), False),
+    ):
+        found = compare_case("case", {}, 0, {"y": half}, {"y": candidate}, any_width=True)
+        assert found.passed is passed
+        assert not compare_case("case", {}, 0, {"y": half}, {"y": candidate}).passed
+    narrow = compare_case(
+        "case", {}, 0, {"y": RAMP}, {"y": RAMP.astype(np.float16)}, any_width=True
+    )
+    assert narrow.passed
+    for other in (RAMP.astype(np.int32), RAMP.astype(np.longdouble), RAMP.astype("U8")):
+        found = compare_case("case", {}, 0, {"y": RAMP}, {"y": other}, any_width=True)
+        assert not found.passed
+    whole = np.arange(3, dtype=np.int64)
+    (only,) = compare_case(
+        "case", {}, 0, {"y": whole}, {"y": whole.astype(np.int32)}, any_width=True
+    ).outputs
+    assert only.reason == "dtype is int32, expected int64"
+    assert not compare_case("case", {}, 0, {}, {"y": RAMP}, any_width=True).passed
+    assert not compare_case("case", {}, 0, {"y": RAMP}, {}, any_width=True).passed

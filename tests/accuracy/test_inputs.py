@@ -10,16 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from converter.accuracy.gate import compare_case, gate
-from converter.accuracy.inputs import (
-    INTEGER_LIMIT,
-    LARGEST_ALTERNATIVE,
-    PIXEL_BUDGET,
-    InputCase,
-    alternatives,
-    make_inputs,
-    narrower,
-    plan_cases,
-)
+from converter.accuracy.inputs import InputCase, alternatives, make_inputs, narrower, plan_cases
+from converter.accuracy.inputs.cases import LARGEST_ALTERNATIVE
+from converter.accuracy.inputs.shapes import PIXEL_BUDGET
+from converter.accuracy.inputs.values import INTEGER_LIMIT
 from converter.errors import InputError, InternalError
 from converter.model.tensor import ShapeHint, TensorSpec
 
@@ -413,7 +407,8 @@ def test_detection_inputs_describe_the_image():
         values = make_inputs(case, YOLO, (-2.0, 2.0))
         batch = case.shapes["image"][0]
         assert values["im_shape"].tolist() == [[320.0, 640.0]] * batch
-        assert values["scale_factor"].tolist() == [[1.0, 1.0]] * batch
+        scale = [1.0, 1.0] if case.kind == "text" else [0.5, 0.75]
+        assert values["scale_factor"].tolist() == [scale] * batch
         assert values["im_shape"].dtype == np.float32
     assert {case.shapes["image"][0] for case in plan_cases(YOLO, {}, None)} == {1, 2}
 

@@ -170,6 +170,14 @@ def test_neighbours_are_one_ulp_apart(dtype: np.dtype) -> None:
     assert metrics.max_ulp(np.array([0.0], dtype), np.array([-0.0], dtype)) == 0.0
 
 
+@pytest.mark.parametrize("dtype", FLOATS, ids=str)
+def test_ulps_do_not_depend_on_the_byte_order(dtype: np.dtype) -> None:
+    b = np.array([1.0, -2.0, 0.5], dtype)
+    a = np.nextafter(b, np.array(4.0, dtype))
+    other = dtype.newbyteorder("S")
+    assert metrics.max_ulp(b.astype(other), a.astype(other)) == metrics.max_ulp(b, a) == 1.0
+
+
 def test_ulps_of_what_is_no_number() -> None:
     def ulp(b: float, a: float) -> float | None:
         return metrics.max_ulp(np.array([b]), np.array([a]))

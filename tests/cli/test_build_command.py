@@ -63,6 +63,7 @@ def test_a_second_build_runs_nothing_and_says_the_same(built, monkeypatch):
     models = json.loads(second.stdout)["models"]
 
     assert second.returncode == first.returncode
+    assert "not tried again" in second.stderr
     assert all(stage["cached"] for m in models for stage in m["stages"] if stage["facts"])
     before = {m["name"]: m for m in json.loads(first.stdout)["models"]}
     for model in models:

@@ -37,6 +37,18 @@ def zoo(tmp_path: Path, cls_model: Path, tiny_pir: Path) -> Path:
     return tmp_path
 
 
+def test_init_leaves_out_what_is_damaged(zoo: Path) -> None:
+    (zoo / "models" / "a" / "ch_ppocr_mobile_v2.0_cls" / "inference.pdiparams").write_bytes(b"cut")
+    (zoo / "models" / "b" / "tiny_pir" / "inference.json").write_text("{bad")
+    made = run("recipe", "init", "models", "-o", "zoo.yaml", cwd=zoo)
+    assert made.returncode == 0
+    assert "left out models/a/ch_ppocr_mobile_v2.0_cls: " in made.stderr
+    assert "left out models/b/tiny_pir: " in made.stderr
+    text = (zoo / "zoo.yaml").read_text("utf-8")
+    assert "#   models/b/tiny_pir: " in text
+    assert len(load_recipe(zoo / "zoo.yaml").models) == 2
+
+
 def test_init_writes_a_recipe_that_checks(zoo: Path) -> None:
     made = run("recipe", "init", "models", "-o", "zoo.yaml", cwd=zoo)
     assert (made.returncode, made.stdout) == (0, "zoo.yaml\n")

@@ -96,6 +96,13 @@ def write_sides(made: Path, tmp_path: Path) -> dict[str, object]:
     np.savez(tmp_path / "other-output.npz", other=np.zeros(3))
     np.savez(tmp_path / "plain.npz", **{OUTPUT: case[f"output:{OUTPUT}"]})
     np.savez(tmp_path / "empty.npz")
+    np.savez(tmp_path / "neither.npz", **case, z=np.zeros(3))
+    np.save(tmp_path / "single", np.zeros(3))
+    (tmp_path / "single.npy").rename(tmp_path / "single.npz")
+    nothing = onnx.helper.make_model(onnx.helper.make_graph([], "g", [], []))
+    nothing.graph.node.append(onnx.helper.make_node("Identity", ["x"], ["y"]))
+    nothing.graph.input.append(onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1]))
+    onnx.save(nothing, tmp_path / "nothing.onnx")
     (tmp_path / "broken.npz").write_bytes(b"PK\3\4 no zip")
     (tmp_path / "broken.onnx").write_bytes(b"no model")
     (tmp_path / "model.om").write_bytes(b"IMOD")
@@ -114,7 +121,10 @@ def test_what_is_wrong_is_one_clear_error(made: Path, tmp_path: Path) -> None:
         ("case", "other-input.npz"): (2, "made from other inputs: x"),
         ("case", "other-output.npz"): (2, "other outputs"),
         ("case", "empty.npz"): (2, "holds no outputs"),
-        ("case", "broken.npz"): (2, "not a file of recorded arrays"),
+        ("case", "neither.npz"): (2, "holds z: neither input nor output"),
+        ("case", "single.npz"): (2, "one array without a name"),
+        ("case", "nothing.onnx"): (2, "has no outputs"),
+        ("case", "broken.npz"): (2, "not a file of NumPy arrays"),
         ("case", "broken.onnx"): (2, "broken.onnx"),
         ("case", "model.om"): (2, "runs on an NPU only"),
         ("case", "notes.txt"): (2, "is a .txt file"),
@@ -135,8 +145,32 @@ def test_what_is_wrong_is_one_clear_error(made: Path, tmp_path: Path) -> None:
         assert failure.error.hint
 
 
+def test_names_are_paired_one_to_one(tmp_path: Path) -> None:
+    """``--rename y=z`` once made the candidate's own, wrong y disappear behind z."""
+    y = np.arange(6.0, dtype=np.float32)
+    np.savez(tmp_path / "ref.npz", y=y)
+    np.savez(tmp_path / "more.npz", y=y + 1, z=y)
+    np.savez(tmp_path / "two.npz", y=y, z=y + 1)
+    for first, second, rename, words in (
+        ("ref", "more", {"y": "z"}, "one name"),
+        ("ref", "ref", {"q": "r"}, "no input or output of the reference"),
+    ):
+        report = validate(tmp_path / f"{first}.npz", tmp_path / f"{second}.npz", rename=rename)
+        error = report.models[0].stages[-1].error
+        assert error is not None and words in error.message
+        assert report.exit_code == 2 and error.hint
+    swapped = {"y": "z", "z": "y"}
+    assert validate(tmp_path / "two.npz", tmp_path / "more.npz", rename=swapped).exit_code == 0
+    assert validate(tmp_path / "two.npz", tmp_path / "more.npz").exit_code == 3
+
+
 def test_a_command_line_that_means_nothing_is_refused(made: Path) -> None:
-    for words in ((CLS,), (CLS, CLS, "--record", "x"), (CLS, CLS, "--tolerance", "y")):
+    for words in (
+        (CLS,),
+        (CLS, CLS, "--record", "x"),
+        (CLS, CLS, "--tolerance", "y"),
+        (CLS, CLS, "--timeout", "inf"),
+    ):
         done = paddle2om("validate", *words)
         assert done.returncode == 2
         assert done.stderr.startswith("error: ")

@@ -17,7 +17,16 @@ from rich.console import Console
 
 from converter.model.result import Message, Placement, RunReport, StageResult
 from converter.report.terminal import render_table
-from tests.report.report_builders import all_ok, mixed, model, run, skipped, validated, validation
+from tests.report.report_builders import (
+    all_ok,
+    failed,
+    mixed,
+    model,
+    run,
+    skipped,
+    validated,
+    validation,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -43,6 +52,19 @@ def test_at_80_columns_without_colour(name: str, report: RunReport) -> None:
     assert "\x1b" not in text
     assert max(map(cell_len, text.splitlines())) <= 80
     check(f"{name}_80.txt", text)
+
+
+def test_a_failure_of_an_earlier_run_is_told_as_such() -> None:
+    now, before = (
+        show(
+            run([model("a", failed("inspect", "no weights", "copy them", cached=cached))]),
+            width=200,
+        )
+        for cached in (False, True)
+    )
+    assert "tried again" not in now
+    assert "no weights (found so by an earlier run, not tried again)" in before
+    assert "hint: copy them; --retry-failed tries again" in before
 
 
 def test_wide_enough_for_units() -> None:

@@ -130,12 +130,12 @@ def _exact(reference: Array, candidate: Array) -> float:
     """0 when all elements are equal; else the part of them that differs, or how far if more."""
     worst, differing = 0.0, 0
     for start in range(0, reference.size, _CHUNK):
-        one = reference[start : start + _CHUNK].astype(np.float64)
-        other = candidate[start : start + _CHUNK].astype(np.float64)
-        apart = ~((one == other) | (np.isnan(one) & np.isnan(other)))
-        differing += int(apart.sum())
-        if apart.any():
-            far = np.abs(one - other)[apart] / np.maximum(np.abs(one[apart]), 1.0)
+        one, other = (side[start : start + _CHUNK] for side in (reference, candidate))
+        apart = metrics.difference(one, other)  # exact, where float64 has no neighbours either
+        differs = apart != 0
+        differing += int(differs.sum())
+        if differs.any():
+            far = (apart / np.maximum(np.abs(one.astype(np.float64)), 1.0))[differs]
             worst = max(worst, float(np.nan_to_num(far, nan=np.inf).max()))
     return max(EXACT, differing / reference.size, worst) if differing else 0.0
 

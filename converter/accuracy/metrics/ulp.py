@@ -59,6 +59,7 @@ def p99_ulp(reference: Array, candidate: Array) -> float | None:
 
 def _ordered(chunk: Array) -> Array:
     """A chunk's values as int64 in the order of the floats, neighbours 1 apart."""
+    chunk = chunk.astype(chunk.dtype.newbyteorder("="), copy=False)  # the bits of this machine
     bits = np.ascontiguousarray(chunk).view(_BITS[chunk.dtype.itemsize]).astype(np.int64)
     least = -(2 ** (8 * chunk.dtype.itemsize - 1))
     return np.where(bits < 0, np.int64(least) - bits, bits)

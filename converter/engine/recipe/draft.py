@@ -12,6 +12,7 @@ import yaml
 from converter.engine.plan import RESERVED
 from converter.engine.recipe.sources import looks_like_model
 from converter.errors import InputError
+from converter.model.describe import describe
 from converter.model.files import unreadable
 from converter.model.inference_yml import read_inference_yml
 from converter.model.paddle_dir import find_model, model_name, programs_in
@@ -99,8 +100,9 @@ def _programs(path: Path) -> list[Path]:
 
 
 def _describe(source: Path, shown: str) -> _Found:
-    """What the model at ``source`` is. Raises ``InputError`` when there is none."""
+    """What the model at ``source`` is. ``InputError`` when there is none or it is damaged."""
     model = find_model(source)
+    describe(model)
     official, role = None, None
     if model.yml is not None:
         yml = read_inference_yml(model.yml)

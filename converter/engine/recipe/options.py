@@ -26,7 +26,7 @@ COMPILE_KEYS: Mapping[str, str] = {
 
 #: Keys that are fields of ``ConvertOptions`` as they are.
 PLAIN_KEYS = (
-    *("opset", "simplify", "rename", "seed", "timeout", "memory"),
+    *("opset", "simplify", "rename", "seed", "sweep", "timeout", "memory"),
     *("tolerances", "min_agreement"),
 )
 

@@ -82,3 +82,12 @@ def test_statistics():
     assert (told.minimum, told.maximum, told.mean, told.std) == (1, 3, 2, 1)
     assert (told.nan, told.inf) == (1, 1)
     assert math.isnan(statistics(np.zeros((0,), np.float32)).mean)
+
+
+def test_large_integers_are_not_rounded_before_they_are_compared() -> None:
+    """Neighbours above 2^53 are one float64."""
+    one = np.array([2**60, 1], np.int64)
+    assert difference(one, one).error == 0
+    assert difference(one, one + np.array([1, 0])).error == 0.5
+    assert difference(one.astype(np.uint64), one).error == 0
+    assert difference(one, np.array([2**60, np.nan])).error == np.inf
