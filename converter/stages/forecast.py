@@ -102,7 +102,7 @@ class ForecastStage(Stage):
             file.write_text(keep_dtype_text(names), encoding="utf-8")
             job.add_file(KEEP_DTYPE, file, self.name)
             files, flags = (KEEP_DTYPE,), ("--keep-dtype", KEEP_DTYPE)
-        elif not passed:
+        elif keep and not types:  # without names all of it has to stay in float32
             flags = ("--precision", "origin")
         measured = self._ranges(job, searched)
         told = tuple(

@@ -118,8 +118,19 @@ def test_a_chip_that_cannot_keep_what_would_have_to_be(save, tmp_path):
     report, facts = forecast(path, "Ascend310P3", tmp_path / "out")
     assert report.exit_code == 3
     assert facts.keep is None and facts.unkeepable == ("MatMul",)
+    assert facts.flags == ()  # no way to compile it for this chip was found
     assert "MatMul of Ascend310P3 cannot" in report.models[0].stages[-1].error.message
     assert not (tmp_path / "out" / "keep_dtype.cfg").exists()
+
+
+def test_operators_without_names_cannot_be_kept_one_by_one(save):
+    nodes = [node(n.op_type, " ".join(n.input), n.output[0], "") for n in OVERFLOW]
+    path = save(*nodes, **WEIGHTS)
+    report, facts = forecast(path)
+    assert report.exit_code == 0
+    assert facts.keep == ("c", "d") and facts.unnamed == 2 and facts.files == ()
+    assert facts.flags == ("--precision", "origin")
+    assert forecast(path, "Ascend310P3")[1].flags == ()
 
 
 def test_a_model_that_says_nothing_passes_nothing(save):
