@@ -39,6 +39,11 @@ class Model:
         """Names of what ``run`` gives, in order."""
         return [spec.name for spec in self.outputs]
 
+    @property
+    def input_names(self) -> list[str]:
+        """Names of what ``run`` takes."""
+        return [spec.name for spec in self.inputs]
+
     def run(self, inputs: Arrays) -> Arrays:
         """Run once; raises ``StageError`` when the model refuses the inputs."""
         return self.predictor.run(inputs, self.output_names)
@@ -56,6 +61,11 @@ class Recorded:
     def output_names(self) -> list[str]:
         """Names of the outputs of the first case; ``open_side`` holds that all have the same."""
         return list(next(iter(self.cases.values()))[1])
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs that were recorded in some case."""
+        return list(dict.fromkeys(name for inputs, _ in self.cases.values() for name in inputs))
 
 
 Side: TypeAlias = Model | Recorded

@@ -153,11 +153,23 @@ class Versus:
         return agree_nearby(compare, pair.reference, pair.candidate, answers) or compared
 
     def _named(self, outputs: Arrays) -> Arrays:
-        """The candidate's arrays under the reference's names."""
+        """The candidate's arrays under the reference's names. Raises ``InputError``."""
         old = {new: name for name, new in self.rename.items()}
-        return {old.get(name, name): array for name, array in outputs.items()}
+        named = {old.get(name, name): array for name, array in outputs.items()}
+        if len(named) < len(outputs):
+            raise InputError(
+                f"--rename gives two of {', '.join(outputs)} one name",
+                hint="swap two names with --rename A=B --rename B=A",
+            )
+        return named
 
     def _check_outputs(self) -> None:
+        known = {*self.reference.output_names, *self.reference.input_names}
+        if odd := sorted(self.rename.keys() - known):
+            raise InputError(
+                f"--rename of {odd[0]!r}, which is no input or output of the reference",
+                hint=f"it has {', '.join(sorted(known))}",
+            )
         _check_same(
             "outputs",
             self.reference.output_names,

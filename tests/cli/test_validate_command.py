@@ -145,6 +145,25 @@ def test_what_is_wrong_is_one_clear_error(made: Path, tmp_path: Path) -> None:
         assert failure.error.hint
 
 
+def test_names_are_paired_one_to_one(tmp_path: Path) -> None:
+    """``--rename y=z`` once made the candidate's own, wrong y disappear behind z."""
+    y = np.arange(6.0, dtype=np.float32)
+    np.savez(tmp_path / "ref.npz", y=y)
+    np.savez(tmp_path / "more.npz", y=y + 1, z=y)
+    np.savez(tmp_path / "two.npz", y=y, z=y + 1)
+    for first, second, rename, words in (
+        ("ref", "more", {"y": "z"}, "one name"),
+        ("ref", "ref", {"q": "r"}, "no input or output of the reference"),
+    ):
+        report = validate(tmp_path / f"{first}.npz", tmp_path / f"{second}.npz", rename=rename)
+        error = report.models[0].stages[-1].error
+        assert error is not None and words in error.message
+        assert report.exit_code == 2 and error.hint
+    swapped = {"y": "z", "z": "y"}
+    assert validate(tmp_path / "two.npz", tmp_path / "more.npz", rename=swapped).exit_code == 0
+    assert validate(tmp_path / "two.npz", tmp_path / "more.npz").exit_code == 3
+
+
 def test_a_command_line_that_means_nothing_is_refused(made: Path) -> None:
     for words in (
         (CLS,),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
 import time
@@ -13,8 +14,9 @@ from importlib.util import spec_from_loader
 from types import CodeType, ModuleType
 from typing import Any
 
-#: Seconds after which a mutant is taken to run for ever, which a test would notice.
-LIMIT = 240.0
+#: Seconds of the processor after which a mutant is taken to run for ever, which a test would
+#: notice; and seconds in all, should it wait.
+CPU_LIMIT, LIMIT = 60, 3600.0
 
 
 class _Instead(MetaPathFinder, Loader):
@@ -61,9 +63,10 @@ def _run(name: str, file: str, code: CodeType, tests: Sequence[str]) -> None:
     os.dup2(nowhere, 2)
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # most of what a start takes
     verdict = 70
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_LIMIT, CPU_LIMIT))
     try:
         import pytest
-        from hypothesis import Phase, settings
+        from hypothesis import HealthCheck, Phase, settings
 
         settings.register_profile(
             "mutants",
@@ -72,6 +75,7 @@ def _run(name: str, file: str, code: CodeType, tests: Sequence[str]) -> None:
             database=None,
             deadline=None,
             phases=(Phase.explicit, Phase.generate),  # that it fails is enough: nothing is shrunk
+            suppress_health_check=list(HealthCheck),  # how inputs are drawn is no verdict
         )
         settings.load_profile("mutants")
         sys.meta_path.insert(0, _Instead(name, code, file))
