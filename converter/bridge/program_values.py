@@ -26,6 +26,7 @@ from converter.model.pir_document import (
     operand_ids,
     operation_name,
     parameter_name,
+    result_ids,
     result_types,
 )
 
@@ -160,7 +161,7 @@ class ProgramValues:
                 fresh += 1
                 continue
             operations.append(operation)
-            for number in result_types(operation):
+            for number in result_ids(operation):
                 if number not in wanted or number in fetched:
                     continue
                 kind, source = self._types[number], number

@@ -10,7 +10,7 @@ from converter.model.pir_document import (
     attribute,
     operand_ids,
     operation_name,
-    result_types,
+    result_ids,
     walk_operations,
 )
 
@@ -77,7 +77,7 @@ def random_values(document: JsonObject) -> set[int]:
             random = _draws(operation) or _has_draws_inside(operation)
             random = random or not tainted.isdisjoint(_reads(operation))
             if random and operation_name(operation) not in _SHAPE_ONLY:
-                tainted.update(result_types(operation))
+                tainted.update(result_ids(operation))
     return tainted
 
 

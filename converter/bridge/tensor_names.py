@@ -18,7 +18,7 @@ from converter.model.pir_document import (
     operand_ids,
     operation_name,
     parameter_name,
-    result_types,
+    result_ids,
 )
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def tensor_names(document: JsonObject) -> dict[int, str]:
     fetched: dict[int, str] = {}
     for operation in block_operations(document):
         name = operation_name(operation)
-        results = list(result_types(operation))
+        results = result_ids(operation)
         if name in ("pd_op.data", "pd_op.feed"):
             names[results[0]] = str(attribute(operation, "name"))
         elif name == "builtin.parameter":

@@ -24,8 +24,9 @@ from converter.bridge.weights import (
     missing_parameters,
 )
 from converter.errors import StageError
+from converter.model import collector
 from converter.model.pdiparams import ParamHeader, check_parameters, read_headers
-from converter.model.pir import describe_pir
+from converter.model.pir import stored_parameters
 from converter.model.pir_document import JsonObject
 from converter.model.result import RepairApplied
 
@@ -52,6 +53,7 @@ class Translation:
     names: dict[int, str]
 
 
+@collector.paused()
 def translate(
     document: JsonObject,
     program: Path,
@@ -71,7 +73,7 @@ def translate(
 
     headers: tuple[ParamHeader, ...] = ()
     if params is not None:
-        declared = describe_pir(document, source=str(program)).parameters
+        declared = stored_parameters(document, source=str(program))
         headers = check_parameters(declared, read_headers(params))
     size = sum(header.nbytes for header in headers)
     random = random_outputs(document)

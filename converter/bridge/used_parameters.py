@@ -9,7 +9,7 @@ from converter.model.pir_document import (
     operand_ids,
     operation_name,
     parameter_name,
-    result_types,
+    result_ids,
     walk_operations,
 )
 
@@ -25,7 +25,7 @@ def used_parameters(program: dict[str, Any]) -> set[str]:
     for operation in walk_operations(program):
         if operation_name(operation) == "builtin.parameter":
             if is_stored_parameter(operation):
-                (value,) = result_types(operation)
+                (value,) = result_ids(operation)
                 declared[value] = parameter_name(operation)
         else:
             operands.update(operand_ids(operation))

@@ -52,11 +52,27 @@ def describe_pir(document: JsonObject, *, source: str) -> ProgramDescription:
         raise InputError(f"{source}: {error.message}", hint=error.hint) from error
 
 
+def stored_parameters(document: JsonObject, *, source: str) -> tuple[Parameter, ...]:
+    """Only the parameters, as ``describe_pir`` gives them. Raises ``InputError``."""
+    try:
+        return tuple(_parameters(document).values())
+    except InputError as error:
+        raise InputError(f"{source}: {error.message}", hint=error.hint) from error
+
+
+def _parameters(document: JsonObject) -> dict[str, Parameter]:
+    found: dict[str, Parameter] = {}
+    for operation in walk_operations(document):
+        if is_stored_parameter(operation):
+            parameter = _parameter(operation)
+            found.setdefault(parameter.name, parameter)
+    return found
+
+
 def _describe(document: JsonObject) -> ProgramDescription:
     base_code = as_object(document.get("base_code"), "base_code")
     version = as_integer(base_code.get("version"), "base_code.version")
     types: dict[int, TensorType | None] = {}
-    parameters: dict[str, Parameter] = {}
     operators: Counter[str] = Counter()
     # With each its column: data operators and shadow outputs have none and keep program order.
     inputs: list[tuple[int, TensorSpec]] = []
@@ -65,9 +81,6 @@ def _describe(document: JsonObject) -> ProgramDescription:
         types.update(result_types(operation))
         name = operation_name(operation)
         if name == "builtin.parameter":
-            if is_stored_parameter(operation):
-                parameter = _parameter(operation)
-                parameters.setdefault(parameter.name, parameter)
             continue
         operators[name] += 1
         if name in ("pd_op.data", "pd_op.feed"):
@@ -82,7 +95,7 @@ def _describe(document: JsonObject) -> ProgramDescription:
         format="pir",
         inputs=_in_order(inputs),
         outputs=_in_order(outputs),
-        parameters=tuple(parameters.values()),
+        parameters=tuple(_parameters(document).values()),
         operators=dict(operators),
         pir_version=version,
     )

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from converter.errors import InputError
+from converter.model import collector
 from converter.model.files import read_all, reject_lfs_pointer
 from converter.model.pir_types import (
     TensorType,
@@ -54,7 +55,8 @@ def parse_pir(data: bytes, *, source: str) -> JsonObject:
     """
     try:
         text = data.decode("utf-8")
-        document = json.loads(text)
+        with collector.paused():
+            document = json.loads(text)
     except UnicodeDecodeError as error:
         raise InputError(
             f"{source} is not UTF-8 text (byte {error.start})", hint=_COPY_AGAIN
@@ -160,14 +162,21 @@ def operand_ids(operation: JsonObject) -> list[int]:
     return [_value_id(operand) for operand in as_list(operation.get("I", []), "operands")]
 
 
+def result_ids(operation: JsonObject) -> list[int]:
+    """Return the value numbers of the results."""
+    return [_value_id(result) for result in _results(operation)]
+
+
 def result_types(operation: JsonObject) -> dict[int, TensorType | None]:
     """Return the results' types by value number; None for what is not a dense tensor."""
+    return {_value_id(result): read_type(result.get("TT")) for result in _results(operation)}
+
+
+def _results(operation: JsonObject) -> list[Any]:
     results = operation.get("O", [])
     if isinstance(results, dict):  # a parameter
         results = [results]
-    return {
-        _value_id(result): read_type(result.get("TT")) for result in as_list(results, "results")
-    }
+    return as_list(results, "results")
 
 
 def value_types(document: JsonObject) -> dict[int, TensorType | None]:

@@ -97,5 +97,7 @@ def read_type(value: object) -> TensorType | None:
     shape = as_list(data[1], "a shape")
     if len(shape) > MAX_RANK:
         raise malformed(f"a tensor has {len(shape)} axes")
-    extents = tuple(as_integer(extent, "an extent") for extent in shape)
-    return TensorType(dtype, extents) if dtype else None
+    for extent in shape:
+        if type(extent) is not int or abs(extent) > MAX_EXTENT:  # a call less for each good one
+            as_integer(extent, "an extent")
+    return TensorType(dtype, tuple(shape)) if dtype else None

@@ -3,7 +3,7 @@
 ``python tests/benchmarks/measure_paddlex_models.py MODELS [-o RESULTS.json] [--opset 11 17]``;
 MODELS is what ``fixtures/build_paddlex_models.py -o MODELS`` wrote. Each conversion is a process of
 its own. Results are kept in RESULTS.json as they come, so that an interrupted run goes on; the
-table on standard output is that of ``docs/reference/models.md``.
+table goes to standard output, and with ``--docs`` into ``docs/reference/models.md``.
 
 paddle2om is run as users run it, but without onnxsim where a model has many operators: onnxsim
 takes minutes there and changes nothing about right or wrong. paddle2onnx is called as its command
@@ -13,11 +13,14 @@ calls it, without polygraphy; its file is compared with Paddle on the same input
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
+import platform
 import signal
 import subprocess
 import sys
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,10 @@ MANY_OPERATORS = 3000
 
 #: Seconds that one conversion may take.
 LIMIT = 1800
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "models.md"
+
+TOOLS = ("paddlepaddle", "paddle2onnx", "onnx", "onnxsim", "onnxruntime", "paddlex")
 
 #: What a status of ours becomes in the table, by exit code; 0 is told apart by the report.
 VERDICTS = {1: "refused", 3: "wrong", 4: "crashed"}
@@ -151,6 +158,78 @@ def table(results: dict[str, Any], opsets: list[int]) -> str:
     return "\n".join(lines)
 
 
+MEANING = {
+    "right": "The ONNX file passes paddle2om's accuracy gate against Paddle on all its cases; in "
+    "brackets the largest absolute difference of any element (boxes: in pixels).",
+    "degraded": "Right, with a warning: mostly that onnxsim's result was not taken.",
+    "wrong": "The file gives other numbers. paddle2om ends with exit code 3, paddle2onnx with 0.",
+    "refused, raises, aborts": "No file: a named reason, an exception, or a process that died.",
+    "invalid, fails to run": "A file that ONNX's checker or ONNX Runtime refuses.",
+}
+
+HEAD = """# The models of PaddleX's pipelines
+
+<!-- Written by tests/benchmarks/measure_paddlex_models.py --docs; edit that instead. -->
+
+The architectures that PP-OCRv5, PP-StructureV3 and PP-ChatOCRv4 use, and some newer ones, converted
+by paddle2om and by paddle2onnx alone, measured. They are built from the code in PaddleX's own
+package, with random but seeded weights, and laid out as the published models are. No published
+weights were used: the numbers tell about the conversion, not about how well a model reads.
+
+Measured on {date}, {machine}: python {python}, {versions}.
+
+| Verdict | Meaning |
+|---|---|
+{meanings}
+
+Repeat it with
+
+```
+python fixtures/build_paddlex_models.py -o build/paddlex
+python tests/benchmarks/measure_paddlex_models.py build/paddlex --docs
+```
+
+Models of more than {many} operators are converted with `--no-simplify`: onnxsim takes minutes
+there, and changes nothing about right or wrong.
+
+{table}
+
+## What is not right, and why
+
+{reasons}
+"""
+
+
+def page(results: dict[str, Any], opsets: list[int], date: datetime.date) -> str:
+    """``docs/reference/models.md``; ``date`` is that of the measurement."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for key, result in sorted(results.items()):
+        name, opset, who = key.split(" ")
+        if result["verdict"] != "right":
+            tool = {"ours": "paddle2om", "bare": "paddle2onnx"}[who]
+            told = f"{result['verdict']}: {_reason(result)}"
+            groups.setdefault((name, tool, told), []).append(opset)
+    reasons = [
+        f"- {name}, {tool} at opset {' and '.join(opsets)}: {told}"
+        for (name, tool, told), opsets in groups.items()
+    ]
+    return HEAD.format(
+        date=date,
+        machine=platform.machine(),
+        python=platform.python_version(),
+        versions=", ".join(f"{name} {version(name)}" for name in TOOLS),
+        meanings="\n".join(f"| {verdict} | {text} |" for verdict, text in MEANING.items()),
+        many=MANY_OPERATORS,
+        table=table(results, opsets),
+        reasons="\n".join(reasons) or "Nothing.",
+    )
+
+
+def _reason(result: dict[str, Any]) -> str:
+    text = str(result["reason"]).replace("\n", " ") or "no reason was told"
+    return text if len(text) <= 200 else text[:200].rpartition(" ")[0] + " ..."
+
+
 def _cell(result: dict[str, Any] | None, opset: int) -> str:
     if result is None:
         return "not measured"
@@ -170,6 +249,7 @@ def main() -> None:
     parser.add_argument("models", type=Path)
     parser.add_argument("names", nargs="*", help="models to measure; default: all in the directory")
     parser.add_argument("-o", "--results", type=Path, default=Path("build/paddlex-models.json"))
+    parser.add_argument("--docs", action="store_true", help="write docs/reference/models.md")
     parser.add_argument("--opset", type=int, nargs="+", default=[11, 17])
     arguments = parser.parse_args()
     results: dict[str, Any] = {}
@@ -190,6 +270,9 @@ def main() -> None:
                 text = json.dumps(results, indent=1, ensure_ascii=False)
                 arguments.results.write_text(text, encoding="utf-8")
     print(table(results, arguments.opset))
+    if arguments.docs:
+        measured = datetime.date.fromtimestamp(arguments.results.stat().st_mtime)
+        PAGE.write_text(page(results, arguments.opset, measured), encoding="utf-8")
 
 
 if __name__ == "__main__":

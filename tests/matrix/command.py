@@ -40,6 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     add("--compare", type=Path, metavar="OLD", help="show what changed since these results")
     add("--docs", action="store_true", help="write docs/reference/operators.md, of a whole run")
     add("--from-results", type=Path, help="run nothing; show, and --docs from, these results")
+    add("--note", default="", help="a sentence for the page: which code its cells come from")
     add("--keep", action="store_true", help="keep the ONNX files, and the logs of paddle2om")
     add("--update", type=Path, metavar="OLD", help="put what ran into these results, and show all")
     add("--causes", type=Path, help="write what is not right, grouped by cause, as Markdown")
@@ -48,6 +49,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.from_results:
         results = running.Results.read(options.from_results)
+        results.note = options.note or results.note
         return _report(results, options)
     warnings.simplefilter("ignore")
     chosen = cases(options.patterns, options.family)
@@ -64,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
     name = "results.json" if whole else "filtered.json"
     target = options.results or options.update or options.build / name
     started = time.monotonic()
-    results = running.Results(told_shapes=True)
+    results = running.Results(told_shapes=True, note=options.note)
     running.preload()
     jobs, build = options.jobs, options.build
     progress = table.Progress(sys.stderr)

@@ -59,6 +59,7 @@ def _head(results: Results) -> str:
     told = f"at opsets {_listed(at for at in ran if at in OPSETS)}"
     if sampled := _listed(at for at in ran if at in SAMPLED_OPSETS):
         told += f"; one in {SAMPLE_EVERY} also at {sampled}"
+    note = f"\n{results.note}\n" if results.note else ""
     meanings = "\n".join(_row(pair) for pair in _MEANING.items())
     return f"""# Operators and architectures
 
@@ -71,7 +72,7 @@ program in Paddle's own predictor. onnxsim is not involved. {_SHAPES[results.tol
 
 Measured on {results.date[:10]}, {results.machine}: {versions}.
 {count} cases {told}.
-
+{note}
 | Verdict | Meaning |
 |---|---|
 {meanings}

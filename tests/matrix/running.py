@@ -34,6 +34,7 @@ class Results:
     versions: dict[str, str] = field(default_factory=tool_versions)
     machine: str = field(default_factory=platform.machine)
     told_shapes: bool = False  # whether paddle2om was told the shapes that a case takes
+    note: str = ""  # what the page says about where the cells come from
 
     def of(self, tool: str, opset: int | None = None) -> list[Cell]:
         """The cells of one tool, at one opset or all."""
@@ -53,6 +54,7 @@ class Results:
             cases={**old.cases, **self.cases},
             cells=[*kept, *self.cells],
             told_shapes=self.told_shapes and (old.told_shapes or not kept),
+            note=self.note or old.note,
         )
 
     def write(self, path: Path) -> None:

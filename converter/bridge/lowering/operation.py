@@ -14,6 +14,7 @@ from converter.model.pir_document import (
     attribute,
     operand_ids,
     operation_name,
+    result_ids,
     result_types,
     walk_operations,
 )
@@ -154,7 +155,7 @@ class Operation:
         self._resolve = resolve
         self.name = operation_name(json)
         self.operands = operand_ids(json)
-        self.results = list(result_types(json))
+        self.results = result_ids(json)
 
     def attr(self, name: str, default: Any = None) -> Any:
         """An attribute's value, or ``default`` when the operator has none of that name."""
@@ -268,7 +269,7 @@ class Operation:
             raise CannotLower(f"its operand {index} is a list made at run time")
         return [self._type(item) for item in items]
 
-    @property
+    @cached_property
     def dtypes(self) -> frozenset[str]:
         """Those of the operands and results that are dense tensors."""
         values = [*self.results]

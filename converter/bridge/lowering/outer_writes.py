@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from converter.bridge.lowering.program_json import block_arguments, blocks_of, read_from_outside
-from converter.model.pir_document import JsonObject, operand_ids, operation_name, result_types
+from converter.model.pir_document import JsonObject, operand_ids, operation_name, result_ids
 
 #: Operand that is written to, where it is not the first.
 _TARGET = {"pd_op.assign_out_": 1}
@@ -39,7 +39,7 @@ def _writes(block: JsonObject) -> Iterator[tuple[str, int, set[int]]]:
     inside = set(block_arguments(block))
     operations = block["ops"]
     for json in operations:
-        inside.update(result_types(json))
+        inside.update(result_ids(json))
     for json in operations:
         name = operation_name(json)
         if not name.endswith("_") or name in _KNOWN:

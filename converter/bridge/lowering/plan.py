@@ -43,6 +43,7 @@ from converter.model.pir_document import (
     operand_ids,
     operation_name,
     parameter_name,
+    result_ids,
     result_types,
 )
 from converter.model.pir_types import TensorType, read_type
@@ -171,7 +172,7 @@ class _Planner:
                 if type_ is not None:
                     self.plan.inputs[self.names[value]] = type_
         elif kind == "builtin.parameter":
-            self.names.update(dict.fromkeys(result_types(json), parameter_name(json)))
+            self.names.update(dict.fromkeys(result_ids(json), parameter_name(json)))
         elif kind == "pd_op.fetch":
             self.names.setdefault(operand_ids(json)[0], attribute(json, "name"))
 
@@ -303,7 +304,7 @@ class _Planner:
         items = self.lists.get(operand_ids(json)[0])
         if items is None:
             return
-        results = list(result_types(json))
+        results = result_ids(json)
         if operation_name(json) == LIST_ITEM:
             items = [items[attribute(json, "index")]]
         self.values.update(zip(results, items, strict=True))
@@ -365,7 +366,7 @@ class _Planner:
                 operations.append(json)
                 continue
             for result in json["O"]:
-                (value,) = result_types({**json, "O": [result]})
+                (value,) = result_ids({**json, "O": [result]})
                 made = self.values.get(value)
                 kind = self.program.types.get(value)
                 if isinstance(made, Tensor) and kind is not None:
@@ -387,7 +388,7 @@ class _Planner:
             operations.append(fetch(name, column + count, value, fresh + count, types[value]))
         operations = without_dead(operations)
         self.plan.left = any(map(_is_fetch, operations))
-        kept = {value for json in operations for value in result_types(json)}
+        kept = {value for json in operations for value in result_ids(json)}
         self.plan.placeholders = {
             value: name for value, name in self.plan.placeholders.items() if value in kept
         }

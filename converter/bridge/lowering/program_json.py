@@ -9,7 +9,7 @@ from converter.model.pir_document import (
     JsonObject,
     operand_ids,
     operation_name,
-    result_types,
+    result_ids,
 )
 from converter.model.pir_types import TensorType, as_list, as_object, malformed
 
@@ -78,7 +78,7 @@ def read_from_outside(operations: Sequence[JsonObject]) -> list[int]:
             for value in read_from_outside(block["ops"]):
                 if value not in made and value not in inner:
                     read.setdefault(value)
-        made.update(result_types(operation))
+        made.update(result_ids(operation))
     return list(read)
 
 
@@ -106,7 +106,7 @@ def largest_value(operations: Sequence[JsonObject]) -> int:
     """The largest value number that operators, or those in their blocks, make or read."""
     largest = 0
     for operation in operations:
-        largest = max([largest, *operand_ids(operation), *result_types(operation)])
+        largest = max([largest, *operand_ids(operation), *result_ids(operation)])
         for block in blocks_of(operation):
             largest = max(largest, largest_value(block["ops"]))
     return largest
@@ -145,7 +145,7 @@ def without_dead(operations: Sequence[JsonObject]) -> list[JsonObject]:
     kept: list[JsonObject] = []
     for operation in reversed(operations):
         name = operation_name(operation)
-        results = set(result_types(operation))
+        results = set(result_ids(operation))
         # Operators that work in place (array_write_) matter without their results.
         if name in _KEPT or name.endswith("_") or results & needed or not results:
             kept.append(operation)
@@ -186,6 +186,4 @@ def typed_results(operation: JsonObject) -> list[tuple[int, Any]]:
     results = operation.get("O", [])
     if isinstance(results, dict):
         results = [results]
-    return [
-        (next(iter(result_types({**operation, "O": [result]}))), result["TT"]) for result in results
-    ]
+    return [(result_ids({**operation, "O": [result]})[0], result["TT"]) for result in results]

@@ -15,7 +15,7 @@ from converter.bridge.lowering.graph import ONNX_TYPES, Graph, Tensor
 from converter.bridge.lowering.operation import Array, Body, Operation
 from converter.bridge.lowering.program_json import block_arguments, blocks_of
 from converter.bridge.lowering.registry import lowering
-from converter.model.pir_document import JsonObject, operand_ids, operation_name, result_types
+from converter.model.pir_document import JsonObject, operand_ids, operation_name, result_ids
 
 if TYPE_CHECKING:
     import onnx
@@ -131,7 +131,7 @@ def _appends(operations: Sequence[JsonObject]) -> tuple[list[JsonObject], dict[i
 
 
 def _results(json: JsonObject) -> list[int]:
-    return list(result_types(json))
+    return result_ids(json)
 
 
 @lowering("create_array", when=_always, why=_WHY_ARRAY)
