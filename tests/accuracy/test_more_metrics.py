@@ -191,6 +191,14 @@ def test_ulps_of_what_is_no_number() -> None:
     assert metrics.max_ulp(np.float64([-1.0]), np.float64([1.0])) == 2.0 * index_of(np.float64(1))
 
 
+def test_one_percent_of_the_distances_may_exceed_p99() -> None:
+    b = np.ones(200, np.float32)
+    for count, expected in ((2, 0.0), (3, 4.0)):
+        a = b.copy()
+        a[-count:] += np.float32(4 * 2.0**-23)
+        assert (metrics.p99_ulp(b, a), metrics.max_ulp(b, a)) == (expected, 4.0)
+
+
 def test_ulps_need_floats_of_one_dtype() -> None:
     ones = np.ones(3)
     for b, a in ((ones.astype(int), ones.astype(int)), (ones, ones.astype("float32"))):

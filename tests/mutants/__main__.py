@@ -65,13 +65,15 @@ def main() -> int:
         if not survives(name, str(file), file.read_text("utf-8"), tests):
             print(f"{module}: its tests fail without any change, so nothing can be said of it")
             return 1
-        lived = [mutant for mutant in made if survives(name, str(file), mutant.source, tests)]
-        killed += len(made) - len(lived)
-        for mutant in lived:
-            reason = EXPLAINED.get((module, mutant.where, mutant.change))
-            unexplained += reason is None
-            print(f"{_line(module, mutant)}  # {reason or 'NOT EXPLAINED'}", flush=True)
-        print(f"{module}: {len(made) - len(lived)} of {len(made)} noticed", flush=True)
+        lived = 0
+        for mutant in made:
+            if survives(name, str(file), mutant.source, tests):
+                lived += 1
+                reason = EXPLAINED.get((module, mutant.where, mutant.change))
+                unexplained += reason is None
+                print(f"{_line(module, mutant)}  # {reason or 'NOT EXPLAINED'}", flush=True)
+        killed += len(made) - lived
+        print(f"{module}: {len(made) - lived} of {len(made)} noticed", flush=True)
     seconds = time.monotonic() - started
     print(f"{killed} of {total} noticed, {unexplained} not explained, {seconds:.0f} s")
     return 1 if unexplained else 0

@@ -8,5 +8,7 @@ _SIGN = "only the sign of this number is used: both sides of a comparison are mu
 EXPLAINED: dict[tuple[str, str, str], str] = {
     ("verdict", "module", "1 -> 2"): _SIGN,
     ("columns", "worst_part", "0 -> 1"): "the index is read only where something differs",
+    ("metrics.ulp", "_ordered", "False -> True"): "a copy of the chunk has the same values",
+    ("metrics.patterns", "is_constant", "1 -> 2"): "NumPy's reshape takes -2 for -1",
     ("verdict", "judge", "side > 0 -> side >= 0"): "a side is 1 or -1",
 }
