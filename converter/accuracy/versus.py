@@ -19,6 +19,7 @@ from converter.accuracy.plain import PLAIN, run_plain
 from converter.accuracy.reference import PaddleReference, ReferenceCase
 from converter.accuracy.sides import Model, Recorded, Side
 from converter.accuracy.swept import not_run, swept_shape
+from converter.accuracy.user_data import checked_inputs
 from converter.errors import InputError, StageError
 from converter.model.comparison import CaseComparison, SweptShape
 from converter.model.tensor import TensorSpec
@@ -221,7 +222,8 @@ class Versus:
                 f"{record.path}: {label} has no input:{missing[0]}, and {model.path.name} needs it",
                 hint="record with paddle2om validate MODEL --record DIR, or give two records",
             )
-        return {spec.name: fed[spec.name] for spec in model.inputs}
+        taken = {spec.name: fed[spec.name] for spec in model.inputs}
+        return checked_inputs(taken, model.inputs, record.path)
 
 
 def reference_of(model: Model, seed: int) -> PaddleReference:

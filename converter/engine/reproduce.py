@@ -16,8 +16,15 @@ from converter.engine.reproduced import compared_models, compared_pipelines
 from converter.engine.run import Settings, run_models
 from converter.errors import InputError
 from converter.model.artefacts import sha256_of
+from converter.model.compile_options import CONFIG_FILES
 from converter.model.recipe import PlannedModel, PlannedPipeline
-from converter.model.reproduction import Reproduction, SourceChange, Surroundings, ToolChange
+from converter.model.reproduction import (
+    Reproduction,
+    SourceChange,
+    Surroundings,
+    ToolChange,
+    Verdict,
+)
 from converter.model.result import RunReport, SourceFile
 from converter.model.run_manifest import ManifestModel, RunManifest
 from converter.version import __version__
@@ -54,7 +61,7 @@ def with_moves(manifest: RunManifest, moves: Mapping[str, str]) -> RunManifest:
     models = []
     for model in manifest.models:
         compiled = model.options.compile
-        named = ("keep_dtype", "customize_dtypes", "modify_mixlist", "op_precision_mode", "aipp")
+        named = (*CONFIG_FILES, "aipp")
         found = {name: at(value) for name in named if (value := getattr(compiled, name))}
         options = model.options.model_copy(
             update={
@@ -199,6 +206,9 @@ def compare(
     """Every file that the manifest lists against what ``reproduce`` made in ``directory``."""
     models, files = compared_models(manifest, report, surroundings)
     files += compared_pipelines(manifest, report, directory, surroundings, files)
+    if report.interrupted:  # what there was no time for tells nothing
+        late = {"verdict": Verdict.NOT_REPRODUCED, "why": ("interrupted",)}
+        files = [f.model_copy(update=late) if f.made is None else f for f in files]
     return Reproduction(
         manifest=str(file),
         directory=str(directory.absolute()),

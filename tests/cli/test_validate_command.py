@@ -97,6 +97,7 @@ def write_sides(made: Path, tmp_path: Path) -> dict[str, object]:
     np.savez(tmp_path / "other-output.npz", other=np.zeros(3))
     np.savez(tmp_path / "plain.npz", **{OUTPUT: case[f"output:{OUTPUT}"]})
     np.savez(tmp_path / "empty.npz")
+    np.savez(tmp_path / "wide.npz", **(case | {"input:x": case["input:x"].astype(np.float64)}))
     np.savez(tmp_path / "neither.npz", **case, z=np.zeros(3))
     np.save(tmp_path / "single", np.zeros(3))
     (tmp_path / "single.npy").rename(tmp_path / "single.npz")
@@ -132,6 +133,7 @@ def test_what_is_wrong_is_one_clear_error(made: Path, tmp_path: Path) -> None:
         ("case", "both"): (2, "an ONNX file and recorded outputs"),
         ("case", "nowhere"): (2, "does not exist"),
         ("good.onnx", "plain.npz"): (2, "has no input:x"),
+        ("good.onnx", "wide.npz"): (2, "x is float64"),
         ("cases", "plain.npz"): (2, "cases that only one side has"),
         ("case", "nan.npz"): (3, "NaN/Inf pattern differs"),
         ("case", "turned.npz"): (3, "shape differs"),

@@ -333,6 +333,21 @@ def test_nothing_compared_is_no_agreement(tmp_path):
     assert result.status is Status.FAILED
     assert "nothing was compared" in result.error.message
 
+    for number, (words, array) in enumerate(
+        {
+            "x is float64 [2], not float32": np.zeros(2),
+            "x is <U1 [2], not float32": np.array(["a", "b"]),
+            "does not fit": np.zeros((1, 2), np.float32),
+            "nothing to compare": np.zeros(0, np.float32),
+        }.items()
+    ):
+        np.savez(given, x=array)
+        work = tmp_path / f"work-{number}"
+        result, _ = locate(work, path, path, LOCATE_ONNX_STAGES, inputs=str(given))
+        assert words in result.error.message
+        assert result.error.exit_code == 2
+        assert "inputs are x float32[2]" in result.error.hint
+
 
 def test_a_float16_file_of_a_float32_model(tmp_path):
     """What float16 rounds is no divergence; a fault in such a file is found all the same."""
