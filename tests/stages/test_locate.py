@@ -434,3 +434,32 @@ def test_two_good_files_with_a_fusion_agree(tmp_path):
     result, _ = locate(tmp_path / "work", good, good, LOCATE_ONNX_STAGES)
     assert result.status is Status.OK, result.error
     assert result.facts.culprit is None and not result.facts.quiet
+
+
+def test_a_difference_that_no_output_shows_is_told_and_is_no_failure(tmp_path):
+    from onnx import TensorProto, helper, numpy_helper
+
+    paths = []
+    for factor in (2, 3):
+        graph = helper.make_graph(
+            [
+                helper.make_node("Mul", ["x", "factor"], ["a"], "scaled"),
+                helper.make_node("Mul", ["a", "zero"], ["b"], "hardly seen"),
+                helper.make_node("Add", ["b", "x"], ["y"], "last"),
+            ],
+            "quiet",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, [4, 8])],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, [4, 8])],
+            [
+                numpy_helper.from_array(np.float32(value), name)
+                for name, value in {"factor": factor, "zero": 1e-6}.items()
+            ],
+        )
+        paths.append(tmp_path / f"{factor}.onnx")
+        opset = [helper.make_opsetid("", 13)]
+        onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), paths[-1])
+    result, job = locate(tmp_path / "work", *paths, LOCATE_ONNX_STAGES)
+    assert not result.status.is_failure, result.error
+    assert result.facts.culprit is None
+    assert "Mul at scaled (Mul) differs by" in result.facts.quiet
+    assert not job.files
