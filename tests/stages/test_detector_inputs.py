@@ -19,7 +19,7 @@ from tests.stages.test_validate import planted, run
 
 @pytest.fixture(scope="module")
 def detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The largest pixels of two channels, times its size, over its scale: as a box is put back on the page."""
+    """The largest pixels of two channels, times the size, over the scale, as boxes are."""
     import paddle
 
     class Detector(paddle.nn.Layer):
