@@ -78,11 +78,11 @@ def read_data(
         parts = [file for file in files if file.suffix.lower() == ".npy"]
         if len(specs) > 1 and parts:
             together: Arrays = {file.stem: _load(file)[""] for file in parts}
-            cases.append(Given(path.name, _checked(together, specs, path)))
+            cases.append(Given(path.name, checked_inputs(together, specs, path)))
             files = [file for file in files if file not in parts]
         for file in files:
             made = _file_inputs(file, specs, yml)
-            cases.append(Given(file.name, _checked(made, specs, file)))
+            cases.append(Given(file.name, checked_inputs(made, specs, file)))
     return tuple(
         Given(_label(case, [other.label for other in cases[:index]]), case.inputs)
         for index, case in enumerate(cases)
@@ -102,7 +102,7 @@ def _load(file: Path) -> Arrays:
     return recorded_inputs(named) if isinstance(named, dict) else {"": named}
 
 
-def _checked(made: Arrays, specs: tuple[TensorSpec, ...], path: Path) -> Arrays:
+def checked_inputs(made: Arrays, specs: tuple[TensorSpec, ...], path: Path) -> Arrays:
     """The arrays in the model's order, when they are what it takes. Raises ``InputError``."""
     wanted = ", ".join(map(str, specs)) or "none"
     if sorted(made) != sorted(spec.name for spec in specs):

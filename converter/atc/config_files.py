@@ -101,7 +101,7 @@ def _keep_dtype(file: Path, text: str, operators: Mapping[str, str]) -> Iterator
 
 def _customize_dtypes(file: Path, text: str, operators: Mapping[str, str]) -> Iterator[str]:
     for number, line in _numbered(text):
-        found = _DTYPES.fullmatch(line.replace(" ", ""))
+        found = _DTYPES.fullmatch(re.sub(r"\s*([:,])\s*", r"\1", line))
         if found is None:
             _refuse(
                 file,

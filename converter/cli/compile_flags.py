@@ -63,6 +63,10 @@ OpPrecisionMode = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help=".ini: operators to compute in high precision."),
 ]
+PrecisionFrom = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Precision as paddle2om forecast -o DIR found it."),
+]
 Aipp = Annotated[
     str | None,
     typer.Option(
@@ -136,6 +140,7 @@ def compile_options(
     customize_dtypes: Path | None,
     modify_mixlist: Path | None,
     op_precision_mode: Path | None,
+    precision_from: Path | None,
     aipp: str | None,
     atc_flag: list[str] | None,
     cann: str | None,
@@ -162,6 +167,7 @@ def compile_options(
         customize_dtypes=absolute(customize_dtypes),
         modify_mixlist=absolute(modify_mixlist),
         op_precision_mode=absolute(op_precision_mode),
+        precision_from=absolute(precision_from),
         aipp=aipp if aipp in ("rgb", "bgr") else absolute(Path(aipp) if aipp else None),
         flags=parse_flags(atc_flag or []),
         cann=cann,

@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from converter.accuracy.gate import gate
+from converter.accuracy.gate import doubts, gate
 from converter.accuracy.recorded import DEVICE_TOLERANCE, compare_recorded
 from converter.atc.device.kit import DeviceRun, find_results, run_kit
 from converter.atc.runners.contract import LogSink
@@ -103,6 +103,7 @@ def judge(done: DeviceRun, tolerance: Tolerance) -> StageResult:
         compare_recorded(case, result, tolerance) for case, result in sorted(done.results.items())
     )
     passed, reason = gate(cases)
+    weak = doubts(cases)
     error = None
     if not passed:
         error = GateError(
@@ -114,9 +115,12 @@ def judge(done: DeviceRun, tolerance: Tolerance) -> StageResult:
     where = f"run by {done.backend}" + (f" on {done.soc}" if done.soc else "")
     return StageResult(
         stage="device",
-        status=Status.OK if passed else Status.FAILED,
+        status=Status.FAILED if not passed else Status.DEGRADED if weak else Status.OK,
         facts=ValidateFacts(tolerance=tolerance, cases=cases),
-        messages=(Message(level="info", text=f"{where} in {seconds}"),),
+        messages=(
+            Message(level="info", text=f"{where} in {seconds}"),
+            *(Message(level="warning", text=text) for text in weak),
+        ),
         error=ErrorInfo.of(error) if error else None,
     )
 

@@ -124,7 +124,12 @@ def resolve_compile_options(options: CompileOptions) -> CompileOptions:
     if options.soc is not None:
         from converter.atc.soc_detect import resolve_soc
 
-        return options.model_copy(update={"soc": resolve_soc(options.soc)})
+        resolved = options.model_copy(update={"soc": resolve_soc(options.soc)})
+        if options.precision_from is None:
+            return resolved
+        from converter.engine.precision_from import with_forecast
+
+        return with_forecast(resolved)
     if options.asked:
         flag = _FLAG_OF.get(options.asked[0], options.asked[0].replace("_", "-"))
         raise InputError(

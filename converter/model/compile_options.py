@@ -41,6 +41,17 @@ PRECISION_V1 = (
 CONFIG_FILES = ("keep_dtype", "customize_dtypes", "modify_mixlist", "op_precision_mode")
 
 
+class PrecisionForecast(Record):
+    """What is expected of a model in atc's precision, before an NPU has run it.
+
+    ``acceptable`` is False when its outputs are expected to leave the tolerance; ``reason`` says
+    which and by how much, as the end of a sentence.
+    """
+
+    acceptable: bool
+    reason: str
+
+
 class CompileOptions(Record):
     """How to compile.
 
@@ -52,7 +63,9 @@ class CompileOptions(Record):
     toolkit that will run the command, where it is known. ``target`` is what will run the OM file:
     PaddleX takes one static shape, batch 1, and inputs in alphabetical order. ``on`` is where atc
     runs, as ``converter.atc.runners.place`` reads it. ``timeout`` is the seconds that atc may take;
-    None leaves it to the model's own limit.
+    None leaves it to the model's own limit. ``precision_from`` is the report of a forecast, or the
+    directory it is in; ``forecast`` and the digest of the ONNX file it is of, ``forecast_of``, are
+    read from there.
     """
 
     soc: str | None = None
@@ -70,6 +83,9 @@ class CompileOptions(Record):
     target: Literal["paddlex", "any"] = "paddlex"
     on: str = "local"
     timeout: float | None = None
+    precision_from: str | None = None
+    forecast: PrecisionForecast | None = None
+    forecast_of: str = ""
 
     @property
     def asked(self) -> tuple[str, ...]:

@@ -27,6 +27,20 @@ class OperatorForecast(Record):
     underflow: float
 
 
+class PrecisionWay(Record):
+    """One way to compile a model that float16 breaks.
+
+    ``flags`` are those of ``paddle2om compile``, ``file`` is the one they name, beside the report.
+    ``float32`` operators then compute in float32; with them the outputs differ by ``max_abs`` at
+    most, on every set of inputs, and pass.
+    """
+
+    flags: tuple[str, ...]
+    file: str | None
+    float32: int
+    max_abs: float
+
+
 class ForecastFacts(Record):
     """A model in float16, and what it takes to keep it right.
 
@@ -34,6 +48,8 @@ class ForecastFacts(Record):
     in float32. ``keep`` is None where no set of operators that the chip can keep is enough, and
     empty where none is needed. ``unkeepable`` are types that the chip computes in float16 whatever
     is asked. ``operators`` are all, the most sensitive first; ``evaluations`` counts runs.
+    ``ways`` are those to compile it, the narrowest first, ``flags`` those of the first, and
+    ``files`` all that were written. ``sha256`` is that of the ONNX file.
     """
 
     kind: Literal["forecast"] = "forecast"
@@ -51,3 +67,5 @@ class ForecastFacts(Record):
     evaluations: int
     files: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    ways: tuple[PrecisionWay, ...] = ()
+    sha256: str = ""

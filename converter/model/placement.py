@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from converter.model.record import Record
+from converter.model.compile_options import PrecisionForecast
 from converter.model.result import CompileFacts, Placement, StageResult, Wish
 from converter.model.roles import Role
 
@@ -23,19 +23,11 @@ _KNOWN_TROUBLE: Mapping[str, str] = {
     "PP-OCRv4_mobile_det": "on ARM hosts its OM file is known to hang: place it on ONNX there",
 }
 
+#: What a forecast that asks for nothing more does not say.
+_NOT_RUN = ", which no chip has shown: compare it there (paddle2om device)"
+
 #: atc's flags that give an OM file more than one shape.
 _PROFILES = ("--dynamic_batch_size=", "--dynamic_image_size=", "--dynamic_dims=")
-
-
-class PrecisionForecast(Record):
-    """What is expected of a model in atc's precision, before an NPU has run it.
-
-    ``acceptable`` is False when its outputs are expected to leave the tolerance; ``reason`` says
-    which and by how much, as the end of a sentence.
-    """
-
-    acceptable: bool
-    reason: str
 
 
 def place(
@@ -72,8 +64,10 @@ def place(
     cautions = [*_stretched(made.facts, role)]
     if model_name and model_name in _KNOWN_TROUBLE:
         cautions.append(_KNOWN_TROUBLE[model_name])
-    if forecast and imprecise:
-        cautions.append(f"in atc's precision {forecast.reason}")
+    if forecast:
+        cautions.append(
+            f"in atc's precision {forecast.reason}" if imprecise else f"{forecast.reason}{_NOT_RUN}"
+        )
     reason = f"atc made an OM file for {made.facts.soc_version} and {made.facts.input_shape}"
     return Placement(backend="om", reason=reason, wish=wish, cautions=tuple(cautions))
 

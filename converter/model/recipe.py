@@ -207,6 +207,7 @@ class Overrides(Record):
     customize_dtypes: str | None = None
     modify_mixlist: str | None = None
     op_precision_mode: str | None = None
+    precision_from: str | None = None
     aipp: str | None = None
     atc_flags: dict[str, str] | None = None
     atc_timeout: float | None = Field(default=None, gt=0)

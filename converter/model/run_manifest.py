@@ -165,7 +165,9 @@ def path_in_model(path: str, name: str) -> str:
     parts = PurePath(path).parts
     if name not in parts:
         return path
-    return str(PurePath(*parts[parts.index(name) + 1 :]))
+    # The last one: a shard's directory may be called like its model.
+    at = len(parts) - 1 - parts[::-1].index(name)
+    return str(PurePath(*parts[at + 1 :]))
 
 
 def read_run(path: Path) -> tuple[RunManifest, Path]:
@@ -186,7 +188,33 @@ def read_run(path: Path) -> tuple[RunManifest, Path]:
         raise InputError(f"{file} is not UTF-8 text", hint=_WANTED) from error
     except (json.JSONDecodeError, RecursionError) as error:
         raise InputError(f"{file} is not valid JSON: {error}", hint=_WANTED) from error
-    return _parsed(file, content), file
+    manifest = _parsed(file, content)
+    _check_names(file, manifest)
+    return manifest, file
+
+
+def _check_names(file: Path, manifest: RunManifest) -> None:
+    """Refuse names that would lead out of the directory that a run is made in."""
+    names = [model.name for model in manifest.models]
+    names += [pipeline.asked.out for pipeline in manifest.pipelines]
+    for name in names:
+        if name in ("", ".", "..") or "/" in name or "\0" in name:
+            raise InputError(
+                f"{file}: {name!r} is no name of a model or a config",
+                hint="the file was edited; take it from the run again",
+            )
+    if len(set(names)) < len(names):
+        raise InputError(
+            f"{file} has a name twice", hint="the file was edited; take it from the run again"
+        )
+    paths = [made.path for pipeline in manifest.pipelines for made in pipeline.artefacts]
+    paths += [made.path for model in manifest.models for made in model.artefacts]
+    for path in paths:
+        if PurePath(path).is_absolute() or ".." in PurePath(path).parts:
+            raise InputError(
+                f"{file}: {path!r} is not a path in the output directory",
+                hint="the file was edited; take it from the run again",
+            )
 
 
 def _parsed(file: Path, content: Any) -> RunManifest:

@@ -76,7 +76,7 @@ def write_baseline(report: RunReport, path: Path) -> None:
     models = {}
     for model in report.models:
         if model.failure is None:
-            models[model.name] = baseline_of(model)
+            models[model.name] = _writable(baseline_of(model))
         elif model.name in before.models:
             models[model.name] = before.models[model.name]
     made = before.model_copy(update={"models": dict(sorted(models.items()))})
@@ -125,6 +125,17 @@ def baseline_of(model: ModelReport) -> ModelBaseline:
     )
 
 
+def _writable(model: ModelBaseline) -> ModelBaseline:
+    """The same without infinite errors: JSON has none, and nothing could be worse."""
+    outputs = {
+        name: OutputBaseline(
+            **{key: value for key, value in output if value is not None and math.isfinite(value)}
+        )
+        for name, output in model.outputs.items()
+    }
+    return model.model_copy(update={"outputs": outputs})
+
+
 def _onnx_bytes(model: ModelReport) -> int | None:
     sizes = {
         Path(artefact.path).name: artefact.bytes
@@ -147,22 +158,25 @@ def _outputs(model: ModelReport) -> dict[str, OutputBaseline]:
 
 
 def _worst(outputs: list[OutputComparison]) -> OutputBaseline:
-    """Of each metric the worst; none where nothing was measured (a random output)."""
+    """Of each metric the worst; none where nothing was measured (a random output).
+
+    An infinite error counts: that of an output that was zero, and is no more.
+    """
     values: dict[str, float] = {}
     for name in (*_ERRORS, *_SIMILARITIES):
         given = [v for output in outputs if (v := getattr(output, name)) is not None]
-        finite = [value for value in given if math.isfinite(value)]
-        if finite:
+        numbers = [value for value in given if not math.isnan(value)]
+        if numbers:
             similar = name in _SIMILARITIES
-            worst = min(finite) if similar else max(finite)
+            worst = min(numbers) if similar else max(numbers)
             values[name] = 1 - _rounded(1 - worst) if similar else _rounded(worst)
     return OutputBaseline(**values)
 
 
 def _rounded(value: float) -> float:
     """``value`` with few digits, away from zero."""
-    if value == 0:
-        return 0.0
+    if value == 0 or math.isinf(value):
+        return value
     mode = ROUND_CEILING if value > 0 else ROUND_FLOOR
     return float(Decimal(repr(value)).normalize(Context(_DIGITS, mode)))
 
@@ -248,4 +262,5 @@ def _value(value: float | str | None) -> str:
         return "nothing"
     if isinstance(value, str):
         return value
-    return f"{value:,.0f}" if value == int(value) and value >= 10 else f"{value:.8g}"
+    whole = math.isfinite(value) and value == int(value) and value >= 10
+    return f"{value:,.0f}" if whole else f"{value:.8g}"

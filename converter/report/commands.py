@@ -58,7 +58,9 @@ def _compile_words(options: CompileOptions) -> Iterator[Words]:
         yield "--shape", f"{name}={_dims(shape)}"
     for profile in options.profiles:
         yield "--profile", _profile(profile)
-    for field in ("profile_flag", "precision", *CONFIG_FILES, "aipp", "cann"):
+    # What a forecast asks for is in these fields too, once it was read.
+    precision = ("precision_from",) if options.precision_from else ("precision", *CONFIG_FILES)
+    for field in ("profile_flag", *precision, "aipp", "cann"):
         if (value := getattr(options, field)) is not None:
             yield f"--{field.replace('_', '-')}", str(value)
     for name, value in options.flags.items():
@@ -77,10 +79,13 @@ def _dims(shape: Sequence[int]) -> str:
     return ",".join(map(str, shape))
 
 
+def reproducible(report: RunReport) -> bool:
+    """Whether the run has a manifest: the options of all of its models are recorded."""
+    return all(model.options is not None for model in report.models)
+
+
 def reproduce_words(report: RunReport, model: ModelReport) -> list[Words]:
-    """``paddle2om reproduce`` for one model; empty when its options are not recorded."""
-    if any(each.options is None for each in report.models):
-        return []
+    """``paddle2om reproduce`` for one model of a run that is ``reproducible``."""
     return [("paddle2om", "reproduce", report.out_dir, "--model", model.name)]
 
 

@@ -44,8 +44,11 @@ def _lines(facts: ForecastFacts) -> Iterator[str]:
             yield f"{facts.unnamed} of them have no name, by which atc could keep them"
     if facts.unkeepable:
         yield f"{', '.join(facts.unkeepable)}: {facts.soc_version} computes them in float16 only"
-    if facts.flags:
-        yield f"compile with: {' '.join(facts.flags)}"
+    for way in facts.ways:
+        yield (
+            f"compile with: {' '.join(way.flags)} ({way.float32} of {len(facts.operators)} "
+            f"operators in float32, max abs {fmt.number(way.max_abs)})"
+        )
     yield ""
     head = ("most sensitive alone", "type", "error", "largest", "overflow", "to zero")
     rows = [

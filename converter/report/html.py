@@ -60,6 +60,7 @@ def render_html(report: RunReport, *, image_roots: tuple[Path, ...] = ()) -> str
     return template.render(
         report=report,
         groups=groups(report),
+        reproducible=commands.reproducible(report),
         verdict=summary.verdict(report),
         tally=summary.tally(report),
         stages=summary.stage_columns(report),

@@ -24,6 +24,7 @@ from converter.atc.shapes import Hints, Shape
 from converter.atc.soc import soc_warning
 from converter.errors import InputError, StageError
 from converter.model import onnx_file
+from converter.model.artefacts import sha256_of
 from converter.model.compile_options import CompileOptions
 from converter.model.inference_yml import InferenceYml, read_inference_yml
 from converter.model.result import CompileFacts, Finding, Message
@@ -77,6 +78,7 @@ def plan_compilation(job: Job, soc: str) -> CompilePlan:
     warnings += [(warned, "")] if warned else []
     messages = [
         *prepared.degraded,
+        *_forecast_notes(job.onnx, options),
         *messages,
         *note,
         *(Message(level="warning", text=text, hint=hint) for text, hint in warnings),
@@ -103,6 +105,26 @@ def plan_compilation(job: Job, soc: str) -> CompilePlan:
         frozenset() if aipp_input else opaque,
     )
     return CompilePlan(facts, prepared, files, asked, tuple(messages))
+
+
+def _forecast_notes(onnx: Path, options: CompileOptions) -> list[Message]:
+    """What a forecast says of this model, if one is followed."""
+    if options.forecast is None:
+        return []
+    notes = [
+        Message(level="info", text=f"{options.forecast.reason}; no chip has run this")
+        if options.forecast.acceptable
+        else Message(
+            level="warning",
+            text=f"in atc's precision {options.forecast.reason}",
+            hint="run this model from its ONNX file, or compile it for Ascend910B1 to B4",
+        )
+    ]
+    if options.forecast_of and options.forecast_of != sha256_of(onnx):
+        text = "the forecast is of another ONNX file than the one compiled here"
+        hint = "forecast the file that is compiled, with the same opset and options"
+        notes.append(Message(level="warning", text=text, hint=hint))
+    return notes
 
 
 def _check_order(inputs: tuple[TensorSpec, ...], options: CompileOptions) -> None:

@@ -13,13 +13,15 @@ from converter.accuracy.gate import compare_case, doubts, vacuous
 from converter.accuracy.inputs import InputCase, make_inputs, plan_cases
 from converter.accuracy.onnx_values import OnnxValues
 from converter.accuracy.recorded import DEVICE_TOLERANCE
-from converter.atc.precision_files import KEEP_DTYPE, keep_dtype_text, unkeepable_types
+from converter.atc.precision_files import unkeepable_types
 from converter.errors import GateError, StageError
 from converter.model import onnx_file
+from converter.model.artefacts import sha256_of
 from converter.model.comparison import CaseComparison
-from converter.model.forecast import ForecastFacts, OperatorForecast
+from converter.model.forecast import ForecastFacts, OperatorForecast, PrecisionWay
 from converter.model.inference_yml import InferenceYml, read_inference_yml
 from converter.model.result import Message, Status
+from converter.stages.forecast_ways import precision_ways
 from converter.stages.job import Job
 from converter.stages.stage import Outcome, Stage
 
@@ -93,17 +95,17 @@ class ForecastStage(Stage):
                 searched = [*searched, *more]  # a case that was not searched on asks for more
                 keep = minimal_set(ranking, passes, job.tell)
         operators = emulation.operators
-        names = tuple(operators[place].name for place in keep or ())
-        unnamed = sum(not name for name in names)
-        files: tuple[str, ...] = ()
-        flags: tuple[str, ...] = ()
-        if keep and not unnamed:
-            file = job.work_dir / KEEP_DTYPE
-            file.write_text(keep_dtype_text(names), encoding="utf-8")
-            job.add_file(KEEP_DTYPE, file, self.name)
-            files, flags = (KEEP_DTYPE,), ("--keep-dtype", KEEP_DTYPE)
-        elif keep and not types:  # without names all of it has to stay in float32
-            flags = ("--precision", "origin")
+        unnamed = sum(not operators[place].name for place in keep or ())
+        ways: tuple[PrecisionWay, ...] = ()
+        if keep:
+            ways = precision_ways(
+                job,
+                operators,
+                keep,
+                kept_cases,
+                lambda places: tuple(compare(given, places) for given in cases),
+                self.name,
+            )
         measured = self._ranges(job, searched)
         told = tuple(
             _operator(operators[place], alone[place], measured)
@@ -126,8 +128,10 @@ class ForecastStage(Stage):
                 unnamed=unnamed,
                 operators=told,
                 evaluations=emulation.evaluations,
-                files=files,
-                flags=flags,
+                files=tuple(way.file for way in ways if way.file),
+                flags=ways[0].flags if ways else (),
+                ways=ways,
+                sha256=sha256_of(job.onnx),
             ),
         )
 

@@ -18,11 +18,13 @@ from converter.accuracy.locate.search import Found, Search
 from converter.accuracy.nearby import agree_nearby
 from converter.accuracy.onnx_values import OnnxValues
 from converter.accuracy.sides import check_comparable
+from converter.accuracy.user_data import checked_inputs
 from converter.errors import GateError, InputError, StageError
 from converter.model import onnx_file
 from converter.model.comparison import CaseComparison
 from converter.model.located import BUNDLE, Culprit, GrowthPoint, LocateFacts, OutputError
 from converter.model.memory import release_unused_memory
+from converter.model.tensor import TensorSpec
 from converter.stages.job import Job
 from converter.stages.locate_sides import LocateCase, OnnxSide, PaddleSide, Side
 from converter.stages.stage import Outcome, Stage
@@ -146,7 +148,7 @@ class LocateStage(Stage):
         path = Path(job.task.candidate)
         first: Judged | None = None
         compared: list[CaseComparison] = []
-        for case in side.cases(_given(job, side.inputs)):
+        for case in side.cases(_given(job, side.specs)):
             fed = _fed(case, inputs, facts)
             try:
                 made = onnx_file.run(job.session(path), fed)
@@ -245,17 +247,18 @@ def _matched(what: str, ours: list[str], theirs: tuple[str, ...]) -> dict[str, s
     return dict(zip(ours, theirs, strict=True))
 
 
-def _given(job: Job, names: tuple[str, ...]) -> Arrays | None:
+def _given(job: Job, specs: tuple[TensorSpec, ...]) -> Arrays | None:
     """The inputs of ``--inputs``. Raises ``InputError`` when they are not those of the model."""
     if job.task.inputs is None:
         return None
     path = Path(job.task.inputs)
     arrays = recorded_inputs(read_npz(path))
+    names = [spec.name for spec in specs]
     if missing := [name for name in names if name not in arrays]:
         raise InputError(
             f"{path} has no {missing[0]}", hint=f"it needs one array each for {', '.join(names)}"
         )
-    return {name: arrays[name] for name in names}
+    return checked_inputs({name: arrays[name] for name in names}, specs, path)
 
 
 def _compare(case: LocateCase, made: Arrays, job: Job, random: tuple[str, ...]) -> Judged:

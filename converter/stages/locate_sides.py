@@ -30,6 +30,7 @@ from converter.model.paddle_dir import PaddleModel
 from converter.model.pir_document import load_pir
 from converter.model.result import InspectFacts
 from converter.model.task import OPSET_RANGE
+from converter.model.tensor import TensorSpec
 from converter.stages.job import Job
 from converter.stages.locate_pairs import paddle_pairs
 
@@ -64,9 +65,11 @@ class Side(ABC):
     """The reference of a search.
 
     ``inputs`` and ``outputs`` are its names, in order; ``random`` those outputs that are drawn.
+    ``specs`` describe the inputs.
     """
 
     label: str
+    specs: tuple[TensorSpec, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     random: tuple[str, ...] = ()
@@ -104,7 +107,8 @@ class PaddleSide(Side):
         self._model: PaddleModel = job.model
         self._facts = job.facts(InspectFacts)
         self.label = job.task.name
-        self.inputs = tuple(spec.name for spec in self._facts.inputs)
+        self.specs = self._facts.inputs
+        self.inputs = tuple(spec.name for spec in self.specs)
         self.outputs = tuple(spec.name for spec in self._facts.outputs)
         if self._model.format == "pir":
             self.random = random_outputs(load_pir(self._model.program))
@@ -221,7 +225,7 @@ class OnnxSide(Side):
         facts = onnx_file.describe_file(self._path)
         check_comparable(self._path, facts)
         self.label = self._path.name
-        self._specs = facts.inputs
+        self.specs = facts.inputs
         self.inputs = tuple(spec.name for spec in facts.inputs)
         self.outputs = tuple(spec.name for spec in facts.outputs)
         self._values: OnnxValues | None = None
@@ -234,10 +238,10 @@ class OnnxSide(Side):
         if given is not None:
             yield LocateCase("the inputs given", 0, given, onnx_file.run(session, given))
             return
-        for planned in plan_cases(self._specs, {}, None, seed=self._job.options.seed):
+        for planned in plan_cases(self.specs, {}, None, seed=self._job.options.seed):
             refused: StageError | None = None
             for case in (planned, *alternatives(planned)):
-                inputs = make_inputs(case, self._specs, None)
+                inputs = make_inputs(case, self.specs, None)
                 try:
                     outputs = onnx_file.run(session, inputs)
                 except StageError as error:

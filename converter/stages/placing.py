@@ -20,4 +20,5 @@ def place_model(job: Job) -> Placement | None:
         yml = read_inference_yml(job.yml) if job.yml else InferenceYml()
     except InputError:  # told by the stage that needed it
         return None
-    return place(job.results.values(), model_name=yml.model_name, role=yml.role)
+    forecast = job.options.compile.forecast
+    return place(job.results.values(), model_name=yml.model_name, role=yml.role, forecast=forecast)

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper
 
 from converter.accuracy.recorded import DEVICE_TOLERANCE, case_bytes, read_recorded
 from converter.atc.device import run_om
-from converter.atc.device.kit import find_results, own_files, run_kit
+from converter.atc.device.kit import DeviceRun, find_results, own_files, run_kit
 from converter.engine.device import judge
 from converter.errors import InputError, StageError
 from converter.model.result import Status
@@ -100,6 +100,17 @@ def test_a_wrong_npu_does_not_pass(kit, npu, monkeypatch):
     assert verdict.status is Status.FAILED
     assert verdict.error.exit_code == 3
     assert "does not agree with Paddle" in verdict.error.message
+
+
+def test_what_says_little_is_a_doubt(tmp_path):
+    """Everything within the device's atol of zero passes, whatever it is."""
+    case, result = tmp_path / "0-text.npz", tmp_path / "result.npz"
+    tiny = np.linspace(1e-6, 1e-5, 8, dtype=np.float32)
+    case.write_bytes(case_bytes({"x": tiny}, {"y": tiny}))
+    result.write_bytes(case_bytes({}, {"y": tiny.astype(np.float16)}))
+    verdict = judge(DeviceRun({case: result}, "acl", None, (0.1,)), DEVICE_TOLERANCE)
+    assert verdict.status is Status.DEGRADED
+    assert "proves little" in verdict.messages[-1].text
 
 
 def test_the_script_alone(kit, npu, tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from converter.engine.origin import moved
+from converter.engine.reproduce import compare
 from converter.engine.reproduced import compared_models, compared_pipelines
 from converter.model.recipe import PlannedPipeline
 from converter.model.reproduction import Reproduction, SourceChange, Surroundings, ToolChange
@@ -134,10 +135,19 @@ def test_nothing_compared_is_not_success():
     assert reproduction(failed, failed).exit_code == 1
 
 
-def test_an_interruption_counts_most():
+def test_an_interruption_counts_most_and_blames_no_file(tmp_path):
     interrupted = run(model(stage("export", status=Status.SKIPPED)), interrupted=True)
+    manifest = manifest_of(THEN)
+    assert manifest is not None
 
-    assert reproduction(interrupted).exit_code == 130
+    result = compare(
+        manifest, interrupted, tmp_path, file=tmp_path / "x", surroundings=AROUND, kept=False
+    )
+
+    assert result.exit_code == 130
+    assert {(f.verdict.value, f.why) for f in result.files} == {
+        ("not reproduced", ("interrupted",))
+    }
 
 
 def test_configs_are_compared_as_if_made_in_the_same_directory(tmp_path):
@@ -183,6 +193,7 @@ def test_configs_are_compared_as_if_made_in_the_same_directory(tmp_path):
 def test_paths_in_a_model_whatever_the_report_is_relative_to():
     assert path_in_model("m/inference.onnx", "m") == "inference.onnx"
     assert path_in_model("../shard2/m/rejected/inference.onnx", "m") == "rejected/inference.onnx"
+    assert path_in_model("../m/m/inference.onnx", "m") == "inference.onnx"
 
 
 def test_the_longest_beginning_moves_a_path():

@@ -90,8 +90,12 @@ def test_a_poor_forecast_yields_to_a_wish_and_is_told():
     placed = place([compiled()], wish="om", forecast=POOR)
     assert placed.backend == "om"
     assert placed.cautions == ("in atc's precision output y is expected to be off by 10 %",)
-    fine = PrecisionForecast(acceptable=True, reason="nothing to say")
-    assert place([compiled()], forecast=fine).cautions == ()
+
+
+def test_a_good_forecast_is_told_and_is_no_promise():
+    fine = PrecisionForecast(acceptable=True, reason="2 operators stay in float32")
+    (caution,) = place([compiled()], forecast=fine).cautions
+    assert caution.startswith("2 operators stay in float32, which no chip has shown")
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,23 @@ def test_metrics(
     assert compared(report_with(**before), report_with(**now)) == found
 
 
+def test_an_error_that_becomes_infinite_in_one_case_is_worse(tmp_path: Path) -> None:
+    """The other cases' finite errors must not stand for it."""
+    facts = validated(output(relative_l2=1e-6), output(relative_l2=math.inf))
+    now = run([model("m", exported(), simplified(), validation(facts))])
+    assert compared(report_with(relative_l2=1e-6), now) == [
+        ("relative_l2 of fetch_name_0", "worse")
+    ]
+    path = tmp_path / "b.json"
+    write_baseline(now, path)
+    assert read_baseline(path).models["m"].outputs["fetch_name_0"].relative_l2 is None
+    assert compare_baseline(now, read_baseline(path), path).changes == ()
+    (change,) = compare_baseline(
+        now, Baseline(models={"m": baseline_of(report_with(relative_l2=1e-6).models[0])}), FILE
+    ).changes
+    assert change_text(change).startswith("relative_l2 of fetch_name_0: inf, was 1e-06")
+
+
 def test_an_output_that_is_gone_is_worse() -> None:
     now = report_with(name="other")
     assert ("max_abs of fetch_name_0", "worse") in compared(report_with(), now)

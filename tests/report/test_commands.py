@@ -8,10 +8,16 @@ import pytest
 from typer.testing import CliRunner
 
 from converter.cli.main import app
-from converter.model.compile_options import CompileOptions
+from converter.model.compile_options import CompileOptions, PrecisionForecast
 from converter.model.task import ConvertOptions
 from converter.model.tolerance import ToleranceOverride
-from converter.report.commands import command_text, convert_words, reproduce_words
+from converter.report.commands import (
+    command_text,
+    convert_words,
+    reproduce_words,
+    reproducible,
+)
+from converter.report.html import render_html
 from tests.report import report_builders as build
 
 PLAIN = ConvertOptions()
@@ -44,6 +50,17 @@ EVERYTHING = ConvertOptions(
     min_agreement=0.99,
     timeout=60.5,
     memory=4 << 30,
+)
+
+#: As it is when a forecast was read: the fields that it decides are filled in.
+FORECAST = CompileOptions(soc="Ascend310P3", precision_from="/forecast")
+FOLLOWED = FORECAST.model_copy(
+    update={
+        "precision": "origin",
+        "keep_dtype": "/forecast/keep.cfg",
+        "forecast": PrecisionForecast(acceptable=True, reason="r"),
+        "forecast_of": "1" * 64,
+    }
 )
 
 
@@ -85,6 +102,15 @@ def test_convert_gets_the_options_that_the_model_had(parsed, options):
     assert [str(source) for source in seen["sources"]] == ["/zoo/the model"]
 
 
+def test_a_forecast_is_followed_again_and_not_its_outcome(parsed):
+    options = ConvertOptions(compile=FOLLOWED)
+    model = build.good("m").model_copy(update={"options": options})
+
+    seen = parsed([word for line in convert_words(model) for word in line][1:])
+
+    assert seen["options"].compile == FORECAST
+
+
 def test_no_option_can_be_forgotten():
     """Each field of ``EVERYTHING`` says something, so that a new option fails the test above."""
     left = {"threads"}  # the machine's
@@ -92,10 +118,10 @@ def test_no_option_can_be_forgotten():
         n for n in ConvertOptions.model_fields if getattr(EVERYTHING, n) == getattr(PLAIN, n)
     } == left
     compiled, default = EVERYTHING.compile, CompileOptions()
-    # Only recipes have a limit on atc's own time.
+    # Only recipes have a limit on atc's own time; the test of a forecast has the others.
     assert {
         n for n in CompileOptions.model_fields if getattr(compiled, n) == getattr(default, n)
-    } == {"timeout"}
+    } == {"timeout", "precision_from", "forecast", "forecast_of"}
 
 
 def test_commands_are_for_a_shell_and_only_where_options_are_known():
@@ -107,4 +133,7 @@ def test_commands_are_for_a_shell_and_only_where_options_are_known():
     )
     assert command_text(reproduce_words(report, model)) == "paddle2om reproduce out --model m"
     assert convert_words(build.good("m")) == []
-    assert reproduce_words(build.run([build.good("m")]), build.good("m")) == []
+    assert reproducible(report)
+    assert not reproducible(build.run([model, build.good("other")]))
+    assert "Make it again" in render_html(report)
+    assert "Make it again" not in render_html(build.run([build.good("m")]))

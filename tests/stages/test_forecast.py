@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from converter.atc.config_files import check_config_file
+from converter.atc.precision_files import customize_dtypes_text, modify_mixlist_text
 from converter.engine.forecast import run_forecast
 from converter.errors import InputError
 from converter.model.compile_options import CompileOptions
@@ -88,6 +90,56 @@ def test_exactly_the_operators_that_overflow(save, tmp_path):
     assert check_config_file("keep_dtype", file, named) == facts.keep
 
 
+def test_every_way_to_compile_it_is_one_that_passes(save, tmp_path):
+    path, out = save(*OVERFLOW, **WEIGHTS), tmp_path / "out"
+    _, facts = forecast(path, "Ascend910B4", out)
+
+    assert [way.flags for way in facts.ways] == [
+        ("--keep-dtype", "keep_dtype.cfg"),
+        ("--customize-dtypes", "customize_dtypes.cfg"),
+        ("--precision", "mixed_float16", "--modify-mixlist", "modify_mixlist.json"),
+        ("--precision", "origin"),
+    ]
+    # A mixlist names types: the third Mul stays in float32 too.
+    assert [way.float32 for way in facts.ways] == [2, 2, 3, 5]
+    assert facts.ways[0].max_abs == max(o.max_abs for c in facts.kept_cases for o in c.outputs)
+    assert facts.ways[2].max_abs > 0 == facts.ways[3].max_abs
+    assert facts.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    named = {one.name: one.op_type for one in facts.operators}
+    for way in facts.ways[:3]:
+        flag = way.flags[-2].removeprefix("--").replace("-", "_")
+        found = check_config_file(flag, out / way.file, named)
+        assert found == (() if flag == "modify_mixlist" else facts.keep)
+    assert (out / "customize_dtypes.cfg").read_text() == (
+        "square::InputDtype:float32,float32,OutputDtype:float32\n"
+        "scale down::InputDtype:float32,float32,OutputDtype:float32\n"
+    )
+    assert json.loads((out / "modify_mixlist.json").read_text()) == {
+        "black-list": {"to-add": ["Mul"], "to-remove": []}
+    }
+
+
+def test_what_a_chip_cannot_do_is_no_way(save, tmp_path):
+    _, facts = forecast(save(*OVERFLOW, **WEIGHTS), "Ascend310P3", tmp_path / "first")
+    assert all("origin" not in way.flags for way in facts.ways)
+    _, facts = forecast(save(*OVERFLOW, **WEIGHTS))
+    assert "origin" in facts.ways[-1].flags  # of no known chip
+
+
+def test_a_mixlist_is_not_made_of_types_whose_name_in_atc_is_not_known():
+    assert modify_mixlist_text(["Div", "Softmax", "Exp", "Exp"]).count('"') == 2 * 6
+    assert modify_mixlist_text(["Exp", "LayerNormalization"]) is None
+
+
+def test_dtypes_that_are_not_known_are_not_guessed():
+    rows = [("gather", ["float32", "int64"], ["float32"]), ("wide", ["float64"], ["bool"])]
+    assert customize_dtypes_text(rows) == (
+        "gather::InputDtype:float32,int64,OutputDtype:float32\n"
+        "wide::InputDtype:double,OutputDtype:bool\n"
+    )
+    assert customize_dtypes_text([("odd", ["float32", ""], ["float32"])]) is None
+
+
 def test_an_epsilon_that_becomes_zero(save):
     """x / (x*0 + 1e-9): in float16 the divisor is 0."""
     path = save(
@@ -128,9 +180,11 @@ def test_operators_without_names_cannot_be_kept_one_by_one(save):
     path = save(*nodes, **WEIGHTS)
     report, facts = forecast(path)
     assert report.exit_code == 0
-    assert facts.keep == ("c", "d") and facts.unnamed == 2 and facts.files == ()
-    assert facts.flags == ("--precision", "origin")
-    assert forecast(path, "Ascend310P3")[1].flags == ()
+    assert facts.keep == ("c", "d") and facts.unnamed == 2
+    assert facts.files == ("modify_mixlist.json",)
+    assert [way.flags[1] for way in facts.ways] == ["mixed_float16", "origin"]
+    ways = forecast(path, "Ascend310P3")[1].ways
+    assert [way.flags[1] for way in ways] == ["mixed_float16"]
 
 
 def test_a_model_that_says_nothing_passes_nothing(save):

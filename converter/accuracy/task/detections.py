@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from converter.accuracy.boxes import COLUMNS
 from converter.model.task_agreement import TaskAgreement
 
 Array = npt.NDArray[Any]
@@ -25,11 +26,13 @@ def compare_detections(
 ) -> TaskAgreement | None:
     """Compare rows of class, score and x1, y1, x2, y2 in pixels; None when they are not such.
 
+    Layout models add up to two columns for the order of reading, which is not looked at.
     Boxes that either shows, whose score is at least ``threshold``, are ``items``; each is matched,
     best scores first, with the box of its class that overlaps it most and is not taken.
     """
-    if any(rows.ndim != 2 or rows.shape[1] != 6 for rows in (reference, candidate)):
+    if any(rows.ndim != 2 or rows.shape[1] not in COLUMNS for rows in (reference, candidate)):
         return None
+    reference, candidate = reference[:, : COLUMNS[0]], candidate[:, : COLUMNS[0]]
     pairs, alone, wrong = 0, 0, ""
     difference = 0.0
     taken: set[int] = set()

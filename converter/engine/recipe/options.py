@@ -20,6 +20,7 @@ COMPILE_KEYS: Mapping[str, str] = {
     name: name
     for name in (
         *("soc", "shapes", "profiles", "profile_flag", "precision", *CONFIG_FILES),
+        "precision_from",
         *("aipp", "cann", "target", "on"),
     )
 } | {"atc_flags": "flags", "atc_timeout": "timeout"}
@@ -98,6 +99,11 @@ def _existing(said: Said) -> str:
     return str(path)
 
 
+def _report(said: Said) -> str:
+    path = said.resolve(said.value)
+    return str(path) if path.is_dir() else _existing(said)
+
+
 def _place(said: Said) -> str:
     kind, _, rest = said.value.partition(":")
     return absolute_place(
@@ -110,6 +116,7 @@ _CHECKS: Mapping[str, Callable[[Said], Any]] = {
     "aipp": lambda said: said.value if said.value in ("rgb", "bgr") else _existing(said),
     "on": _place,
     "atc_flags": lambda said: parse_flags([f"{k}={v}" for k, v in said.value.items()]),
+    "precision_from": lambda said: _report(said),
     **dict.fromkeys(CONFIG_FILES, _existing),
 }
 

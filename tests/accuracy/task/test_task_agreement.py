@@ -57,6 +57,16 @@ def test_boxes_in_another_order_match_and_moved_or_new_ones_do_not():
     assert "title at 0, 0, 100, 100" in task.detail
 
 
+def test_boxes_with_an_order_of_reading_are_boxes():
+    rows = np.float32([[0, 0.9, 0, 0, 100, 100], [1, 0.8, 200, 0, 300, 50]])
+    for more in (1, 2):
+        wide = np.hstack([rows, np.ones((2, more), np.float32)])
+        assert found(BOXES, wide, wide[::-1]).agreeing == 2
+        assert found(BOXES, wide, wide[:1]).detail.startswith("table at 200, 0, 300, 50 (")
+    other = {"y": np.ones((2, 9), np.float32)}
+    assert task_agreement(BOXES, other, other) is None
+
+
 def case(task) -> CaseComparison:
     return CaseComparison(label="data", input_shapes={}, seed=0, outputs=(), passed=True, task=task)
 
