@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -24,7 +24,10 @@ _KINDS = "a Paddle model, an ONNX file, an .npz file of recorded outputs or a di
 
 @dataclass(frozen=True)
 class Model:
-    """A side that can be run. ``hints`` and ``value_range`` are its ``inference.yml``'s."""
+    """A side that can be run. ``hints`` and ``value_range`` are its ``inference.yml``'s.
+
+    ``plain`` opens an ONNX file without graph optimisation.
+    """
 
     kind: Literal["Paddle", "ONNX"]
     path: Path
@@ -33,6 +36,7 @@ class Model:
     outputs: tuple[TensorSpec, ...]
     hints: Mapping[str, ShapeHint] = field(default_factory=dict)
     value_range: tuple[float, float] | None = None
+    plain: Callable[[], OnnxPredictor] | None = None
 
     @property
     def output_names(self) -> list[str]:
@@ -74,9 +78,9 @@ Side: TypeAlias = Model | Recorded
 class OnnxPredictor:
     """ONNX Runtime on the CPU, with the methods of ``PaddlePredictor``."""
 
-    def __init__(self, path: Path, *, threads: int) -> None:
+    def __init__(self, path: Path, *, threads: int, optimise: bool = True) -> None:
         try:
-            self._session = onnx_file.open_session(path, threads=threads)
+            self._session = onnx_file.open_session(path, threads=threads, optimise=optimise)
         except StageError as error:
             raise StageError(
                 f"{path.name}: {error.message}", hint="check the file with paddle2om inspect"
@@ -170,6 +174,7 @@ def _onnx(path: Path, threads: int) -> Model:
         outputs=facts.outputs,
         hints=yml.shape_hints,
         value_range=yml.value_range,
+        plain=lambda: OnnxPredictor(path, threads=threads, optimise=False),
     )
 
 

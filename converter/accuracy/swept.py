@@ -33,12 +33,12 @@ def not_run(case: InputCase, reference: Arrays, reason: str) -> CaseComparison:
 
 
 def nothing_swept(shapes: Sequence[SweptShape]) -> tuple[Message, ...]:
-    """Say that a sweep compared nothing: a warning where Paddle refuses every shape."""
+    """Say that a sweep compared nothing: a warning where the reference refuses every shape."""
     if any(shape.case for shape in shapes):
         return ()
     if not shapes:
         text = "the model has no dynamic dims: there is nothing to sweep"
         return (Message(level="info", text=text),)
-    text = f"Paddle itself refuses every shape of the sweep: {shapes[0].refused}"
+    text = f"the reference itself refuses every shape of the sweep: {shapes[0].refused}"
     hint = "check the shapes in the model's inference.yml (Hpi dynamic shapes)"
     return (Message(level="warning", text=text, hint=hint),)

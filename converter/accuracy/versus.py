@@ -15,6 +15,7 @@ import numpy as np
 from converter.accuracy.gate import compare_case
 from converter.accuracy.limits import Limits
 from converter.accuracy.nearby import agree_nearby, nearby_inputs
+from converter.accuracy.plain import PLAIN, run_plain
 from converter.accuracy.reference import PaddleReference, ReferenceCase
 from converter.accuracy.sides import Model, Recorded, Side
 from converter.accuracy.swept import not_run, swept_shape
@@ -39,12 +40,16 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class Versus:
-    """A reference and a candidate. ``rename`` maps the reference's names to the candidate's."""
+    """A reference and a candidate. ``rename`` maps the reference's names to the candidate's.
+
+    ``notes`` says what could not be compared.
+    """
 
     reference: Side
     candidate: Side
     seed: int = 0
     rename: Mapping[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def sweep(self, limits: Limits) -> Iterator[tuple[SweptShape, CaseComparison | None]]:
         """The shapes of a sweep of two models; no comparison where the reference refuses one.
@@ -99,12 +104,26 @@ class Versus:
                 yield Pair(label, 0, fed, self.reference.run(fed), self._named(made))
 
     def _of_models(self, reference: Model, candidate: Model) -> Iterator[Pair]:
+        first: ReferenceCase | None = None
         for case in reference_of(reference, self.seed).cases():
+            first = first or case
             yield self._pair(case, candidate)
+        opener = candidate.plain
+        if first is None or opener is None:
+            return
+        fed = self._fed(first)
+        found, why = run_plain(lambda: opener().run(fed, candidate.output_names))
+        if found is None:
+            self.notes.append(why)
+            return
+        label = first.case.label + PLAIN
+        yield Pair(label, first.case.seed, first.inputs, first.outputs, self._named(found))
+
+    def _fed(self, case: ReferenceCase) -> Arrays:
+        return {self.rename.get(name, name): array for name, array in case.inputs.items()}
 
     def _pair(self, case: ReferenceCase, candidate: Model) -> Pair:
-        fed = {self.rename.get(name, name): array for name, array in case.inputs.items()}
-        made = self._named(candidate.run(fed))
+        made = self._named(candidate.run(self._fed(case)))
         return Pair(case.case.label, case.case.seed, case.inputs, case.outputs, made)
 
     def _of_records(self, reference: Recorded, candidate: Recorded) -> Iterator[Pair]:

@@ -54,9 +54,14 @@ def _preload() -> None:
         warnings.simplefilter("ignore")
         for name in _PRELOADED:
             import_module(name)
+    from converter.bridge.lowering.registry import all_lowerings
+    from converter.bridge.supported import supported_operators
     from converter.stages.pipeline import STAGES, stages_named
 
     stages_named(STAGES)
+    # Forty modules of lowerings and a table: every export looks into them.
+    all_lowerings()
+    supported_operators()
 
 
 def _serve(children: Children, commands: TextIO, *, fork: bool) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from converter.engine.cache.digests import Digests
 from converter.engine.executor import Executor
+from converter.engine.onnx_parts import differing_parts
 from converter.engine.origin import files_of_models, files_of_pipeline, moved
 from converter.engine.plan import tool_versions
 from converter.engine.pool import Observer
@@ -19,6 +20,7 @@ from converter.model.artefacts import sha256_of
 from converter.model.compile_options import CONFIG_FILES
 from converter.model.recipe import PlannedModel, PlannedPipeline
 from converter.model.reproduction import (
+    ComparedFile,
     Reproduction,
     SourceChange,
     Surroundings,
@@ -206,6 +208,7 @@ def compare(
     """Every file that the manifest lists against what ``reproduce`` made in ``directory``."""
     models, files = compared_models(manifest, report, surroundings)
     files += compared_pipelines(manifest, report, directory, surroundings, files)
+    files = [_with_parts(each, file.parent, directory) for each in files]
     if report.interrupted:  # what there was no time for tells nothing
         late = {"verdict": Verdict.NOT_REPRODUCED, "why": ("interrupted",)}
         files = [f.model_copy(update=late) if f.made is None else f for f in files]
@@ -218,6 +221,17 @@ def compare(
         models=tuple(models),
         files=tuple(files),
     )
+
+
+def _with_parts(file: ComparedFile, run: Path, directory: Path) -> ComparedFile:
+    """An ONNX file that differs, with what differs in it where the run's own is still there."""
+    then, now = run / file.path, directory / file.path
+    if file.verdict is not Verdict.DIFFERENT or then.suffix != ".onnx" or not then.is_file():
+        return file
+    if sha256_of(then) != file.recorded:
+        return file
+    told = differing_parts(then, now)
+    return file.model_copy(update={"why": (told, *file.why)}) if told else file
 
 
 def _edited(run: Path, manifest: RunManifest) -> list[str]:

@@ -196,14 +196,21 @@ def check(path: Path) -> None:
         ) from error
 
 
-def open_session(path: Path, *, threads: int = 1) -> onnxruntime.InferenceSession:
-    """An ONNX Runtime CPU session; ``StageError`` when the file does not load."""
+def open_session(
+    path: Path, *, threads: int = 1, optimise: bool = True
+) -> onnxruntime.InferenceSession:
+    """An ONNX Runtime CPU session; ``StageError`` when the file does not load.
+
+    Without ``optimise`` it runs the graph as it is in the file.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors only: it warns about every unused initializer
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    if not optimise:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:

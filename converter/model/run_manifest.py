@@ -165,7 +165,9 @@ def path_in_model(path: str, name: str) -> str:
     parts = PurePath(path).parts
     if name not in parts:
         return path
-    return str(PurePath(*parts[parts.index(name) + 1 :]))
+    # The last one: a shard's directory may be called like its model.
+    at = len(parts) - 1 - parts[::-1].index(name)
+    return str(PurePath(*parts[at + 1 :]))
 
 
 def read_run(path: Path) -> tuple[RunManifest, Path]:
@@ -196,7 +198,7 @@ def _check_names(file: Path, manifest: RunManifest) -> None:
     names = [model.name for model in manifest.models]
     names += [pipeline.asked.out for pipeline in manifest.pipelines]
     for name in names:
-        if not name or "/" in name or "\0" in name or name.startswith((".", "-")):
+        if name in ("", ".", "..") or "/" in name or "\0" in name:
             raise InputError(
                 f"{file}: {name!r} is no name of a model or a config",
                 hint="the file was edited; take it from the run again",

@@ -56,7 +56,7 @@ def sweep_text(facts: ValidateFacts) -> str:
     refused = [row for row in rows if not row.case]
     if refused:
         names = "; ".join(_named(row) for row in refused)
-        told += f"; Paddle itself refuses {len(refused)}: {names}"
+        told += f"; the reference itself refuses {len(refused)}: {names}"
     if shrunk := [row.shape for row in rows if row.shape.instead_of]:
         first = shrunk[0]
         told += (

@@ -149,12 +149,20 @@ class Job:
         """
         key = (onnx, reference.case.label)
         if key not in self._outputs:
-            names = self.options.rename
-            inputs = {names.get(name, name): array for name, array in reference.inputs.items()}
-            outputs = onnx_file.run(self.session(onnx), inputs)
-            old = {new: name for name, new in names.items()}
-            self._outputs[key] = {old.get(name, name): made for name, made in outputs.items()}
+            self._outputs[key] = self._run(self.session(onnx), reference)
         return self._outputs[key]
+
+    def plain_outputs(self, onnx: Path, reference: ReferenceCase) -> Arrays:
+        """The same without ONNX Runtime's graph optimisation. Raises ``StageError``."""
+        session = onnx_file.open_session(onnx, threads=self.options.threads, optimise=False)
+        return self._run(session, reference)
+
+    def _run(self, session: onnxruntime.InferenceSession, reference: ReferenceCase) -> Arrays:
+        names = self.options.rename
+        inputs = {names.get(name, name): array for name, array in reference.inputs.items()}
+        outputs = onnx_file.run(session, inputs)
+        old = {new: name for name, new in names.items()}
+        return {old.get(name, name): made for name, made in outputs.items()}
 
 
 def data_digests(paths: tuple[str, ...]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from converter.accuracy.gate import (
 from converter.accuracy.inputs import LIMITED
 from converter.accuracy.limits import Limits
 from converter.accuracy.nearby import agree_nearby
+from converter.accuracy.plain import PLAIN, run_plain
 from converter.accuracy.reference import SHAPES_HINT, PaddleReference, ReferenceCase
 from converter.accuracy.swept import not_run, nothing_swept, swept_shape
 from converter.accuracy.task.agreement import MEANINGFUL, disagreements, gate_task, task_agreement
@@ -75,6 +76,8 @@ class ValidateStage(Stage):
             lost = not all(case.passed for case in cases)
             compared = self._compare(job, reference, closely=not lost)
             cases += (_with_task(job, reference, compared),)
+        plain, unplain = self._plain(job)
+        cases += plain
         shapes: tuple[SweptShape, ...] = ()
         for each in swept:
             shapes += (swept_shape(each),)
@@ -89,7 +92,7 @@ class ValidateStage(Stage):
         )
         weak = tuple(_warning(text, _INPUTS_HINT) for text in doubts(cases))
         weak += tuple(_warning(text, _TASK_HINT) for text in disagreements(cases))
-        notes = tuple(_warning(text) for text in warnings(cases))
+        notes = tuple(_warning(text) for text in (*unplain, *warnings(cases)))
         notes += tuple(Message(level="info", text=text) for text in reorderings(cases))
         notes += tuple(_warning(text) for text in jumps(cases))
         covered = _coverage(job.reference)
@@ -115,6 +118,17 @@ class ValidateStage(Stage):
             )
         gate_task(outcome.facts.cases, job.options.min_agreement)
 
+    def _plain(self, job: Job) -> tuple[tuple[CaseComparison, ...], tuple[str, ...]]:
+        """The first case again, the graph as it is in the file (``accuracy.plain``)."""
+        assert job.onnx is not None
+        onnx, reference = job.onnx, next(job.reference.cases())
+        if job.is_large:
+            job.close_session(onnx)
+        made, why = run_plain(lambda: job.plain_outputs(onnx, reference))
+        if made is None:
+            return (), (why,)
+        return (self._judge(job, reference, made, PLAIN, closely=True),), ()
+
     def _on_shape(self, job: Job, reference: ReferenceCase, *, closely: bool) -> CaseComparison:
         """One shape of a sweep; one that Paddle runs and the ONNX model does not has failed."""
         try:
@@ -124,13 +138,19 @@ class ValidateStage(Stage):
         return _with_task(job, reference, compared)
 
     def _compare(self, job: Job, reference: ReferenceCase, *, closely: bool) -> CaseComparison:
-        """One case; where Paddle's answer jumps, on an input as good (``accuracy.nearby``)."""
+        """One case."""
         assert job.onnx is not None
         candidate = job.onnx_outputs(job.onnx, reference)
+        return self._judge(job, reference, candidate, "", closely=closely)
+
+    def _judge(
+        self, job: Job, reference: ReferenceCase, candidate: Arrays, note: str, *, closely: bool
+    ) -> CaseComparison:
+        """One case; where Paddle's answer jumps, on an input as good (``accuracy.nearby``)."""
 
         def compare(b: Arrays, a: Arrays, wider: float = 1.0) -> CaseComparison:
             return compare_case(
-                reference.case.label,
+                reference.case.label + note,
                 reference.case.shapes,
                 reference.case.seed,
                 b,

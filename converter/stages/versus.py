@@ -46,7 +46,9 @@ class VersusStage(Stage):
         weak += nothing_swept(shapes) if job.options.sweep else ()
         told = f"reference: {_told(reference)}; compared with it: {_told(candidate)}"
         notes: tuple[Message, ...] = (Message(level="info", text=told),)
-        notes += tuple(Message(level="warning", text=text) for text in warnings(cases))
+        notes += tuple(
+            Message(level="warning", text=text) for text in (*versus.notes, *warnings(cases))
+        )
         notes += tuple(Message(level="info", text=text) for text in reorderings(cases))
         notes += tuple(Message(level="warning", text=text) for text in jumps(cases))
         judged = (output.tolerance for case in cases for output in case.outputs)

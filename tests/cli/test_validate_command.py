@@ -52,7 +52,8 @@ def test_paddle_against_onnx_passes_and_shows_every_output(made: Path, tmp_path:
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0].split()[:3] == ["case", "output", "verdict"]
-    assert len(lines) == 5
+    assert len(lines) == 6
+    assert "not optimised" in lines[5]
     assert all(OUTPUT in line and "pass" in line for line in lines[1:])
     report = json.loads((tmp_path / "report/report.json").read_text("utf-8"))
     assert [stage["stage"] for stage in report["models"][0]["stages"]] == ["validate"]
@@ -191,3 +192,32 @@ def test_names_are_paired_with_rename(made: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "renamed.npz", logits=case[f"output:{OUTPUT}"])
     wanted = sorted((made / "cases").glob("*.npz"))[0]
     assert validate(wanted, tmp_path / "renamed.npz", rename={OUTPUT: "logits"}).exit_code == 0
+
+
+def test_a_fault_that_onnx_runtimes_fusion_hides_is_seen(tmp_path: Path) -> None:
+    """The same layer norm in two files, in one with the operands of its division swapped."""
+    from tests.stages.test_validate import layer_norm
+
+    for name, swapped in (("good.onnx", False), ("swapped.onnx", True)):
+        x, y = (
+            onnx.helper.make_tensor_value_info(each, onnx.TensorProto.FLOAT, (4, 16))
+            for each in ("x", "y0")
+        )
+        constants = {"two": 2, "epsilon": 1e-5, "scale": np.ones(16), "shift": np.zeros(16)}
+        tensors = [
+            onnx.numpy_helper.from_array(np.asarray(value, np.float32), each)
+            for each, value in constants.items()
+        ]
+        graph = onnx.helper.make_graph(layer_norm(swapped), "g", [x], [y], tensors)
+        opset = onnx.helper.make_opsetid("", 13)
+        onnx.save(
+            onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8), tmp_path / name
+        )
+
+    good = validate(tmp_path / "good.onnx", tmp_path / "good.onnx")
+    assert good.exit_code == 0
+    report = validate(tmp_path / "good.onnx", tmp_path / "swapped.onnx")
+    assert report.exit_code == 3
+    cases = report.models[0].facts("validate").cases
+    assert [case.passed for case in cases] == [True] * (len(cases) - 1) + [False]
+    assert cases[-1].label.endswith("not optimised")

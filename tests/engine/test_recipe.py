@@ -284,3 +284,26 @@ def test_a_recipe_can_say_every_option() -> None:
     wanted = (set(ConvertOptions.model_fields) | set(CompileOptions.model_fields)) - {"compile"}
     renamed = {"atol": "tolerance", "rtol": "tolerance", "flags": "atc_flags"}
     assert {renamed.get(name, name) for name in wanted - own} | {"atc_timeout"} == keys
+
+
+def test_a_sweep_and_a_forecast_are_options_of_a_model(zoo: Path) -> None:
+    (zoo / "forecast").mkdir()
+    text = """
+schema: 1
+defaults: {sweep: true, soc: Ascend910B4}
+models:
+  - path: models/det
+    precision_from: forecast
+  - path: models/v4_rec
+    sweep: null
+"""
+    det, rec = load(zoo, text).models
+    assert det.options.sweep and not rec.options.sweep
+    assert det.options.compile.precision_from == str(zoo / "forecast")
+    assert rec.options.compile.precision_from is None
+    (place, told, hint) = mistakes(
+        zoo, text.replace("precision_from: forecast", "precision_from: no")
+    )[0]
+    assert place.startswith("6:")
+    assert told == "no is not a file"
+    assert str(zoo / "no") in hint

@@ -193,6 +193,7 @@ def test_configs_are_compared_as_if_made_in_the_same_directory(tmp_path):
 def test_paths_in_a_model_whatever_the_report_is_relative_to():
     assert path_in_model("m/inference.onnx", "m") == "inference.onnx"
     assert path_in_model("../shard2/m/rejected/inference.onnx", "m") == "rejected/inference.onnx"
+    assert path_in_model("../m/m/inference.onnx", "m") == "inference.onnx"
 
 
 def test_the_longest_beginning_moves_a_path():

@@ -154,7 +154,7 @@ def _not_right(results: Results) -> str:
     groups: dict[tuple[str, str, str], list[int]] = defaultdict(list)
     for cell in results.of("ours"):
         if cell.verdict != "right" and cell.opset in OPSETS:
-            reason = re.sub(r"\bopset \d+", "this opset", _clean(cell.reason))
+            reason = re.sub(r"\bat opset \d+", "at this opset", _clean(cell.reason))
             groups[cell.case, cell.verdict, reason].append(cell.opset)
     for (case, verdict, reason), opsets in sorted(groups.items()):
         lines.append(_row([_code(case), _listed(opsets), verdict, reason]))

@@ -385,3 +385,81 @@ def test_another_models_file_is_refused(exported, tiny_pir, cls_model, tmp_path)
     result, _ = locate(tmp_path / "work", tiny_pir, exported(cls_model)[0])
     assert result.error.exit_code == 2
     assert "outputs" in result.error.message
+
+
+def _norms(tmp_path: Path, *, swapped: bool) -> Path:
+    """A layer norm, in its long form, and a product behind it."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    from tests.stages.test_validate import layer_norm
+
+    nodes = layer_norm(swapped)
+    nodes[-1].output[:] = ["normed and shifted"]
+    for number, node in enumerate(nodes):
+        node.name = f"{node.op_type} {number}"
+    nodes.append(helper.make_node("MatMul", ["normed and shifted", "w"], ["y"], "product"))
+    generator = np.random.default_rng(0)
+    constants = {"two": 2, "epsilon": 1e-5, "scale": np.ones(16), "shift": np.zeros(16)}
+    constants["w"] = generator.normal(size=(16, 4))
+    tensors = [
+        numpy_helper.from_array(np.asarray(value, np.float32), name)
+        for name, value in constants.items()
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "norm",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [4, 16])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [4, 4])],
+        tensors,
+    )
+    path = tmp_path / f"{'swapped' if swapped else 'good'}.onnx"
+    opset = [helper.make_opsetid("", 13)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    return path
+
+
+def test_a_fault_that_fusion_hides_is_found(tmp_path):
+    """ONNX Runtime's layer norm takes the operands of the division in either order."""
+    good, swapped = (_norms(tmp_path, swapped=each) for each in (False, True))
+    result, _ = locate(tmp_path / "work", good, swapped, LOCATE_ONNX_STAGES)
+    culprit = result.facts.culprit
+    assert result.status is Status.FAILED
+    assert culprit is not None
+    assert culprit.node.op_type == "Div"
+    assert any("swapped" in cause for cause in culprit.causes)
+
+
+def test_two_good_files_with_a_fusion_agree(tmp_path):
+    good = _norms(tmp_path, swapped=False)
+    result, _ = locate(tmp_path / "work", good, good, LOCATE_ONNX_STAGES)
+    assert result.status is Status.OK, result.error
+    assert result.facts.culprit is None and not result.facts.quiet
+
+
+def test_a_difference_that_no_output_shows_is_told_and_is_no_failure(tmp_path):
+    from onnx import TensorProto, helper, numpy_helper
+
+    paths = []
+    for factor in (2, 3):
+        graph = helper.make_graph(
+            [
+                helper.make_node("Mul", ["x", "factor"], ["a"], "scaled"),
+                helper.make_node("Mul", ["a", "zero"], ["b"], "hardly seen"),
+                helper.make_node("Add", ["b", "x"], ["y"], "last"),
+            ],
+            "quiet",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, [4, 8])],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, [4, 8])],
+            [
+                numpy_helper.from_array(np.float32(value), name)
+                for name, value in {"factor": factor, "zero": 1e-6}.items()
+            ],
+        )
+        paths.append(tmp_path / f"{factor}.onnx")
+        opset = [helper.make_opsetid("", 13)]
+        onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), paths[-1])
+    result, job = locate(tmp_path / "work", *paths, LOCATE_ONNX_STAGES)
+    assert not result.status.is_failure, result.error
+    assert result.facts.culprit is None
+    assert "Mul at scaled (Mul) differs by" in result.facts.quiet
+    assert not job.files

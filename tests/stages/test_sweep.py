@@ -54,7 +54,7 @@ def test_shapes_that_paddle_refuses_are_told_and_are_no_passes(job_of):
     assert rows["batch 3"].case.passed
     assert rows["batch 3"].case.input_shapes == {"x": (3, 16)}
     assert "3 of 5 shapes compared" in sweep_text(validated.facts)
-    assert "Paddle itself refuses 2: sequence odd, x 1x15" in sweep_text(validated.facts)
+    assert "the reference itself refuses 2: sequence odd, x 1x15" in sweep_text(validated.facts)
 
 
 def test_a_sweep_that_paddle_refuses_whole_is_degraded(job_of, monkeypatch):

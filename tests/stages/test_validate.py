@@ -105,7 +105,7 @@ def test_a_clip_at_the_wrong_bounds_fails(job_of):
     assert validated.error.exit_code == 3
     facts = validated.facts
     assert isinstance(facts, ValidateFacts)
-    assert [case.passed for case in facts.cases] == [True, True, False, False]
+    assert [case.passed for case in facts.cases] == [True, True, False, False, True]
 
 
 def test_a_score_that_pixels_hide_fails(job_of):
@@ -232,3 +232,62 @@ def test_every_float_output_has_the_tolerance_of_its_dtype(first, job_of):
     passed = {out.dtype: out.passed for case in validated.facts.cases for out in case.outputs}
     assert passed == {"float16": True, "float32": False}
     assert validated.facts.tolerance.atol == {"float16": 1e-3, "float32": 1e-5}[first]
+
+
+def layer_norm(swapped: bool) -> list[onnx.NodeProto]:
+    """A layer norm over the last axis in the form of opset 13."""
+    divide = ["deviation", "centred"] if swapped else ["centred", "deviation"]
+    make = helper.make_node
+    return [
+        make("ReduceMean", ["x"], ["mean"], axes=[-1]),
+        make("Sub", ["x", "mean"], ["centred"]),
+        make("Pow", ["centred", "two"], ["squared"]),
+        make("ReduceMean", ["squared"], ["variance"], axes=[-1]),
+        make("Add", ["variance", "epsilon"], ["above"]),
+        make("Sqrt", ["above"], ["deviation"]),
+        make("Div", divide, ["normed"]),
+        make("Mul", ["normed", "scale"], ["scaled"]),
+        make("Add", ["scaled", "shift"], ["y0"]),
+    ]
+
+
+@pytest.mark.parametrize("swapped", [True, False])
+def test_a_fault_that_onnx_runtimes_fusion_hides_fails(job_of, swapped):
+    """Its layer norm fusion takes the operands of the division in either order."""
+    import paddle
+
+    job = job_of(lambda x: paddle.nn.functional.layer_norm(x, 16, epsilon=1e-5), [4, 16])
+    constants = {
+        "two": single(2),
+        "epsilon": single(1e-5),
+        "scale": np.ones(16, np.float32),
+        "shift": np.zeros(16, np.float32),
+    }
+    planted(job, *layer_norm(swapped), constants=constants)
+
+    _, validated = run(job, ValidateStage())
+
+    *usual, plain = validated.facts.cases
+    assert plain.label == f"{usual[0].label}, not optimised"
+    assert all(case.passed for case in usual)  # ONNX Runtime hides it, or it is none
+    assert plain.passed is not swapped
+    if swapped:
+        assert validated.error.exit_code == 3
+        assert "not optimised" in validated.error.message
+
+
+def test_a_graph_that_runs_only_optimised_is_told_and_no_failure(job_of, monkeypatch):
+    from converter.errors import StageError
+
+    def refuse(self, onnx, reference):
+        raise StageError("no kernel", hint="")
+
+    job = job_of(lambda x: x * 2, [2, 3])
+    planted(job, helper.make_node("Add", ["x", "x"], ["y0"]), constants={})
+    monkeypatch.setattr(Job, "plain_outputs", refuse)
+
+    _, validated = run(job, ValidateStage())
+
+    assert validated.error is None
+    assert not any("not optimised" in case.label for case in validated.facts.cases)
+    assert any("no kernel" in message.text for message in validated.messages)

@@ -84,7 +84,8 @@ class Steps:
             hint = "paddle2om cache verify looks at all of them; check the disk"
             notes.append(Message(level="warning", text=text, hint=hint))
         if told:
-            notes.append(Message(level="info", text=told))
+            hint = "the result is right; the next run makes it again (paddle2om cache info)"
+            notes.append(Message(level="warning", text=told, hint=hint))
         return result.model_copy(update={"messages": (*result.messages, *notes)})
 
     def keep_foreseen(self, result: StageResult) -> None:

@@ -1,0 +1,204 @@
+"""Whatever is killed, filled up or damaged: a build that ends is the undisturbed one."""
+
+import hashlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
+
+#: Seconds in which a build must end.
+LIMIT = 240
+
+
+def start(root, out, *words):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PADDLE2OM_CACHE": str(root / "user")}
+    command = [sys.executable, "-m", "converter.cli.main", "build", "zoo.yaml", "-o", out, *words]
+    return subprocess.Popen(
+        list(map(str, command)),
+        cwd=root,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(process):
+    """Exit code and what was said; whatever was done to it, it said no traceback."""
+    said, _ = process.communicate(timeout=LIMIT)
+    assert "Traceback" not in said, said
+    return process.returncode, said
+
+
+def build(root, out, *words):
+    return finish(start(root, out, *words))
+
+
+def artefacts(out):
+    """What a build is for: every file beside the reports, by digest."""
+    return {
+        str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(out.rglob("*"))
+        if path.is_file() and path.parent != out and path.parent.name != "logs"
+    }
+
+
+def descendants(pid):
+    """Processes below ``pid``, without itself."""
+    found = [pid]
+    for parent in found:
+        for task in Path(f"/proc/{parent}/task").glob("*"):
+            with suppress(OSError):
+                found += [int(child) for child in (task / "children").read_text().split()]
+    return found[1:]
+
+
+def workers(pid):
+    """The children of the build's fork server."""
+    hosts = [child for child in descendants(pid) if b"engine.host" in _command(child)]
+    return [child for host in hosts[:1] for child in descendants(host)]
+
+
+def _command(pid):
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
+
+
+def wait_for(condition):
+    end = time.monotonic() + LIMIT
+    while not (found := condition()):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    return found
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory, tiny_pir, cls_model):
+    """Five conversions, and the artefacts of a build that nothing disturbed."""
+    root = tmp_path_factory.mktemp("drill")
+    for name in ("a", "b"):
+        shutil.copytree(tiny_pir, root / "models" / name)
+    shutil.copytree(cls_model, root / "models" / "c")
+    (root / "zoo.yaml").write_text(
+        "schema: 1\nmodels:\n  - path: models/[ab]\n    variants: {opset: [11, 13]}\n"
+        "  - path: models/c\n"
+    )
+    code, said = build(root, "undisturbed", "--no-cache")
+    assert code == 0, said
+    made = artefacts(root / "undisturbed")
+    assert len([name for name in made if name.endswith("inference.onnx")]) == 5
+    return root, made
+
+
+def test_parents_that_are_killed_lose_nothing(zoo, tmp_path):
+    root, made = zoo
+    out, chance = tmp_path / "out", random.Random(0)
+    for _ in range(2):
+        process = start(root, out, "--cache", tmp_path / "cache")
+        wait_for(lambda: workers(process.pid) or process.poll() is not None)  # noqa: B023
+        left = workers(process.pid)
+        time.sleep(chance.uniform(0, 1))
+        process.kill()
+        process.communicate()
+        for pid in left:
+            wait_for(lambda: not _command(pid))  # noqa: B023
+
+    code, said = build(root, out, "--cache", tmp_path / "cache")
+
+    assert code == 0, said
+    assert artefacts(out) == made
+    assert not list(out.glob(".paddle2om-work-*"))
+
+
+def test_workers_that_are_killed_are_named_and_done_again(zoo, tmp_path):
+    root, made = zoo
+    out, chance = tmp_path / "out", random.Random(1)
+    process = start(root, out, "--cache", tmp_path / "cache")
+    killed = 0
+    while process.poll() is None and killed < 3:
+        if found := workers(process.pid):
+            time.sleep(chance.uniform(0, 0.3))
+            with suppress(ProcessLookupError):
+                os.kill(chance.choice(found), signal.SIGKILL)
+                killed += 1
+        time.sleep(0.05)
+    code, said = finish(process)
+
+    assert killed
+    assert code in (0, 4), said  # 0 where trying once more helped
+    if code:
+        assert "SIGKILL" in said
+    code, said = build(root, out, "--cache", tmp_path / "cache")
+    assert code == 0, said
+    assert artefacts(out) == made
+
+
+def test_two_builds_on_a_cache_that_is_damaged_between_and_during(zoo, tmp_path):
+    root, made = zoo
+    cache, chance = tmp_path / "cache", random.Random(0)
+    assert build(root, tmp_path / "first", "--cache", cache)[0] == 0
+
+    def damage():
+        objects = sorted(path for path in (cache / "objects").rglob("*") if path.is_file())
+        for path in chance.sample(objects, len(objects) // 2):
+            with suppress(OSError):
+                path.chmod(0o644)
+                data = bytearray(path.read_bytes())
+                if data:
+                    data[chance.randrange(len(data))] ^= 0x55
+                    path.write_bytes(data)
+
+    damage()
+    outs = [tmp_path / "one", tmp_path / "two"]
+    processes = [start(root, out, "--cache", cache) for out in outs]
+    time.sleep(0.5)
+    damage()
+    for process, out in zip(processes, outs, strict=True):
+        code, said = finish(process)
+        assert code == 0, said
+        assert artefacts(out) == made
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 300 kB; ``grow()`` makes it large."""
+    where = tmp_path / "disk"
+    where.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(where)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small disk takes root")
+
+    def grow():
+        subprocess.run(["mount", "-o", "remount,size=64m", str(where)], check=True)
+
+    yield where, grow
+    subprocess.run(["umount", "-l", str(where)], check=True)
+
+
+def test_a_full_disk_is_told_and_nothing_wrong_stays(zoo, tmp_path, small_disk):
+    """That of the output; tests/cli/test_build_command.py has the cache's."""
+    root, made = zoo
+    disk, grow = small_disk
+
+    code, said = build(root, disk / "out", "--cache", tmp_path / "cache")
+
+    assert code == 2, said
+    assert "No space left on device" in said, said
+    assert "hint: free some space" in said
+    for name, digest in artefacts(disk / "out").items():
+        assert made.get(name) == digest, name  # what is there is whole
+    grow()
+    code, said = build(root, disk / "out", "--cache", tmp_path / "cache")
+    assert code == 0, said
+    assert artefacts(disk / "out") == made
