@@ -13,6 +13,9 @@ from converter.cli import views
 from converter.cli.directories import CacheDirectory, directory
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from converter.engine.executor import Executor
     from converter.model.build_plan import BuildPlan
 
 
@@ -34,6 +37,13 @@ def build_command(
     ] = None,
     shard: Annotated[
         str | None, typer.Option(metavar="I/N", help="Only this part of the recipe, as 2/4.")
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Run on a Dask cluster: tcp://host:8786, or local:N for N processes here.",
+        ),
     ] = None,
     cache: CacheDirectory = None,
     no_cache: Annotated[
@@ -64,7 +74,6 @@ def build_command(
     from converter.engine.build import check_recipe, plan_build, run_build
     from converter.engine.cache.store import default_directory
     from converter.engine.convert import Silent
-    from converter.engine.pool import Pool
     from converter.engine.recipe.load import load_recipe
     from converter.engine.run import Settings
     from converter.errors import InputError
@@ -94,11 +103,22 @@ def build_command(
     models, part = chosen(loaded, shard)
     if part is not None and loaded.pipelines and not quiet:
         typer.echo("pipelines are left to a build of the whole recipe", err=True)
-    with Progress(total=len(models), quiet=quiet) as progress, Pool() as pool:
+    with Progress(total=len(models), quiet=quiet) as progress, _executor(scheduler) as executor:
         observer = Silent() if quiet else progress
-        report = run_build(loaded, out, settings, pool, observer, shard=shard)
+        report = run_build(loaded, out, settings, executor, observer, shard=shard)
     report = wanted.write(report, out)
     finish(report, out, json_output=json_output, quiet=quiet)
+
+
+def _executor(scheduler: str | None) -> AbstractContextManager[Executor]:
+    """What runs the models: workers of this process, or a cluster."""
+    if scheduler is None:
+        from converter.engine.pool import Pool
+
+        return Pool()
+    from converter.engine.dask_executor import cluster
+
+    return cluster(scheduler)
 
 
 def _show(plan: BuildPlan, *, json_output: bool) -> None:

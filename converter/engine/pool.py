@@ -82,6 +82,7 @@ class Pool:
         self._first_deaths: dict[str, str] = {}
         #: Whether the last ``run`` ended with Ctrl-C.
         self.interrupted = False
+        self._stopped = False
 
     def __enter__(self) -> Pool:
         return self
@@ -95,6 +96,12 @@ class Pool:
         idle, self._ready = not self._ready, False
         if host is not None:
             host.close(at_once=idle)
+
+    def stop(self) -> None:
+        """End what ``run`` does from another thread, as Ctrl-C would; no ``run`` after it."""
+        self._stopped = True
+        if self._host is not None:
+            self._host.process.kill()
 
     def run(
         self,
@@ -177,6 +184,8 @@ class Pool:
 
     def _ensure_host(self) -> None:
         """Start the host if there is none, and wait until it is ready."""
+        if self._stopped:
+            raise KeyboardInterrupt
         if self._host is not None and self._host.alive and self._ready:
             return
         if self._host is None or not self._host.alive:

@@ -1,0 +1,94 @@
+"""What runs on a Dask worker: a task in a fork server of ours, so that a crash is one row.
+
+The worker and the client see the same files: the task's work directory, destination and cache are
+paths of a shared file system. Events go back through the scheduler as they happen.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from converter.engine.plan import tool_versions
+from converter.engine.pool import Pool
+from converter.model.result import ModelReport, StageResult
+from converter.model.task import Task
+from converter.version import __version__
+
+#: Pools of this process that have nothing to do; one thread takes one.
+_idle: list[Pool] = []
+_busy: dict[str, list[Pool]] = {}
+_lock = Lock()
+
+
+class _Telling:
+    """An observer that sends what it sees to the client, under the run's topic."""
+
+    def __init__(self, topic: str) -> None:
+        from distributed import get_worker
+
+        self._topic = topic
+        self._worker = get_worker()
+
+    def _tell(self, kind: str, **facts: Any) -> None:
+        self._worker.log_event(self._topic, {"kind": kind, **facts})
+
+    def model_started(self, name: str) -> None:
+        """Tell it."""
+        self._tell("model", name=name)
+
+    def stage_started(self, name: str, stage: str) -> None:
+        """Tell it."""
+        self._tell("stage", name=name, stage=stage)
+
+    def stage_detail(self, name: str, stage: str, text: str) -> None:
+        """Tell it."""
+        self._tell("detail", name=name, stage=stage, text=text)
+
+    def stage_finished(self, name: str, result: StageResult) -> None:
+        """Tell it."""
+        self._tell("result", name=name, result=result.model_dump(mode="json"))
+
+    def model_finished(self, report: ModelReport) -> None:
+        """Not told: the report itself comes back."""
+
+
+def run_task(topic: str, data: dict[str, Any], log: str) -> dict[str, Any]:
+    """Run the task ``data`` (a ``Task`` as JSON) to its end; its ``ModelReport`` as JSON.
+
+    A task that begins again, because its first worker was lost, finds what that one had left.
+    """
+    task = Task.model_validate(data)
+    Path(task.work_dir).mkdir(parents=True, exist_ok=True)
+    with _lock:
+        pool = _idle.pop() if _idle else Pool()
+        _busy.setdefault(topic, []).append(pool)
+    try:
+        (report,) = pool.run([task], {task.name: Path(log)}, _Telling(topic), jobs=1)
+    finally:
+        with _lock:
+            _busy[topic].remove(pool)
+    if not pool.interrupted:
+        with _lock:
+            _idle.append(pool)
+    return report.model_dump(mode="json")
+
+
+def stop_all(topic: str) -> None:
+    """End what this worker does for the run ``topic``."""
+    with _lock:
+        pools = list(_busy.get(topic, ()))
+    for pool in pools:
+        pool.stop()
+
+
+def what_it_is(directory: str) -> dict[str, Any]:
+    """The versions that decide results, and whether this machine sees ``directory``."""
+    return {
+        "sees": os.path.isdir(directory),  # noqa: PTH112
+        "host": platform.node(),
+        "versions": {"paddle2om": __version__, **tool_versions()},
+    }

@@ -1,0 +1,210 @@
+"""A run on a Dask cluster: the same bytes as here, whatever becomes of a worker."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from converter.engine import dask_executor
+from converter.errors import InputError
+from converter.model.compile_options import CompileOptions
+from converter.model.task import ConvertOptions, Task
+
+ROOT = Path(__file__).parents[2]
+LIMIT = 180
+
+
+def environment(root):
+    return {**os.environ, "PYTHONPATH": str(ROOT), "PADDLE2OM_CACHE": str(root / "user")}
+
+
+def build(root, out, *words):
+    command = [sys.executable, "-m", "converter.cli.main", "build", "zoo.yaml", "-o", out, *words]
+    return subprocess.Popen(
+        list(map(str, command)),
+        cwd=root,
+        env=environment(root),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(process):
+    said, _ = process.communicate(timeout=LIMIT)
+    assert "Traceback" not in said, said
+    return process.returncode, said
+
+
+def artefacts(out):
+    return {
+        str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(out.rglob("*"))
+        if path.is_file() and path.parent != out and path.parent.name != "logs"
+    }
+
+
+@pytest.fixture(scope="module")
+def zoo(tmp_path_factory, tiny_pir, cls_model):
+    """Five conversions, and the artefacts of a build without a cluster."""
+    root = tmp_path_factory.mktemp("dask")
+    for name in ("a", "b"):
+        shutil.copytree(tiny_pir, root / "models" / name)
+    shutil.copytree(cls_model, root / "models" / "c")
+    (root / "zoo.yaml").write_text(
+        "schema: 1\nmodels:\n  - path: models/[ab]\n    variants: {opset: [11, 13]}\n"
+        "  - path: models/c\n"
+    )
+    code, said = finish(build(root, "here", "--no-cache"))
+    assert code == 0, said
+    return root, artefacts(root / "here")
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """``dask scheduler`` and a function that adds workers to it, as people start them."""
+    pytest.importorskip("distributed")
+    started = []
+
+    def start(*words):
+        log = tmp_path / f"dask{len(started)}.log"
+        with log.open("w") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "dask", *map(str, words)],
+                stdout=file,
+                stderr=file,
+                cwd=tmp_path,
+                env=environment(tmp_path),
+            )
+        started.append(process)
+        return process, log
+
+    _, log = start("scheduler", "--port", "0", "--no-dashboard")
+    end = time.monotonic() + LIMIT
+    while not (found := re.search(r"Scheduler at:\s+(tcp://\S+)", log.read_text())):
+        assert time.monotonic() < end, log.read_text()
+        time.sleep(0.1)
+
+    def add(*words):
+        flags = ("--nthreads", "1", "--no-nanny", "--no-dashboard", *words)
+        return start("worker", found[1], *flags)[0]
+
+    yield found[1], add
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_changes_nothing(zoo, cluster, tmp_path):
+    root, made = zoo
+    address, add = cluster
+    workers = [add(), add()]
+    out = tmp_path / "out"
+    process = build(root, out, "--cache", tmp_path / "cache", "--scheduler", address)
+    end = time.monotonic() + LIMIT
+    while not any((out / "logs").glob("*.log")) or process.poll() is not None:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    time.sleep(3)  # both have begun
+    assert process.poll() is None
+    workers[0].send_signal(signal.SIGKILL)
+
+    code, said = finish(process)
+
+    assert code == 0, said
+    assert artefacts(out) == made
+    assert workers[1].poll() is None
+    report = json.loads((out / "report.json").read_text())
+    assert [model["status"] for model in report["models"]] == ["ok"] * 5
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_as_it_does_here(zoo, tmp_path):
+    root, _ = zoo
+    for number in range(6):
+        shutil.copytree(root / "models" / "c", tmp_path / "models" / f"c{number}")
+    (tmp_path / "zoo.yaml").write_text("schema: 1\nmodels: [{path: models/*}]\n")
+    process = build(tmp_path, "out", "--scheduler", "local:1", "--no-cache")
+    end = time.monotonic() + LIMIT
+    while not any((tmp_path / "out").glob("c*/inference.onnx")):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+
+    code, said = finish(process)
+
+    assert code == 130, said
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["interrupted"]
+    statuses = {model["name"]: model["status"] for model in report["models"]}
+    assert len(statuses) == 6
+    assert "ok" in statuses.values()
+    assert set(statuses.values()) > {"ok"}
+
+
+def task(**compile_options):
+    return Task(
+        name="m",
+        source="/models/m",
+        stages=("inspect",),
+        work_dir="/out/work/0",
+        destination="/out/m",
+        report_root="/out",
+        options=ConvertOptions(compile=CompileOptions(**compile_options)),
+    )
+
+
+def test_what_is_compiled_goes_where_a_chip_is_and_the_rest_elsewhere():
+    workers = {"tcp://a:1": {"ascend": 1.0}, "tcp://b:2": {}}
+    assert dask_executor.placed(task(soc="Ascend310P3"), workers) == {"resources": {"ascend": 1}}
+    assert dask_executor.placed(task(), workers) == {
+        "workers": ["tcp://b:2"],
+        "allow_other_workers": True,
+    }
+    # Nobody declares a chip, or everybody: anywhere, as without a cluster.
+    assert dask_executor.placed(task(soc="Ascend310P3"), {"tcp://b:2": {}}) == {}
+    assert dask_executor.placed(task(), {"tcp://a:1": {"ascend": 1.0}}) == {}
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        ({"sees": True, "versions": {"onnx": "1.17.0", "paddle2om": "0.1"}}, None),
+        ({"sees": False, "versions": {"onnx": "1.17.0", "paddle2om": "0.1"}}, "does not see"),
+        ({"sees": True, "versions": {"onnx": "1.16.1", "paddle2om": "0.1"}}, "has onnx 1.16.1"),
+        ({"sees": True, "versions": {"onnx": "1.17.0"}}, "has paddle2om None"),
+    ],
+)
+def test_a_worker_with_other_versions_or_files_is_unfit(found, words):
+    told = dask_executor.unfit({"onnx": "1.17.0", "paddle2om": "0.1"}, found)
+    assert (told is None) if words is None else (words in told[0] and told[1])
+
+
+def test_a_lost_task_is_a_crashed_row():
+    report = dask_executor.crashed(task(), "its Dask worker was lost: killed")
+    (died,) = report.stages
+    assert (died.status, died.error.exit_code) == ("crashed", 4)
+    assert "Dask worker was lost" in died.error.message
+
+
+@pytest.mark.parametrize("address", ["nowhere", "local:none", "local:0"])
+def test_an_address_that_is_none_is_told(address):
+    pytest.importorskip("distributed")
+    with pytest.raises(InputError, match="is no scheduler"), dask_executor.cluster(address):
+        pass
+
+
+def test_without_dask_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(InputError, match="not installed") as raised, dask_executor.cluster("local"):
+        pass
+    assert "paddle2om[dask]" in raised.value.hint
