@@ -7,6 +7,7 @@ Models that are compiled need a chip's toolkit: they go to workers that declare 
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import time
 import uuid
@@ -60,6 +61,7 @@ def cluster(address: str) -> Iterator[DaskExecutor]:
                     n_workers=int(count) if count else None,
                     threads_per_worker=1,
                     dashboard_address=None,
+                    silence_logs=logging.CRITICAL,  # what matters to a user is in the report
                 )
             )
         elif "://" in address:
@@ -123,6 +125,9 @@ class DaskExecutor:
             self._collect(futures, finished, observer)
         except KeyboardInterrupt:
             self.interrupted = True
+            for future, task in futures.items():
+                if future.status == "finished" and task.name not in finished:
+                    finished[task.name] = _report_of(task, future)
             self._client.cancel(list(futures))
             with contextlib.suppress(Exception):  # a worker that is gone has stopped, too
                 self._client.run(dask_worker.stop_all, topic)
