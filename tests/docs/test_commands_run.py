@@ -38,7 +38,8 @@ NOT_RUN = {
     r"cache gc": "removes results of other tests",
 }
 
-#: Commands (their end is `` --`` and a new line) that are shown because they fail, or that fail without atc.
+#: Commands (their end is `` --`` and a new line) that are shown because they fail, or that fail
+#: without atc.
 FAILS = {
     "--soc auto --\n": 2,
     "--soc Ascend310P --\n": 2,
