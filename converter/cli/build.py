@@ -45,6 +45,13 @@ def build_command(
             help="Run on a Dask cluster: tcp://host:8786, or local:N for N processes here.",
         ),
     ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="With --scheduler: where models and results travel, if files are not shared.",
+        ),
+    ] = None,
     cache: CacheDirectory = None,
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Do everything anew and keep nothing.")
@@ -81,6 +88,11 @@ def build_command(
 
     if no_cache and cache is not None:
         raise InputError("--cache with --no-cache", hint="give one of the two")
+    if store is not None and (scheduler is None or no_cache):
+        raise InputError(
+            "--store is for --scheduler, and with a cache",
+            hint="add --scheduler tcp://host:8786 and leave out --no-cache",
+        )
     wanted = views.Views.checked(junit, markdown, baseline, update_baseline, bom=bom)
     settings = Settings(
         jobs=jobs,
@@ -103,14 +115,17 @@ def build_command(
     models, part = chosen(loaded, shard)
     if part is not None and loaded.pipelines and not quiet:
         typer.echo("pipelines are left to a build of the whole recipe", err=True)
-    with Progress(total=len(models), quiet=quiet) as progress, _executor(scheduler) as executor:
+    with (
+        Progress(total=len(models), quiet=quiet) as progress,
+        _executor(scheduler, store) as executor,
+    ):
         observer = Silent() if quiet else progress
         report = run_build(loaded, out, settings, executor, observer, shard=shard)
     report = wanted.write(report, out)
     finish(report, out, json_output=json_output, quiet=quiet)
 
 
-def _executor(scheduler: str | None) -> AbstractContextManager[Executor]:
+def _executor(scheduler: str | None, store: str | None) -> AbstractContextManager[Executor]:
     """What runs the models: workers of this process, or a cluster."""
     if scheduler is None:
         from converter.engine.pool import Pool
@@ -118,7 +133,7 @@ def _executor(scheduler: str | None) -> AbstractContextManager[Executor]:
         return Pool()
     from converter.engine.dask_executor import cluster
 
-    return cluster(scheduler)
+    return cluster(scheduler, store)
 
 
 def _show(plan: BuildPlan, *, json_output: bool) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import queue
 import time
 import uuid
@@ -17,9 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converter.engine import dask_worker
+from converter.engine.cache.digests import Digests
+from converter.engine.cache.restore import Damaged, restore
+from converter.engine.cache.store import Cache
 from converter.engine.pool import Observer
 from converter.engine.running import Running, died_in, interrupted, report_of, rest_of
 from converter.engine.schedule import Schedule
+from converter.engine.store import Store, parcel
 from converter.errors import InputError, WorkerError
 from converter.model.result import ModelReport, StageResult, Status
 from converter.model.task import Task
@@ -38,11 +43,12 @@ _TICK = 0.2
 
 
 @contextmanager
-def cluster(address: str) -> Iterator[DaskExecutor]:
+def cluster(address: str, store: str | None = None) -> Iterator[DaskExecutor]:
     """The executor for ``tcp://host:port`` or ``local``, ``local:N`` (N worker processes here).
 
-    Raises ``InputError`` for an address that is none and where ``distributed`` is not installed,
-    ``WorkerError`` when no scheduler answers.
+    With ``store`` models and results travel through it; without, all see the same files. Raises
+    ``InputError`` for an address or a store that is none and where ``distributed`` is not
+    installed, ``WorkerError`` when no scheduler answers.
     """
     try:
         import distributed
@@ -76,14 +82,19 @@ def cluster(address: str) -> Iterator[DaskExecutor]:
             raise WorkerError(
                 f"no Dask scheduler answers at {address}", hint="start one with: dask scheduler"
             ) from error
-        yield DaskExecutor(client)
+        opened = Store(store) if store else None
+        if opened:
+            opened.check()
+        yield DaskExecutor(client, opened)
 
 
 class DaskExecutor:
     """Runs tasks on the workers of ``client``'s cluster; one run at a time."""
 
-    def __init__(self, client: distributed.Client) -> None:
+    def __init__(self, client: distributed.Client, store: Store | None = None) -> None:
         self._client = client
+        self._store = store
+        self._logs: Mapping[str, Path] = {}
         self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         #: Whether the last ``run`` ended with Ctrl-C.
         self.interrupted = False
@@ -107,27 +118,36 @@ class DaskExecutor:
         """
         self.interrupted = False
         finished: dict[str, ModelReport] = {}
+        self._logs = log_of
         if not tasks:
             return []
         workers = self._workers(tasks[0].report_root)
         topic = f"paddle2om-{uuid.uuid4().hex}"
         self._client.subscribe_topic(topic, lambda event: self._events.put(event[1]))
         futures: dict[Any, Task] = {}
+        digests = Digests(None)
         try:
             for task in schedule.waiting if schedule else tasks:
                 where = placed(task, workers)
-                data = task.model_dump(mode="json")
-                future = self._client.submit(
-                    dask_worker.run_task, topic, data, str(log_of[task.name].absolute()),
-                    key=f"{topic}-{task.name}", pure=False, **where,
-                )  # fmt: skip
+                work: tuple[Any, ...] = (
+                    (dask_worker.run_parcel, topic, parcel(task, self._store, digests))
+                    if self._store
+                    else (
+                        dask_worker.run_task,
+                        topic,
+                        task.model_dump(mode="json"),
+                        str(log_of[task.name].absolute()),
+                    )
+                )
+                key = f"{topic}-{task.name}"
+                future = self._client.submit(*work, key=key, pure=False, **where)
                 futures[future] = task
             self._collect(futures, finished, observer)
         except KeyboardInterrupt:
             self.interrupted = True
             for future, task in futures.items():
                 if future.status == "finished" and task.name not in finished:
-                    finished[task.name] = _report_of(task, future)
+                    finished[task.name] = self._report_of(task, future)
             self._client.cancel(list(futures))
             with contextlib.suppress(Exception):  # a worker that is gone has stopped, too
                 self._client.run(dask_worker.stop_all, topic)
@@ -146,7 +166,10 @@ class DaskExecutor:
                 "the Dask cluster has no workers", hint="start some with: dask worker ADDRESS"
             ) from error
         try:
-            facts = self._client.run(dask_worker.what_it_is, directory)
+            url = self._store.url if self._store else None
+            facts = self._client.run(dask_worker.what_it_is, directory, url)
+        except InputError:
+            raise
         except Exception as error:  # whatever its Python lacks
             raise InputError(
                 f"paddle2om does not run on the cluster's workers: {error}",
@@ -174,7 +197,7 @@ class DaskExecutor:
             self._pass_on(observer, finished)
             for future in [future for future in left if future.done()]:
                 task = left.pop(future)
-                report = _report_of(task, future)
+                report = self._report_of(task, future)
                 finished[task.name] = report
                 observer.model_finished(report)
             if self._client.scheduler_info(n_workers=-1)["workers"]:
@@ -203,6 +226,48 @@ class DaskExecutor:
                 observer.stage_detail(name, event["stage"], event["text"])
             else:
                 observer.stage_finished(name, StageResult.model_validate(event["result"]))
+
+    def _report_of(self, task: Task, future: Any) -> ModelReport:
+        error = future.exception() if future.status == "error" else None
+        if error is not None or future.status != "finished":
+            return crashed(task, f"its Dask worker was lost: {error or future.status}")
+        if self._store is None:
+            return ModelReport.model_validate(future.result())
+        return self._unpacked(task, future.result(), self._store)
+
+    def _unpacked(self, task: Task, made: Mapping[str, Any], store: Store) -> ModelReport:
+        """The report of a task that ran elsewhere, with its files put in place here.
+
+        What a failed model left stays there: its log comes back, its files do not.
+        """
+        assert task.cache is not None
+        log = self._logs[task.name]
+        with log.open("a", encoding="utf-8") as file:
+            file.write(made["log"])
+        report = ModelReport.model_validate(made["report"]).model_copy(
+            update={"source": task.source, "log": os.path.relpath(log, task.report_root)}
+        )
+        cache = Cache.open(Path(task.cache.root))
+        store.pull(cache, task.cache.keys.values())
+        try:
+            here = restore(cache, cache.digests(), task, log)
+        except Damaged as damaged:
+            return crashed(task, f"the store has lost the result of {damaged.stage}")
+        if here is None:
+            without = [stage.model_copy(update={"artefacts": ()}) for stage in report.stages]
+            report = report.model_copy(update={"stages": tuple(without)})
+            if report.status.is_failure:
+                return report
+            return crashed(task, "its results could not be kept, and did not come back")
+        files = {stage.stage: stage.artefacts for stage in here.stages}
+        stages = [
+            stage.model_copy(update={"artefacts": files.pop(stage.stage, ())})
+            for stage in report.stages
+        ]
+        refused = [stage for stage in here.stages if stage.stage == "publish"]
+        return report.model_copy(
+            update={"stages": (*stages, *refused), "placement": here.placement}
+        )
 
 
 def unfit(ours: Mapping[str, str], found: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -237,10 +302,3 @@ def crashed(task: Task, why: str) -> ModelReport:
     hint = "look at the worker's log; it may have run out of memory"
     died = died_in(state, Status.CRASHED, why, hint, 0)
     return report_of(state, [died, *rest_of(task, [died], died)])
-
-
-def _report_of(task: Task, future: Any) -> ModelReport:
-    error = future.exception() if future.status == "error" else None
-    if error is None and future.status == "finished":
-        return ModelReport.model_validate(future.result())
-    return crashed(task, f"its Dask worker was lost: {error or future.status}")

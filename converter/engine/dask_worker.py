@@ -1,19 +1,26 @@
 """What runs on a Dask worker: a task in a fork server of ours, so that a crash is one row.
 
-The worker and the client see the same files: the task's work directory, destination and cache are
-paths of a shared file system. Events go back through the scheduler as they happen.
+Either worker and client see the same files, and the task's work directory, destination and cache
+are paths of a shared file system; or the model comes from a store and the results go there. Events
+go back through the scheduler as they happen.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import tempfile
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from converter.engine.cache.digests import signature
+from converter.engine.cache.sources import source_files
+from converter.engine.cache.store import Cache
 from converter.engine.plan import tool_versions
 from converter.engine.pool import Pool
+from converter.engine.store import Store
 from converter.model.result import ModelReport, StageResult
 from converter.model.task import Task
 from converter.version import __version__
@@ -77,6 +84,43 @@ def run_task(topic: str, data: dict[str, Any], log: str) -> dict[str, Any]:
     return report.model_dump(mode="json")
 
 
+def run_parcel(topic: str, parcel: dict[str, Any]) -> dict[str, Any]:
+    """Run a task whose files are in a store, in a directory of its own (``store.parcel``).
+
+    What its stages gave is in the store when it returns: the task's ``report``, and its ``log``.
+    """
+    task, store = Task.model_validate(parcel["task"]), Store(parcel["store"])
+    assert task.cache is not None
+    keys = task.cache.keys.values()
+    with tempfile.TemporaryDirectory(prefix="paddle2om-") as name:
+        root = Path(name)
+        directory = root / "source" / parcel["directory"]
+        directory.mkdir(parents=True)
+        store.get_files(parcel["files"], directory)
+        source = directory / parcel["program"] if parcel["program"] else directory
+        cache = Cache.open(root / "cache")
+        store.pull(cache, keys)  # what another worker had done before it was lost
+        inputs = {str(path): signature(path) for path in source_files(source)}
+        here = task.model_copy(
+            update={
+                "source": str(source),
+                "work_dir": str(root / "work"),
+                "destination": str(root / "out" / task.name),
+                "report_root": str(root / "out"),
+                "cache": task.cache.model_copy(update={"root": str(cache.root), "inputs": inputs}),
+            }
+        )
+        (root / "out").mkdir()
+        log = root / "log"
+        report = run_task(topic, here.model_dump(mode="json"), str(log))
+        store.push(cache, keys)
+        text = log.read_text("utf-8", "replace") if log.is_file() else ""
+    # Who reads it knows the model by its own path.
+    told = json.dumps({"report": report, "log": text}, ensure_ascii=False)
+    answer: dict[str, Any] = json.loads(told.replace(str(directory), parcel["called"]))
+    return answer
+
+
 def stop_all(topic: str) -> None:
     """End what this worker does for the run ``topic``."""
     with _lock:
@@ -85,10 +129,15 @@ def stop_all(topic: str) -> None:
         pool.stop()
 
 
-def what_it_is(directory: str) -> dict[str, Any]:
-    """The versions that decide results, and whether this machine sees ``directory``."""
+def what_it_is(directory: str, store: str | None = None) -> dict[str, Any]:
+    """The versions that decide results, and whether this machine sees the directory or the store.
+
+    Raises ``InputError`` when it cannot use the store.
+    """
+    if store is not None:
+        Store(store).check()
     return {
-        "sees": os.path.isdir(directory),  # noqa: PTH112
+        "sees": store is not None or os.path.isdir(directory),  # noqa: PTH112
         "host": platform.node(),
         "versions": {"paddle2om": __version__, **tool_versions()},
     }

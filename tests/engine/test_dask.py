@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from converter.engine import dask_executor
-from converter.errors import InputError
+from converter.engine.cache.digests import Digests
+from converter.engine.store import Store
+from converter.errors import InputError, WorkerError
 from converter.model.compile_options import CompileOptions
 from converter.model.task import ConvertOptions, Task
 
@@ -125,6 +127,56 @@ def test_a_worker_that_is_killed_changes_nothing(zoo, cluster, tmp_path):
     assert workers[1].poll() is None
     report = json.loads((out / "report.json").read_text())
     assert [model["status"] for model in report["models"]] == ["ok"] * 5
+
+
+@pytest.mark.slow
+def test_results_travel_through_a_store(zoo, tmp_path):
+    """The workers could see the files, but run in directories of their own."""
+    root, made = zoo
+    shutil.copytree(root / "models", tmp_path / "models")
+    broken = tmp_path / "models" / "broken"
+    shutil.copytree(root / "models" / "a", broken)
+    (broken / "inference.pdiparams").write_bytes(b"cut")
+    recipe = (root / "zoo.yaml").read_text() + "  - path: models/broken\n"
+    (tmp_path / "zoo.yaml").write_text(recipe)
+    flags = ("--scheduler", "local:2", "--store", f"file://{tmp_path}/store")
+
+    code, said = finish(build(tmp_path, "out", "--cache", tmp_path / "cache", *flags))
+
+    assert code == 2, said
+    assert artefacts(tmp_path / "out") == made
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    rows = {model["name"]: model for model in report["models"]}
+    assert rows["c"]["stages"][1]["seconds"] > 0
+    assert rows["c"]["stages"][2]["artefacts"]
+    assert str(broken) in rows["broken"]["stages"][0]["error"]["message"]
+    assert "Start parsing" in (tmp_path / "out" / "logs" / "c.log").read_text()
+    # What came back is in the cache here: the next build needs no cluster.
+    code, said = finish(build(tmp_path, "again", "--cache", tmp_path / "cache"))
+    assert "cached" in said
+    assert artefacts(tmp_path / "again") == made
+
+
+def test_a_store_that_is_none_is_told(tmp_path):
+    pytest.importorskip("distributed")
+    with pytest.raises(InputError, match="is no store"):
+        Store("nothing://here")
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(InputError, match="cannot be used") as raised:
+        Store(str(tmp_path / "file" / "store")).check()
+    assert raised.value.hint
+
+
+def test_a_damaged_store_is_noticed(tmp_path):
+    pytest.importorskip("distributed")
+    store = Store(str(tmp_path / "store"))
+    (tmp_path / "weights").write_bytes(b"12345")
+    digests = store.put_files({"w": tmp_path / "weights"}, Digests(None))
+    store.get_files(digests, tmp_path / "out")
+    assert (tmp_path / "out" / "w").read_bytes() == b"12345"
+    (tmp_path / "store" / "objects" / digests["w"]).write_bytes(b"1234")
+    with pytest.raises(WorkerError, match="lost or damaged w"):
+        store.get_files(digests, tmp_path / "out")
 
 
 @pytest.mark.slow
