@@ -48,6 +48,8 @@ class Keyed:
         inputs = {name: digest for name, digest in read.items() if digest is not None}
         if len(inputs) < len(files):
             inputs = {}  # one cannot be read: the stage will say which
+        if not files and _is_empty(task.source):
+            inputs = {".": "an empty directory"}  # so that its failure, too, is known the next time
         keys = stage_keys(task, stages_named(task.stages), inputs)
         known = {stage: key for stage, key in keys.items() if key is not None}
         self.parts[task.name] = {stage: dict(key.parts) for stage, key in known.items()}
@@ -89,6 +91,12 @@ def _reference_key(task: Task, inputs: dict[str, str]) -> Key:
     parts |= {f"code {room}": code_digest(room) for room in ("accuracy", "model")}
     parts |= {f"input {name}": digest for name, digest in sorted(inputs.items())}
     return Key(digest_of(parts), parts)
+
+
+def _is_empty(source: str) -> bool:
+    with suppress(OSError):
+        return not any(Path(source).iterdir())
+    return False
 
 
 def _signature(path: Path) -> Signature | None:
