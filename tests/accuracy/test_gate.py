@@ -609,3 +609,9 @@ def test_other_widths_are_compared_by_value_where_they_may_be():
     assert only.reason == "dtype is int32, expected int64"
     assert not compare_case("case", {}, 0, {}, {"y": RAMP}, any_width=True).passed
     assert not compare_case("case", {}, 0, {"y": RAMP}, {}, any_width=True).passed
+
+
+@pytest.mark.parametrize("candidate", [None, np.zeros(3, "float32"), np.array(["a", "b"])])
+def test_a_tolerance_that_is_none_is_told_even_where_nothing_can_be_compared(candidate):
+    with pytest.raises(InputError, match="not a tolerance"):
+        compare_output("y", np.zeros(2, "float32"), candidate, limits=Limits(atol=math.nan))

@@ -1,15 +1,12 @@
 """A run on a Dask cluster: the same bytes as here, whatever becomes of a worker."""
 
-import hashlib
 import json
-import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -19,55 +16,14 @@ from converter.engine.store import Store
 from converter.errors import InputError, WorkerError
 from converter.model.compile_options import CompileOptions
 from converter.model.task import ConvertOptions, Task
-
-ROOT = Path(__file__).parents[2]
-LIMIT = 180
-
-
-def environment(root):
-    return {**os.environ, "PYTHONPATH": str(ROOT), "PADDLE2OM_CACHE": str(root / "user")}
-
-
-def build(root, out, *words):
-    command = [sys.executable, "-m", "converter.cli.main", "build", "zoo.yaml", "-o", out, *words]
-    return subprocess.Popen(
-        list(map(str, command)),
-        cwd=root,
-        env=environment(root),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def finish(process):
-    said, _ = process.communicate(timeout=LIMIT)
-    assert "Traceback" not in said, said
-    return process.returncode, said
-
-
-def artefacts(out):
-    return {
-        str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(out.rglob("*"))
-        if path.is_file() and path.parent != out and path.parent.name != "logs"
-    }
+from tests.engine.building import LIMIT, artefacts, build, environment, finish, start, undisturbed
 
 
 @pytest.fixture(scope="module")
 def zoo(tmp_path_factory, tiny_pir, cls_model):
     """Five conversions, and the artefacts of a build without a cluster."""
     root = tmp_path_factory.mktemp("dask")
-    for name in ("a", "b"):
-        shutil.copytree(tiny_pir, root / "models" / name)
-    shutil.copytree(cls_model, root / "models" / "c")
-    (root / "zoo.yaml").write_text(
-        "schema: 1\nmodels:\n  - path: models/[ab]\n    variants: {opset: [11, 13]}\n"
-        "  - path: models/c\n"
-    )
-    code, said = finish(build(root, "here", "--no-cache"))
-    assert code == 0, said
-    return root, artefacts(root / "here")
+    return root, undisturbed(root, tiny_pir, cls_model)
 
 
 @pytest.fixture
@@ -76,7 +32,7 @@ def cluster(tmp_path):
     pytest.importorskip("distributed")
     started = []
 
-    def start(*words):
+    def run(*words):
         log = tmp_path / f"dask{len(started)}.log"
         with log.open("w") as file:
             process = subprocess.Popen(
@@ -89,7 +45,7 @@ def cluster(tmp_path):
         started.append(process)
         return process, log
 
-    _, log = start("scheduler", "--port", "0", "--no-dashboard")
+    _, log = run("scheduler", "--port", "0", "--no-dashboard")
     end = time.monotonic() + LIMIT
     while not (found := re.search(r"Scheduler at:\s+(tcp://\S+)", log.read_text())):
         assert time.monotonic() < end, log.read_text()
@@ -97,7 +53,7 @@ def cluster(tmp_path):
 
     def add(*words):
         flags = ("--nthreads", "1", "--no-nanny", "--no-dashboard", *words)
-        return start("worker", found[1], *flags)[0]
+        return run("worker", found[1], *flags)[0]
 
     yield found[1], add
     for process in started:
@@ -111,7 +67,7 @@ def test_a_worker_that_is_killed_changes_nothing(zoo, cluster, tmp_path):
     address, add = cluster
     workers = [add(), add()]
     out = tmp_path / "out"
-    process = build(root, out, "--cache", tmp_path / "cache", "--scheduler", address)
+    process = start(root, out, "--cache", tmp_path / "cache", "--scheduler", address)
     end = time.monotonic() + LIMIT
     while not any((out / "logs").glob("*.log")) or process.poll() is not None:
         assert time.monotonic() < end
@@ -141,7 +97,7 @@ def test_results_travel_through_a_store(zoo, tmp_path):
     (tmp_path / "zoo.yaml").write_text(recipe)
     flags = ("--scheduler", "local:2", "--store", f"file://{tmp_path}/store")
 
-    code, said = finish(build(tmp_path, "out", "--cache", tmp_path / "cache", *flags))
+    code, said = build(tmp_path, "out", "--cache", tmp_path / "cache", *flags)
 
     assert code == 2, said
     assert artefacts(tmp_path / "out") == made
@@ -152,7 +108,7 @@ def test_results_travel_through_a_store(zoo, tmp_path):
     assert str(broken) in rows["broken"]["stages"][0]["error"]["message"]
     assert "Start parsing" in (tmp_path / "out" / "logs" / "c.log").read_text()
     # What came back is in the cache here: the next build needs no cluster.
-    code, said = finish(build(tmp_path, "again", "--cache", tmp_path / "cache"))
+    code, said = build(tmp_path, "again", "--cache", tmp_path / "cache")
     assert "cached" in said
     assert artefacts(tmp_path / "again") == made
 
@@ -185,7 +141,7 @@ def test_ctrl_c_ends_as_it_does_here(zoo, tmp_path):
     for number in range(6):
         shutil.copytree(root / "models" / "c", tmp_path / "models" / f"c{number}")
     (tmp_path / "zoo.yaml").write_text("schema: 1\nmodels: [{path: models/*}]\n")
-    process = build(tmp_path, "out", "--scheduler", "local:1", "--no-cache")
+    process = start(tmp_path, "out", "--scheduler", "local:1", "--no-cache")
     end = time.monotonic() + LIMIT
     while len(list((tmp_path / "out").glob("c*/inference.onnx"))) < 2:  # the first is reported
         assert time.monotonic() < end

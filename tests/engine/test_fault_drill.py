@@ -1,56 +1,18 @@
 """Whatever is killed, filled up or damaged: a build that ends is the undisturbed one."""
 
-import hashlib
 import os
 import random
-import shutil
 import signal
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.engine.building import LIMIT, artefacts, build, finish, start, undisturbed
+
 pytestmark = pytest.mark.slow
-
-#: Seconds in which a build must end.
-LIMIT = 240
-
-
-def start(root, out, *words):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PADDLE2OM_CACHE": str(root / "user")}
-    command = [sys.executable, "-m", "converter.cli.main", "build", "zoo.yaml", "-o", out, *words]
-    return subprocess.Popen(
-        list(map(str, command)),
-        cwd=root,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def finish(process):
-    """Exit code and what was said; whatever was done to it, it said no traceback."""
-    said, _ = process.communicate(timeout=LIMIT)
-    assert "Traceback" not in said, said
-    return process.returncode, said
-
-
-def build(root, out, *words):
-    return finish(start(root, out, *words))
-
-
-def artefacts(out):
-    """What a build is for: every file beside the reports, by digest."""
-    return {
-        str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(out.rglob("*"))
-        if path.is_file() and path.parent != out and path.parent.name != "logs"
-    }
 
 
 def descendants(pid):
@@ -87,18 +49,7 @@ def wait_for(condition):
 def zoo(tmp_path_factory, tiny_pir, cls_model):
     """Five conversions, and the artefacts of a build that nothing disturbed."""
     root = tmp_path_factory.mktemp("drill")
-    for name in ("a", "b"):
-        shutil.copytree(tiny_pir, root / "models" / name)
-    shutil.copytree(cls_model, root / "models" / "c")
-    (root / "zoo.yaml").write_text(
-        "schema: 1\nmodels:\n  - path: models/[ab]\n    variants: {opset: [11, 13]}\n"
-        "  - path: models/c\n"
-    )
-    code, said = build(root, "undisturbed", "--no-cache")
-    assert code == 0, said
-    made = artefacts(root / "undisturbed")
-    assert len([name for name in made if name.endswith("inference.onnx")]) == 5
-    return root, made
+    return root, undisturbed(root, tiny_pir, cls_model)
 
 
 def test_parents_that_are_killed_lose_nothing(zoo, tmp_path):
