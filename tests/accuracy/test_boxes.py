@@ -169,3 +169,13 @@ def test_boxes_that_are_no_numbers_fail_and_do_not_crash(dtype: str) -> None:
     case = compare_case("case", {}, 0, {"b": rows, "n": counts}, made)
     assert not case.passed
     assert "cannot be compared" in case.outputs[0].reason
+
+
+@pytest.mark.parametrize("missing", ["boxes", "count"])
+def test_an_output_that_is_missing_beside_boxes_is_said(outputs, missing):
+    candidate = {name: array for name, array in outputs.items() if name != missing}
+    case = compare_case("a page", {}, 0, outputs, candidate, limits=Limits())
+    assert not case.passed
+    by_name = {output.name: output for output in case.outputs}
+    assert f"output {missing!r} is missing in the candidate" in by_name.pop(missing).reason
+    assert all(output.passed for output in by_name.values())

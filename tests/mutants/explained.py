@@ -11,4 +11,5 @@ EXPLAINED: dict[tuple[str, str, str], str] = {
     ("metrics.ulp", "_ordered", "False -> True"): "a copy of the chunk has the same values",
     ("metrics.patterns", "is_constant", "1 -> 2"): "NumPy's reshape takes -2 for -1",
     ("verdict", "judge", "side > 0 -> side >= 0"): "a side is 1 or -1",
+    ("gate", "compare_case", "False -> True"): "the verdict on the whole case replaces it",
 }
