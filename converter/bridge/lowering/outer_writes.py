@@ -15,8 +15,9 @@ from converter.model.pir_document import JsonObject, operand_ids, operation_name
 #: Operand that is written to, where it is not the first.
 _TARGET = {"pd_op.assign_out_": 1}
 
-#: A tensor array changes in place, and its lowering knows that.
-_KNOWN = {"pd_op.array_write_"}
+#: A tensor array changes in place, and its lowering knows that. Batch norms write their running
+#: statistics, as they are where a model only infers.
+_KNOWN = {"pd_op.array_write_", "pd_op.batch_norm_", "pd_op.sync_batch_norm_"}
 
 
 def outer_writes(operations: Sequence[JsonObject]) -> Iterator[str]:

@@ -39,7 +39,7 @@ class Steps:
 
     def kept(self, stage: Stage) -> StageResult | None:
         """The stage's earlier result, with its files in place; None when it has to run."""
-        if self._cache is None:
+        if self._cache is None or not self.unchanged():  # keys are of files that are gone
             return None
         try:
             entry = find_entry(self._cache, self._job.task, stage.name)
