@@ -250,7 +250,7 @@ class DaskExecutor:
         cache = Cache.open(Path(task.cache.root))
         store.pull(cache, task.cache.keys.values())
         try:
-            here = restore(cache, cache.digests(), task, log)
+            here = restore(cache, cache.digests(), task, log, own=True)
         except Damaged as damaged:
             return crashed(task, f"the store has lost the result of {damaged.stage}")
         if here is None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from converter.errors import StageError, WorkerError
 from converter.model.memory import format_bytes
 from converter.model.result import ErrorInfo, Message, ModelReport, Placement, StageResult, Status
+from converter.model.signals import describe_kill
 from converter.model.task import Task
 from converter.model.wording import shorten
 from converter.stages.pipeline import not_run
@@ -206,11 +207,7 @@ def describe_death(wait_status: int | None, *, kernel: bool = False) -> str:
     if wait_status is None:
         return "was lost: the server that it was forked from ended"
     if os.WIFSIGNALED(wait_status):
-        number = os.WTERMSIG(wait_status)
-        known = {member.value: member.name for member in signal.Signals}
-        if kernel:
-            return "was killed by the kernel for want of memory (SIGKILL)"
-        return f"was killed by {known.get(number, f'signal {number}')}"
+        return describe_kill(os.WTERMSIG(wait_status), kernel=kernel)
     return f"exited with code {os.waitstatus_to_exitcode(wait_status)} before it was done"
 
 
