@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from converter.errors import StageError
 from converter.model.memory import kernel_kills
 from converter.model.onnx_file import all_nodes
-from converter.model.signals import describe_kill
+from converter.model.processes import describe_kill, describe_refusal, hint_for_refusal
 from converter.model.wording import first_line, last_line
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ def simplify(source: Path, work_dir: Path, *, limit: int = LIMIT) -> Simplified:
 
     With a loop inside, what does not end within ``limit`` seconds of processor time, or crashes,
     is done again without the optimiser. Raises ``StageError`` when onnxsim fails, or calls its own
-    result invalid; its cause is a ``CalledProcessError`` or a ``MemoryError`` where it may not
-    fail another time.
+    result invalid; its cause is a ``CalledProcessError``, ``MemoryError`` or ``OSError`` where it
+    may not fail another time.
     """
     import onnx
 
@@ -66,7 +66,11 @@ def simplify(source: Path, work_dir: Path, *, limit: int = LIMIT) -> Simplified:
         command = [sys.executable, "-P", "-m", __name__, str(limit)]
         command += [str(source), str(target), how]
         killed_before = kernel_kills()
-        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        try:
+            ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        except OSError as error:
+            told = describe_refusal(error.errno or 0)
+            raise StageError(f"onnxsim {told}", hint=hint_for_refusal(error.errno or 0)) from error
         if ended.returncode == 0:
             return Simplified(onnx.load_model(target), cut)
         failed = subprocess.CalledProcessError(ended.returncode, command)
