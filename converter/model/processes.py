@@ -30,9 +30,7 @@ def describe_refusal(code: int) -> str:
 def hint_for_refusal(code: int) -> str:
     """What helps where a process could not be started (fork(2), pipe(2))."""
     if code == errno.EAGAIN:
-        return (
-            "too many processes: lower --jobs, or raise `ulimit -u` or the container's pids limit"
-        )
+        return "too many processes: lower --jobs, or raise `ulimit -u` or the container's limit"
     if code == errno.ENOMEM:
         return "no memory for another process: lower --jobs, or end other programs"
     if code in (errno.EMFILE, errno.ENFILE):

@@ -1,5 +1,6 @@
 """onnxsim in a process of its own, for models with loops."""
 
+import errno
 import signal
 
 import numpy as np
@@ -132,6 +133,17 @@ def test_no_end_at_all_is_an_error(model, tmp_path, endless):
     with pytest.raises(StageError, match="did not end within 2 s of processor time") as raised:
         onnxsim.simplify(model, tmp_path, limit=2)
     assert raised.value.hint == "the model works without it"
+    assert not is_lasting(raised.value)
+
+
+def test_a_process_that_cannot_be_started_is_an_error(model, tmp_path, monkeypatch):
+    def refuse(*_args, **_options):
+        raise BlockingIOError(errno.EAGAIN, "too many")
+
+    monkeypatch.setattr(onnxsim.subprocess, "run", refuse)
+    with pytest.raises(StageError, match="could not be started: Resource temp") as raised:
+        onnxsim.simplify(model, tmp_path)
+    assert "ulimit -u" in raised.value.hint
     assert not is_lasting(raised.value)
 
 

@@ -148,6 +148,17 @@ def test_licences_only_where_the_version_is_the_installed_one():
     assert all(each["scope"] == "excluded" for each in libraries.values())
 
 
+def test_dasks_backport_of_the_metadata_gives_the_same_licences(monkeypatch):
+    """Importing it replaces Python's own finder, and its answers raise for a missing field."""
+    import importlib_metadata
+
+    report, manifest = _pair(build.all_ok())
+    expected = render_bom(report, manifest)
+    monkeypatch.setattr("importlib.metadata.metadata", importlib_metadata.metadata)
+
+    assert render_bom(report, manifest) == expected
+
+
 def test_the_same_report_gives_the_same_bytes_and_another_run_another_number():
     report, manifest = _pair(build.all_ok())
     later = report.model_copy(update={"started": "2026-01-01T00:00:00+00:00"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -25,10 +26,14 @@ _LARGEST_REFERENCE = 1 << 29
 
 
 class Steps:
-    """A job's stages with a cache behind them; without ``job.task.cache`` they just run."""
+    """A job's stages with a cache behind them; without ``job.task.cache`` they just run.
 
-    def __init__(self, job: Job) -> None:
+    ``waited`` is told the seconds that pass while another process computes the same.
+    """
+
+    def __init__(self, job: Job, waited: Callable[[float], None] = lambda _: None) -> None:
         self._job = job
+        self._waited = waited
         self._use = job.task.cache
         self._cache = Cache(Path(self._use.root)) if self._use else None
         self._damaged: dict[str, str] = {}
@@ -75,7 +80,7 @@ class Steps:
         key = self._use.keys.get(stage.name) if self._use else None
         if self._cache is None or key is None:
             return stage(self._job)
-        with self._cache.once(key):
+        with self._cache.once("stage", key, self.waiting):
             kept = self.kept(stage)
             if kept is not None:
                 return kept
@@ -106,6 +111,13 @@ class Steps:
             self._cache.entries.write(key, entry)
         except OSError:
             return
+
+    def waiting(self, since: float, seconds: float, holder: str) -> None:
+        """Tell that another process computes the same, and for how long it has been waited for."""
+        self._job.tell(
+            f"waiting for {holder or 'another process'}, which makes it ({seconds:.0f} s)"
+        )
+        self._waited(since)
 
     def unchanged(self) -> bool:
         """Whether the model's files are still those that the keys were made of."""
@@ -183,7 +195,7 @@ class KeptReference:
 
     def once(self) -> AbstractContextManager[object]:
         """Held while they are computed."""
-        return self._cache.once(self._key)
+        return self._cache.once("reference", self._key, self._steps.waiting)
 
 
 def _may_be_kept(stage: Stage, failed: StageResult) -> bool:

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from converter.engine.cache.locks import remove_unheld
 from converter.engine.cache.objects import TEMPORARY, BadObject
 from converter.engine.cache.store import Cache
 from converter.model.record import Record
@@ -115,6 +116,9 @@ def collect(
         _remove_old(cache.root / "objects", _ABANDONED, prefix=TEMPORARY)
         if max_age is not None:
             _remove_old(cache.root / "history", max_age)
+        for lock in cache.lock_directory.iterdir():
+            with contextlib.suppress(OSError):
+                remove_unheld(lock)
     freed = sum(sizes[digest] for digest in unnamed) + sum(each.bytes for each in removed)
     return Collected(
         directory=str(cache.root),

@@ -59,14 +59,20 @@ def _licences(name: str, version: str) -> list[dict[str, Any]]:
     """As the installed package says: an SPDX expression, else its classifiers', or one line."""
     with suppress(metadata.PackageNotFoundError):
         found = metadata.metadata(name)
-        if found["Version"] != version:
+        if _field(found, "Version") != version:
             return []
-        if expression := found["License-Expression"]:
+        if expression := _field(found, "License-Expression"):
             return [{"expression": expression}]
         classifiers = found.get_all("Classifier") or []
         names = [c.removeprefix(_CLASSIFIER) for c in classifiers if c.startswith(_CLASSIFIER)]
-        line = (found["License"] or "").strip()
+        line = (_field(found, "License") or "").strip()
         if not names and line and len(line) <= _LINE and "\n" not in line:
             names = [line]  # others have the whole text there
         return [{"license": {"name": name}} for name in names]
     return []
+
+
+def _field(found: metadata.PackageMetadata, name: str) -> str | None:
+    """Not by ``found[name]``: without the field Python gives None, and the backport raises."""
+    values = found.get_all(name)
+    return values[0] if values else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from converter.engine.cache.locks import locked
 from converter.engine.convert import Silent, run_conversion
 from converter.engine.pool import Pool
 from converter.model.result import RunReport, Status
@@ -208,6 +210,7 @@ class Killer(Silent):
 KILLED = """
 import sys
 from pathlib import Path
+from converter.engine.cache.locks import locked
 from converter.engine.convert import run_conversion
 from converter.model.task import ConvertOptions
 from tests.engine.cache.test_runs import Killer
@@ -272,6 +275,28 @@ def test_two_runs_on_one_cache_end_alike(filled, tmp_path):
     assert files_of(tmp_path / "one") == files_of(tmp_path / "two") == files_of(out)
     third = run(tmp_path / "three", cache, *models)
     assert statuses(third) == ALL_CACHED
+
+
+def test_waiting_for_another_run_is_told_and_costs_no_time_of_the_model(filled, cache, tmp_path):
+    held, told = contextlib.ExitStack(), []
+    for lock in (cache / "locks").glob("stage-*"):
+        held.enter_context(locked(lock))
+    shutil.rmtree(cache / "entries")
+
+    class Releaser(Silent):
+        def stage_detail(self, name: str, stage: str, text: str) -> None:
+            told.append(text)
+
+    limit = 8.0
+    release = threading.Timer(limit + 2, held.close)
+    release.start()
+    options = OPTIONS.model_copy(update={"timeout": limit})
+    report = run_conversion(
+        [filled[2][0]], tmp_path / "out", options, cache=cache, observer=Releaser()
+    )
+
+    assert report.exit_code == 0, report.models[0].failure
+    assert any(f"waiting for process {os.getpid()} on " in text for text in told)
 
 
 def test_opsets_share_one_run_of_paddle(filled, tmp_path):
