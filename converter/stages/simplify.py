@@ -13,7 +13,7 @@ from converter.model import onnx_file
 from converter.model.result import ExportFacts, Message, SimplifyFacts, Status
 from converter.model.task import Task
 from converter.stages.job import Job, data_digests
-from converter.stages.stage import Outcome, Stage
+from converter.stages.stage import Outcome, Stage, is_lasting
 
 if TYPE_CHECKING:
     from converter.accuracy.reference import Arrays
@@ -52,25 +52,36 @@ class SimplifyStage(Stage):
             )
             return Outcome(status=Status.SKIPPED, messages=(note,))
         try:
-            simplified, facts = self._simplify(job, job.onnx)
+            simplified, facts, cut = self._simplify(job, job.onnx)
         except StageError as error:
             kept = Message(
                 level="warning",
                 text=f"kept the unsimplified model: {error.message}",
                 hint=error.hint,
             )
-            return Outcome(status=Status.DEGRADED, messages=(kept,))
+            return Outcome(status=Status.DEGRADED, messages=(kept,), lasting=is_lasting(error))
         job.close_session(job.onnx)  # what it gives for the cases is kept
         job.onnx = simplified
         job.add_file(job.task.onnx_name, simplified, self.name)
-        return Outcome(facts=facts)
+        if not cut:
+            return Outcome(facts=facts)
+        folded = Message(
+            level="warning",
+            text=f"only folded constants: onnxsim's optimiser {cut}",
+            hint="the model is right; another machine may make another file of it, "
+            "and the cache does not keep this one",
+        )
+        return Outcome(facts=facts, status=Status.DEGRADED, messages=(folded,), lasting=False)
 
-    def _simplify(self, job: Job, source: Path) -> tuple[Path, SimplifyFacts]:
-        """Return the accepted file and its facts; ``StageError`` says why it is not accepted."""
+    def _simplify(self, job: Job, source: Path) -> tuple[Path, SimplifyFacts, str]:
+        """The accepted file, its facts, and what ended onnxsim's optimiser early, if anything.
+
+        ``StageError`` says why a file is not accepted.
+        """
         import onnx
 
         exported = job.facts(ExportFacts)
-        model = onnxsim.simplify(source, job.work_dir)
+        model, cut = onnxsim.simplify(source, job.work_dir)
         # onnxsim records what it removed, thousands of names that a runtime has no use for.
         kept = [p for p in model.metadata_props if not p.key.startswith("onnxsim")]
         del model.metadata_props[:]
@@ -89,12 +100,13 @@ class SimplifyStage(Stage):
         target = job.work_dir / "simplified.onnx"
         onnx.save_model(model, target)
         shapes, max_abs = _compare(job, source, target)
-        return target, SimplifyFacts(
+        made = SimplifyFacts(
             nodes_before=exported.nodes,
             nodes_after=facts.nodes,
             compared_shapes=shapes,
             max_abs=max_abs,
         )
+        return target, made, cut
 
 
 def _compare(

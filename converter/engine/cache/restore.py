@@ -29,15 +29,17 @@ class Damaged(Exception):
         self.stage = stage
 
 
-def restore(cache: Cache, digests: Digests, task: Task, log: Path) -> ModelReport | None:
+def restore(
+    cache: Cache, digests: Digests, task: Task, log: Path, *, own: bool = False
+) -> ModelReport | None:
     """The report of a task all of whose results are in the cache, with its files in place.
 
-    None when a worker has to see to it. Raises ``Damaged``.
+    ``own`` says that this run made them. None when a worker has to see to it. Raises ``Damaged``.
     """
     if task.cache is None:
         return None
     try:
-        entries = whole(cache, task)
+        entries = whole(cache, task, own=own)
     except BadObject as error:
         raise Damaged(str(error)) from error
     if entries is None:
