@@ -6,6 +6,7 @@ they are wanted, and ``3.10``, ``no`` and ``on`` survive where they are not.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,13 @@ _MAX_DEPTH = 40
 
 #: Values when aliases are written out: some 10,000 models with all their keys.
 _MAX_VALUES = 500_000
+
+#: Characters of one value or key; no path is longer, and no number needs so many.
+_MAX_TEXT = 4096
+
+#: Unicode's categories of what has no place in a name, a path or a number: control characters,
+#: halves of characters, and what begins a new line.
+_NO_TEXT = ("Cc", "Cs", "Zl", "Zp")
 
 _MERGE = "tag:yaml.org,2002:merge"
 _NULL = "tag:yaml.org,2002:null"
@@ -179,7 +187,21 @@ class _Reader:
             return [self.value(item, depth + 1) for item in node.value]
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, depth)
-        return None if node.tag == _NULL else node.value
+        return None if node.tag == _NULL or not self.is_text(node) else node.value
+
+    def is_text(self, node: yaml.Node) -> bool:
+        """Whether a value or a key is text as a recipe has it; else the mistake is noted."""
+        text: str = node.value
+        if len(text) > _MAX_TEXT:
+            told = f"a text of {len(text)} characters"
+            self.mistake(node, told, f"at most {_MAX_TEXT} may stand there")
+            return False
+        odd = next((char for char in text if unicodedata.category(char) in _NO_TEXT), None)
+        if odd is not None:
+            told = f"the character U+{ord(odd):04X} is not for texts of a recipe"
+            self.mistake(node, told, "remove it; in a path, ? stands for any character")
+            return False
+        return True
 
     def mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Any]:
         own: dict[str, yaml.Node] = {}
@@ -188,6 +210,8 @@ class _Reader:
         for key, value in _pairs(node):
             if not isinstance(key, yaml.ScalarNode):
                 self.mistake(key, "a list or mapping as a key", "keys are words")
+                continue
+            if not self.is_text(key):
                 continue
             if key.value in own:
                 if id(key) in written:

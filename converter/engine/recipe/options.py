@@ -122,11 +122,12 @@ _CHECKS: Mapping[str, Callable[[Said], Any]] = {
 
 
 def _data(said: Said, mistakes: list[Mistake]) -> tuple[str, ...]:
-    paths = tuple(str(said.resolve(text)) for text in said.value)
     try:
+        paths = tuple(str(said.resolve(text)) for text in said.value)
         check_data(paths)
     except InputError as error:
         mistakes.append(Mistake(said.place, error.message.replace("--data ", ""), error.hint))
+        return ()
     return paths
 
 

@@ -23,7 +23,11 @@ def planned_pipeline(
         mistakes.append(Mistake(document.place((*here, key) if key else here), message, hint))
 
     def existing(key: str, text: str, *, directory: bool = False) -> Path:
-        path = resolve(document, text)
+        try:
+            path = resolve(document, text)
+        except InputError as error:
+            wrong(key, error.message, error.hint)
+            return Path(text)
         if not (path.exists() if directory else path.is_file()):
             wrong(key, f"{text} does not exist", f"it would be {path}")
         return path

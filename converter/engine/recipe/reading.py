@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from converter.engine.recipe.document import Document, read_document
 from converter.engine.recipe.mistakes import Mistake, Place, mistake_of
 from converter.errors import InputError
+from converter.model.files import unreadable
 from converter.model.recipe import RECIPE_SCHEMA, Overrides, RecipeFile
 
 
@@ -30,7 +31,7 @@ class Said:
         return self.document.place(self.path)
 
     def resolve(self, text: str) -> Path:
-        """``text`` as a path relative to the file that says it."""
+        """``text`` as a path relative to the file that says it. Raises ``InputError``."""
         return resolve(self.document, text)
 
 
@@ -44,9 +45,25 @@ class Source:
 
 
 def resolve(document: Document, text: str) -> Path:
-    """``text`` as an absolute path; relative ones begin where the file lies."""
-    path = Path(text).expanduser() if text.startswith("~") else Path(text)
-    return Path(os.path.normpath(document.path.absolute().parent / path))
+    """``text`` as an absolute path; relative ones begin where the file lies.
+
+    Nothing needs to be there. Raises ``InputError`` for what cannot be looked at.
+    """
+    try:
+        path = Path(text).expanduser() if text.startswith("~") else Path(text)
+    except RuntimeError:
+        user = Path(text).parts[0]
+        raise InputError(
+            f"{user} is nobody's home directory here", hint=f"for a file of that name: ./{text}"
+        ) from None
+    path = Path(os.path.normpath(document.path.absolute().parent / path))
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:  # too long, not permitted, links in a circle
+        raise unreadable(path, error) from error
+    return path
 
 
 def said_by(
@@ -119,26 +136,27 @@ class Reader:
                 continue
             steps: tuple[str | int, ...] = ("include", index) if text != given else ("include",)
             place = document.place(steps)
-            path = resolve(document, text)
             name = os.path.join(os.path.dirname(document.name), text)  # noqa: PTH118, PTH120
-            chain = [key for key, _ in self._chain]
-            if path.resolve() in chain:
-                names = [name for _, name in self._chain[chain.index(path.resolve()) :]]
-                told = " -> ".join([*names, name])
-                self.mistakes.append(
-                    Mistake(place, f"recipes include each other: {told}", "take one of them out")
-                )
-                continue
             try:
+                path = resolve(document, text)
+                self._refuse_cycle(path, name)
                 defaults |= self.read(path, name)
             except InputError as error:
                 self.mistakes.append(Mistake(place, error.message, error.hint))
         return defaults
 
+    def _refuse_cycle(self, path: Path, name: str) -> None:
+        chain = [key for key, _ in self._chain]
+        if path.resolve() in chain:
+            names = [known for _, known in self._chain[chain.index(path.resolve()) :]]
+            told = " -> ".join([*names, name])
+            raise InputError(f"recipes include each other: {told}", hint="take one of them out")
+
 
 def _wrong_schema(document: Document) -> Mistake:
     value = document.data["schema"]
-    newer = isinstance(value, str) and value.isdigit() and int(value) > RECIPE_SCHEMA
+    number = isinstance(value, str) and value.isascii() and value.isdecimal()
+    newer = number and int(value) > RECIPE_SCHEMA
     return Mistake(
         document.place(("schema",)),
         f"schema is {value if isinstance(value, str) else 'no number'}; "
