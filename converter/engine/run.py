@@ -18,7 +18,6 @@ from converter.engine.cache.store import Cache
 from converter.engine.executor import Executor
 from converter.engine.origin import files_of_models
 from converter.engine.plan import (
-    LOG_DIRECTORY,
     available_cpus,
     begin_log,
     check_logs,
@@ -33,13 +32,13 @@ from converter.engine.running import interrupted
 from converter.engine.schedule import Estimate, Schedule, available_memory, bytes_of, estimate
 from converter.errors import InputError
 from converter.model.artefacts import check_replaceable
+from converter.model.names import LOG_DIRECTORY, REPORT_FILES
 from converter.model.recipe import PlannedModel
 from converter.model.result import ModelReport, RunReport, Shard
 from converter.model.task import Task
 from converter.version import __version__
 
 #: What a run leaves in the output directory besides the models and the logs.
-REPORT_FILES = ("report.json", "report.html")
 
 
 @dataclass(frozen=True)

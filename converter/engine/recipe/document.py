@@ -38,9 +38,17 @@ _NULL = "tag:yaml.org,2002:null"
 _OTHER_TAGS = ("tag:yaml.org,2002:binary", "tag:yaml.org,2002:set", "tag:yaml.org,2002:omap")
 
 
+#: What stands in ``Document.data`` for a value that a mistake is already known of. No schema takes
+#: it, so that nothing is concluded from its absence.
+UNREADABLE = object()
+
+
 @dataclass
 class Document:
-    """``data`` is the content of the file at ``path``; messages call it ``name``."""
+    """``data`` is the content of the file at ``path``; messages call it ``name``.
+
+    ``data`` is None where the file is not YAML, or not to be read whole.
+    """
 
     path: Path
     name: str
@@ -73,7 +81,7 @@ class Document:
 
 
 def read_document(path: Path, name: str) -> Document:
-    """Read ``path``. What is wrong with it as YAML is in ``mistakes``; then ``data`` is None.
+    """Read ``path``. What is wrong with it as YAML is in ``mistakes``.
 
     Raises ``InputError`` when the file cannot be read, or is empty.
     """
@@ -102,9 +110,9 @@ def read_document(path: Path, name: str) -> Document:
             Mistake(Place(name, 1, 1), "the recipe is empty", "paddle2om recipe init writes one")
         )
         return document
-    document.data = _Reader(document).value(document.root, 0)
-    if document.mistakes:
-        document.data = None
+    reader = _Reader(document)
+    data = reader.value(document.root, 0)
+    document.data = None if reader.too_much else data
     return document
 
 
@@ -165,6 +173,7 @@ class _Reader:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.left = _MAX_VALUES
+        self.too_much = False
 
     def mistake(self, node: yaml.Node, message: str, hint: str) -> None:
         place = self.document._place(node)
@@ -173,21 +182,24 @@ class _Reader:
     def value(self, node: yaml.Node, depth: int) -> Any:
         self.left -= 1
         if self.left < 0 or depth > _MAX_DEPTH:
-            if not any("aliases" in known.message for known in self.document.mistakes):
+            if not self.too_much:
+                self.too_much = True
                 self.mistake(
                     node,
                     "aliases that stand for themselves, or for too many values",
                     f"a recipe holds at most {_MAX_VALUES} values",
                 )
-            return None
+            return UNREADABLE
         if node.tag.startswith("!") or "python/" in node.tag or node.tag in _OTHER_TAGS:
             self.mistake(node, f"the tag {node.tag} means nothing here", "remove it")
-            return None
+            return UNREADABLE
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, depth + 1) for item in node.value]
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, depth)
-        return None if node.tag == _NULL or not self.is_text(node) else node.value
+        if node.tag == _NULL:
+            return None
+        return node.value if self.is_text(node) else UNREADABLE
 
     def is_text(self, node: yaml.Node) -> bool:
         """Whether a value or a key is text as a recipe has it; else the mistake is noted."""
