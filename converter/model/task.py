@@ -55,8 +55,8 @@ class CacheUse(Record):
     ``keys`` are those of the stages that can be kept, ``reference`` that of Paddle's outputs.
     ``inputs`` are the model's files with size, modification and change time, and inode as they were
     when the keys were made: where a file has changed since, nothing is kept. ``failures`` says
-    whether a kept failure counts, and ``damaged`` names stages whose result was there and could not
-    be read.
+    whether a kept failure counts, and ``damaged`` has stages whose result was there and could not
+    be used: what of it, and how that was found.
     """
 
     root: str
@@ -64,7 +64,7 @@ class CacheUse(Record):
     reference: str | None = None
     inputs: dict[str, tuple[int, int, int, int]] = Field(default_factory=dict)
     failures: bool = False
-    damaged: tuple[str, ...] = ()
+    damaged: dict[str, tuple[str, str]] = Field(default_factory=dict)
 
 
 class Task(Record):
