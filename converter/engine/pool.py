@@ -297,7 +297,7 @@ class Pool:
                 )
                 state.results.append(failed)
         elif kind == "exit":
-            told = {key: event[key] for key in ("over_memory", "kernel") if key in event}
+            told = {key: event[key] for key in ("over_memory", "kernel", "refused") if key in event}
             death = Death(event["status"], event["peak_memory"], **told)
             self._finish(name, state, death, running, observer)
 

@@ -47,7 +47,7 @@ class Unpacking:
         )
         try:
             self._store.pull(self._cache, task.cache.keys.values())
-            here = restore(self._cache, self._digests, task, log)
+            here = restore(self._cache, self._digests, task, log, own=True)
         except Damaged as damaged:
             return crashed(task, f"the store has lost the result of {damaged.stage}")
         except WorkerError as error:

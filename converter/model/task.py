@@ -56,7 +56,8 @@ class CacheUse(Record):
     ``inputs`` are the model's files with size, modification and change time, and inode as they were
     when the keys were made: where a file has changed since, nothing is kept. ``failures`` says
     whether a kept failure counts, and ``damaged`` has stages whose result was there and could not
-    be used: what of it, and how that was found.
+    be used: what of it, and how that was found. With ``carries`` the cache is the way that results
+    take to who asked for them: what would not be the same another time goes there too, marked.
     """
 
     root: str
@@ -65,6 +66,7 @@ class CacheUse(Record):
     inputs: dict[str, tuple[int, int, int, int]] = Field(default_factory=dict)
     failures: bool = False
     damaged: dict[str, tuple[str, str]] = Field(default_factory=dict)
+    carries: bool = False
 
 
 class Task(Record):

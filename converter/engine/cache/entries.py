@@ -33,6 +33,7 @@ class Entry(Record):
     ``onnx`` is the place in the work directory of the ONNX file that later stages work on, where
     the stage made one. ``source`` is the model's path, which the texts of a failure name.
     ``foreseen`` is True for a failure that is told before the stages in between are run.
+    ``lasting`` is False for a result that counts for the run which made it only, on its way there.
     """
 
     stage: str
@@ -41,6 +42,7 @@ class Entry(Record):
     onnx: str | None = None
     source: str = ""
     foreseen: bool = False
+    lasting: bool = True
 
 
 class Entries:

@@ -26,11 +26,16 @@ class Damaged(Exception):
         self.how = error.how
 
 
-def find_entry(cache: Cache, task: Task, stage: str) -> Entry | None:
-    """The entry of a task's stage, if there is one that counts. Raises ``BadObject``."""
+def find_entry(cache: Cache, task: Task, stage: str, *, own: bool = False) -> Entry | None:
+    """The entry of a task's stage, if there is one that counts. Raises ``BadObject``.
+
+    ``own`` says that this run made it.
+    """
     use = task.cache
     key = use.keys.get(stage) if use else None
     entry = cache.find(key) if key else None
+    if entry is not None and not (entry.lasting or own):
+        return None
     if use and entry is not None and entry.result.status.is_failure:
         # Its texts name the model's path. `convert` tries again what failed.
         return entry if use.failures and entry.source == task.source else None
@@ -68,7 +73,7 @@ def fetch(cache: Cache, job: Job, entry: Entry) -> None:
             path.chmod(0o755)
 
 
-def whole(cache: Cache, task: Task) -> dict[str, Entry] | None:
+def whole(cache: Cache, task: Task, *, own: bool = False) -> dict[str, Entry] | None:
     """The entries of all stages that a task would run; None when one is not there.
 
     A failure ends them: what follows it is not run. Raises ``Damaged``.
@@ -77,7 +82,7 @@ def whole(cache: Cache, task: Task) -> dict[str, Entry] | None:
     entries: list[tuple[str, Entry | None]] = []
     for stage in task.stages:
         try:
-            entry = find_entry(cache, task, stage)
+            entry = find_entry(cache, task, stage, own=own)
         except BadObject as error:
             raise Damaged(stage, error) from error
         if entry is not None and entry.foreseen and task.stages[0] in found:

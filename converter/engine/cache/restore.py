@@ -21,14 +21,16 @@ from converter.stages.publish import Published, publish, published_already
 from converter.stages.stage import describe_os_error
 
 
-def restore(cache: Cache, digests: Digests, task: Task, log: Path) -> ModelReport | None:
+def restore(
+    cache: Cache, digests: Digests, task: Task, log: Path, *, own: bool = False
+) -> ModelReport | None:
     """The report of a task all of whose results are in the cache, with its files in place.
 
-    None when a worker has to see to it. Raises ``Damaged``.
+    ``own`` says that this run made them. None when a worker has to see to it. Raises ``Damaged``.
     """
     if task.cache is None:
         return None
-    entries = whole(cache, task)
+    entries = whole(cache, task, own=own)
     if entries is None:
         return None
     job = Job(task)

@@ -44,6 +44,8 @@ class Steps:
         self._use = job.task.cache
         self._cache = Cache(Path(self._use.root)) if self._use else None
         self._damaged: dict[str, tuple[str, str]] = {}
+        #: Whether what stages get now would be the same another time: their keys say that it is.
+        self._lasting = True
         if self._use and self._cache:
             self._damaged = dict(self._use.damaged)
             if self._use.reference:
@@ -52,6 +54,8 @@ class Steps:
     def kept(self, stage: Stage) -> StageResult | None:
         """The stage's earlier result, with its files in place; None when it has to run."""
         if self._cache is None or not self.unchanged():  # keys are of files that are gone
+            return None
+        if not self._lasting:
             return None
         try:
             entry = find_entry(self._cache, self._job.task, stage.name)
@@ -89,6 +93,8 @@ class Steps:
                 return kept
             onnx = self._job.onnx
             result = stage(self._job)
+            if not stage.lasting and stage.feeds and not result.status.is_failure:
+                self._lasting = False
             told = self._keep(key, stage, result, onnx)
         notes = []
         if stage.name in self._damaged:
@@ -126,7 +132,10 @@ class Steps:
 
     def _keep(self, key: str, stage: Stage, result: StageResult, onnx: Path | None) -> str:
         """Keep what a stage left on the job; what to say when that did not work."""
-        assert self._cache is not None
+        assert self._cache is not None and self._use is not None
+        lasting = self._lasting and (stage.lasting or result.status.is_failure)
+        if not lasting and not self._use.carries:
+            return ""
         if result.status.is_failure and not _may_be_kept(stage, result):
             return ""
         if result.status not in (Status.OK, Status.DEGRADED, Status.SKIPPED, Status.FAILED):
@@ -156,6 +165,7 @@ class Steps:
                 files=tuple(made),
                 onnx=str(job.onnx.relative_to(job.work_dir)) if moved and job.onnx else None,
                 source=job.task.source,
+                lasting=lasting,
             )
             self._cache.entries.write(key, entry)
         except OSError as error:
