@@ -7,7 +7,8 @@ turns the class into the process exit code and prints ``message`` and ``hint``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 
 class Paddle2omError(Exception):
@@ -23,6 +24,10 @@ class Paddle2omError(Exception):
         self.message = message
         self.hint = hint
         self.more = tuple(more)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors travel between processes; by default the keywords would be lost."""
+        return partial(type(self), hint=self.hint, more=self.more), (self.message,)
 
 
 class StageError(Paddle2omError):

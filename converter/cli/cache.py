@@ -85,7 +85,7 @@ def gc_command(
 
 @cache_app.command("verify")
 def verify_command(cache: Where = None, json_output: Json = False) -> None:
-    """Read everything and remove what is damaged; exit 1 if something was."""
+    """Read everything and remove what is damaged or lacks files; exit 1 if something was."""
     from converter.engine.cache.upkeep import verify
     from converter.errors import StageError
 
@@ -94,11 +94,17 @@ def verify_command(cache: Where = None, json_output: Json = False) -> None:
         typer.echo(found.model_dump_json(indent=2))
     else:
         typer.echo(f"{found.entries} results and {found.objects} files were read")
+        if found.outdated_entries:
+            number = len(found.outdated_entries)
+            typer.echo(f"{number} results of another version of paddle2om were removed")
     damaged = len(found.damaged_entries) + len(found.damaged_objects)
-    if damaged:
+    incomplete = len(found.incomplete_entries)
+    if damaged or incomplete:
+        told = [f"{damaged} of them were damaged"] if damaged else []
+        told += [f"{incomplete} results lacked files"] if incomplete else []
         raise StageError(
-            f"{damaged} of them were damaged and have been removed",
-            hint="the next build makes them anew; check the disk",
+            f"{' and '.join(told)}; they have been removed",
+            hint="the next build makes them anew" + ("; check the disk" if damaged else ""),
         )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import queue
 import time
 import uuid
@@ -19,14 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 from converter.engine import dask_worker
 from converter.engine.cache.digests import Digests
-from converter.engine.cache.restore import Damaged, restore
-from converter.engine.cache.store import Cache
-from converter.engine.pool import Observer
-from converter.engine.running import Running, died_in, interrupted, report_of, rest_of
+from converter.engine.pool import Observer, Pool
+from converter.engine.running import interrupted
 from converter.engine.schedule import Schedule
-from converter.engine.store import Store, parcel
+from converter.engine.store import Store, check_parcels, parcel
+from converter.engine.unpacking import Unpacking, crashed
 from converter.errors import InputError, WorkerError
-from converter.model.result import ModelReport, StageResult, Status
+from converter.model.result import ModelReport, StageResult
 from converter.model.task import Task
 
 if TYPE_CHECKING:
@@ -40,6 +38,15 @@ _PATIENCE = 60.0
 
 #: Seconds between two looks at what has ended.
 _TICK = 0.2
+
+#: Seconds between two looks at whether there are workers.
+_LOOK = 5.0
+
+#: A hint.
+SAME_VERSIONS = "install the same versions on all machines"
+
+#: A function for a worker and its arguments.
+Work = tuple[Any, ...]
 
 
 @contextmanager
@@ -94,7 +101,12 @@ class DaskExecutor:
     def __init__(self, client: distributed.Client, store: Store | None = None) -> None:
         self._client = client
         self._store = store
-        self._logs: Mapping[str, Path] = {}
+        self._unpacking: Unpacking | None = None
+        self._versions = dask_worker.versions_here()
+        self._topic = ""
+        self._works: dict[str, Work] = {}
+        #: Resources by address, of the workers that were there at first.
+        self._fit: dict[str, dict[str, float]] = {}
         self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         #: Whether the last ``run`` ended with Ctrl-C.
         self.interrupted = False
@@ -118,30 +130,31 @@ class DaskExecutor:
         """
         self.interrupted = False
         finished: dict[str, ModelReport] = {}
-        self._logs = log_of
         if not tasks:
             return []
+        if self._store:
+            check_parcels(tasks)
+            self._unpacking = Unpacking(self._store, log_of)
         workers = self._workers(tasks[0].report_root)
-        topic = f"paddle2om-{uuid.uuid4().hex}"
-        self._client.subscribe_topic(topic, lambda event: self._events.put(event[1]))
+        self._topic = f"paddle2om-{uuid.uuid4().hex}"
+        self._client.subscribe_topic(self._topic, lambda event: self._events.put(event[1]))
         futures: dict[Any, Task] = {}
         digests = Digests(None)
         try:
+            here = []
             for task in schedule.waiting if schedule else tasks:
-                where = placed(task, workers)
-                work: tuple[Any, ...] = (
-                    (dask_worker.run_parcel, topic, parcel(task, self._store, digests))
-                    if self._store
-                    else (
-                        dask_worker.run_task,
-                        topic,
-                        task.model_dump(mode="json"),
-                        str(log_of[task.name].absolute()),
-                    )
-                )
-                key = f"{topic}-{task.name}"
-                future = self._client.submit(*work, key=key, pure=False, **where)
-                futures[future] = task
+                if self._store and task.cache is None:
+                    here.append(task)
+                    continue
+                try:
+                    work = self._work(task, log_of[task.name], digests)
+                except (OSError, WorkerError) as error:
+                    finished[task.name] = crashed(task, f"its model was not sent: {error}")
+                    observer.model_finished(finished[task.name])
+                    continue
+                futures[self._submit(task, work, placed(task, workers))] = task
+            if here:
+                self._run_here(here, log_of, observer, finished)
             self._collect(futures, finished, observer)
         except KeyboardInterrupt:
             self.interrupted = True
@@ -150,12 +163,40 @@ class DaskExecutor:
                     finished[task.name] = self._report_of(task, future)
             self._client.cancel(list(futures))
             with contextlib.suppress(Exception):  # a worker that is gone has stopped, too
-                self._client.run(dask_worker.stop_all, topic)
+                self._client.run(dask_worker.stop_all, self._topic)
             for task in tasks:
                 finished.setdefault(task.name, interrupted(task, []))
         finally:
-            self._client.unsubscribe_topic(topic)
+            self._client.unsubscribe_topic(self._topic)
         return [finished[task.name] for task in tasks]
+
+    def _work(self, task: Task, log: Path, digests: Digests) -> Work:
+        """A function of ``dask_worker`` and its arguments."""
+        if self._store:
+            made = parcel(task, self._store, digests)
+            return (dask_worker.run_parcel, self._topic, made, self._versions)
+        data = task.model_dump(mode="json")
+        return (dask_worker.run_task, self._topic, data, str(log.absolute()), self._versions)
+
+    def _submit(self, task: Task, work: Work, where: Mapping[str, Any]) -> Any:
+        key = f"{self._topic}-{task.name}-{uuid.uuid4().hex[:8]}"
+        future = self._client.submit(*work, key=key, pure=False, **where)
+        self._works[future.key] = work
+        return future
+
+    def _run_here(
+        self,
+        tasks: Sequence[Task],
+        log_of: Mapping[str, Path],
+        observer: Observer,
+        finished: dict[str, ModelReport],
+    ) -> None:
+        """Run tasks that no worker can: a model that cannot be read has no keys to travel by."""
+        with Pool() as pool:
+            for report in pool.run(tasks, log_of, observer, jobs=1):
+                finished[report.name] = report
+            if pool.interrupted:
+                raise KeyboardInterrupt
 
     def _workers(self, directory: str) -> dict[str, dict[str, float]]:
         """Resources by worker address, once all are known to be fit for this run."""
@@ -175,42 +216,67 @@ class DaskExecutor:
                 f"paddle2om does not run on the cluster's workers: {error}",
                 hint="install the same paddle2om there",
             ) from error
-        ours = dask_worker.what_it_is(directory)["versions"]
         for address, found in facts.items():
-            told = unfit(ours, found)
+            told = unfit(self._versions, found)
             if told:
                 raise InputError(
                     f"worker {address} on {found['host']} {told[0].format(directory=directory)}",
                     hint=told[1],
                 )
         info = self._client.scheduler_info(n_workers=-1)["workers"]
-        return {address: dict(info[address].get("resources", {})) for address in facts}
+        self._fit = {address: dict(info[address].get("resources", {})) for address in facts}
+        return self._fit
 
     def _collect(
         self, futures: dict[Any, Task], finished: dict[str, ModelReport], observer: Observer
     ) -> None:
         """Wait for every future, and pass on what is told meanwhile."""
         lonely_since: float | None = None
+        looked = time.monotonic()
         left = dict(futures)
         while left:
             time.sleep(_TICK)
             self._pass_on(observer, finished)
             for future in [future for future in left if future.done()]:
                 task = left.pop(future)
+                if other := self._for_another(task, future):
+                    left[other] = futures[other] = task
+                    continue
                 report = self._report_of(task, future)
                 finished[task.name] = report
                 observer.model_finished(report)
-            if self._client.scheduler_info(n_workers=-1)["workers"]:
+            now = time.monotonic()
+            if now - looked < _LOOK:
+                continue
+            looked = now
+            if self._client.nthreads():
                 lonely_since = None
                 continue
-            lonely_since = lonely_since or time.monotonic()
-            if time.monotonic() - lonely_since > _PATIENCE:
+            lonely_since = lonely_since or now
+            if now - lonely_since > _PATIENCE:
                 for task in left.values():
                     report = crashed(task, "every Dask worker is gone")
                     finished[task.name] = report
                     observer.model_finished(report)
                 return
         self._pass_on(observer, finished)
+
+    def _for_another(self, task: Task, future: Any) -> Any:
+        """The task once more, for the workers that were there at first; None where it is done.
+
+        One that came later may have other versions. It fails at once, and would take all there is.
+        """
+        if future.status != "error":
+            return None
+        work = self._works.pop(future.key, None)
+        if work is None or not isinstance(future.exception(), dask_worker.UnfitWorker):
+            return None
+        present = self._client.nthreads()
+        fit = {address: has for address, has in self._fit.items() if address in present}
+        if not fit:
+            return None
+        where = {"workers": list(fit), **placed(task, fit), "allow_other_workers": False}
+        return self._submit(task, work, where)
 
     def _pass_on(self, observer: Observer, finished: Mapping[str, ModelReport]) -> None:
         while not self._events.empty():
@@ -229,45 +295,15 @@ class DaskExecutor:
 
     def _report_of(self, task: Task, future: Any) -> ModelReport:
         error = future.exception() if future.status == "error" else None
+        if isinstance(error, WorkerError):  # the store's
+            return crashed(task, error.message, error.hint)
+        if isinstance(error, dask_worker.UnfitWorker):
+            return crashed(task, f"only workers with other versions are left: one {error}")
         if error is not None or future.status != "finished":
             return crashed(task, f"its Dask worker was lost: {error or future.status}")
-        if self._store is None:
+        if self._unpacking is None:
             return ModelReport.model_validate(future.result())
-        return self._unpacked(task, future.result(), self._store)
-
-    def _unpacked(self, task: Task, made: Mapping[str, Any], store: Store) -> ModelReport:
-        """The report of a task that ran elsewhere, with its files put in place here.
-
-        What a failed model left stays there: its log comes back, its files do not.
-        """
-        assert task.cache is not None
-        log = self._logs[task.name]
-        with log.open("a", encoding="utf-8") as file:
-            file.write(made["log"])
-        report = ModelReport.model_validate(made["report"]).model_copy(
-            update={"source": task.source, "log": os.path.relpath(log, task.report_root)}
-        )
-        cache = Cache.open(Path(task.cache.root))
-        store.pull(cache, task.cache.keys.values())
-        try:
-            here = restore(cache, cache.digests(), task, log)
-        except Damaged as damaged:
-            return crashed(task, f"the store has lost the result of {damaged.stage}")
-        if here is None:
-            without = [stage.model_copy(update={"artefacts": ()}) for stage in report.stages]
-            report = report.model_copy(update={"stages": tuple(without)})
-            if report.status.is_failure:
-                return report
-            return crashed(task, "its results could not be kept, and did not come back")
-        files = {stage.stage: stage.artefacts for stage in here.stages}
-        stages = [
-            stage.model_copy(update={"artefacts": files.pop(stage.stage, ())})
-            for stage in report.stages
-        ]
-        refused = [stage for stage in here.stages if stage.stage == "publish"]
-        return report.model_copy(
-            update={"stages": (*stages, *refused), "placement": here.placement}
-        )
+        return self._unpacking.report(task, future.result())
 
 
 def unfit(ours: Mapping[str, str], found: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -275,11 +311,8 @@ def unfit(ours: Mapping[str, str], found: Mapping[str, Any]) -> tuple[str, str] 
 
     Results of different versions differ in their bytes, and one run has one set of versions.
     """
-    theirs = found["versions"]
-    for name in sorted({*ours, *theirs}):
-        if ours.get(name) != theirs.get(name):
-            text = f"has {name} {theirs.get(name)}, this machine {ours.get(name)}"
-            return text, "install the same versions on all machines"
+    if told := dask_worker.other_version(ours, found["versions"]):
+        return told, SAME_VERSIONS
     if not found["sees"]:
         return "does not see {directory}", "name an output directory that all machines share"
     return None
@@ -294,11 +327,3 @@ def placed(task: Task, workers: Mapping[str, Mapping[str, float]]) -> dict[str, 
     if able and others:  # leave the chips to those who need them, if that is possible
         return {"workers": others, "allow_other_workers": True}
     return {}
-
-
-def crashed(task: Task, why: str) -> ModelReport:
-    """The report of a task that no worker could finish."""
-    state = Running(task, Path(), 0.0)
-    hint = "look at the worker's log; it may have run out of memory"
-    died = died_in(state, Status.CRASHED, why, hint, 0)
-    return report_of(state, [died, *rest_of(task, [died], died)])

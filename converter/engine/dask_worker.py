@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -63,11 +64,21 @@ class _Telling:
         """Not told: the report itself comes back."""
 
 
-def run_task(topic: str, data: dict[str, Any], log: str) -> dict[str, Any]:
+class UnfitWorker(Exception):
+    """This worker has other versions than the run: another one has to take the task."""
+
+
+def run_task(
+    topic: str, data: dict[str, Any], log: str, versions: dict[str, str]
+) -> dict[str, Any]:
     """Run the task ``data`` (a ``Task`` as JSON) to its end; its ``ModelReport`` as JSON.
 
     A task that begins again, because its first worker was lost, finds what that one had left.
+    Raises ``UnfitWorker`` where this worker's versions are not ``versions``: it came later than
+    the check of those that were there.
     """
+    if told := other_version(versions, versions_here()):
+        raise UnfitWorker(told)
     task = Task.model_validate(data)
     Path(task.work_dir).mkdir(parents=True, exist_ok=True)
     with _lock:
@@ -78,17 +89,22 @@ def run_task(topic: str, data: dict[str, Any], log: str) -> dict[str, Any]:
     finally:
         with _lock:
             _busy[topic].remove(pool)
+            if not _busy[topic]:
+                del _busy[topic]
     if not pool.interrupted:
         with _lock:
             _idle.append(pool)
     return report.model_dump(mode="json")
 
 
-def run_parcel(topic: str, parcel: dict[str, Any]) -> dict[str, Any]:
+def run_parcel(topic: str, parcel: dict[str, Any], versions: dict[str, str]) -> dict[str, Any]:
     """Run a task whose files are in a store, in a directory of its own (``store.parcel``).
 
     What its stages gave is in the store when it returns: the task's ``report``, and its ``log``.
+    Raises ``UnfitWorker``, and ``WorkerError`` when the store fails.
     """
+    if told := other_version(versions, versions_here()):
+        raise UnfitWorker(told)
     task, store = Task.model_validate(parcel["task"]), Store(parcel["store"])
     assert task.cache is not None
     keys = task.cache.keys.values()
@@ -101,24 +117,31 @@ def run_parcel(topic: str, parcel: dict[str, Any]) -> dict[str, Any]:
         cache = Cache.open(root / "cache")
         store.pull(cache, keys)  # what another worker had done before it was lost
         inputs = {str(path): signature(path) for path in source_files(source)}
+        use = {"root": str(cache.root), "inputs": inputs, "carries": True}
         here = task.model_copy(
             update={
                 "source": str(source),
                 "work_dir": str(root / "work"),
                 "destination": str(root / "out" / task.name),
                 "report_root": str(root / "out"),
-                "cache": task.cache.model_copy(update={"root": str(cache.root), "inputs": inputs}),
+                "cache": task.cache.model_copy(update=use),
             }
         )
         (root / "out").mkdir()
         log = root / "log"
-        report = run_task(topic, here.model_dump(mode="json"), str(log))
+        report = run_task(topic, here.model_dump(mode="json"), str(log), versions)
         store.push(cache, keys)
         text = log.read_text("utf-8", "replace") if log.is_file() else ""
     # Who reads it knows the model by its own path.
     told = json.dumps({"report": report, "log": text}, ensure_ascii=False)
-    answer: dict[str, Any] = json.loads(told.replace(str(directory), parcel["called"]))
+    answer: dict[str, Any] = json.loads(
+        told.replace(_in_json(str(directory)), _in_json(parcel["called"]))
+    )
     return answer
+
+
+def _in_json(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def stop_all(topic: str) -> None:
@@ -127,6 +150,19 @@ def stop_all(topic: str) -> None:
         pools = list(_busy.get(topic, ()))
     for pool in pools:
         pool.stop()
+
+
+def versions_here() -> dict[str, str]:
+    """The versions that decide results."""
+    return {"paddle2om": __version__, **tool_versions()}
+
+
+def other_version(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str | None:
+    """The first version that differs, in words about "theirs"; None when all are the same."""
+    for name in sorted({*ours, *theirs}):
+        if ours.get(name) != theirs.get(name):
+            return f"has {name} {theirs.get(name)}, this machine {ours.get(name)}"
+    return None
 
 
 def what_it_is(directory: str, store: str | None = None) -> dict[str, Any]:
@@ -139,5 +175,5 @@ def what_it_is(directory: str, store: str | None = None) -> dict[str, Any]:
     return {
         "sees": store is not None or os.path.isdir(directory),  # noqa: PTH112
         "host": platform.node(),
-        "versions": {"paddle2om": __version__, **tool_versions()},
+        "versions": versions_here(),
     }

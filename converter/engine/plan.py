@@ -11,12 +11,12 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from importlib import metadata
 from pathlib import Path
 
 from converter.errors import InputError
 from converter.model.artefacts import MANIFEST, remove_temporaries
 from converter.model.compile_options import CompileOptions
+from converter.model.distributions import distributions_of
 from converter.model.names import REPORT_FILES, RESERVED, check_model_name
 from converter.model.paddle_dir import model_name
 from converter.model.recipe import PlannedModel
@@ -263,10 +263,9 @@ def available_cpus() -> int:
 
 
 def tool_versions() -> dict[str, str]:
-    """Versions of the packages that decide what a conversion gives."""
+    """Versions of the packages that decide what a conversion gives, as they are called here."""
     names = ("paddlepaddle", "paddle2onnx", "onnx", "onnxsim", "onnxruntime", "numpy")
     versions = {"python": platform.python_version()}
     for name in names:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
+        versions |= distributions_of(name)
     return versions

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from converter.engine.cache.sources import source_files
 from converter.engine.cache.store import Cache
 from converter.engine.origin import named_by
 from converter.errors import InputError, WorkerError
+from converter.model.artefacts import sha256_of
 from converter.model.task import Task
 
 
@@ -43,7 +45,8 @@ class Store:
         """Write something and read it again. Raises ``InputError``."""
         name, data = f"check-{secrets.token_hex(8)}", b"paddle2om"
         try:
-            self._write(name, data)
+            self._fs.makedirs(self._root, exist_ok=True)
+            self._fs.pipe_file(self._at(name), data)
             if self._fs.cat_file(self._at(name)) != data:
                 raise OSError("what was written is not what is read")
             self._fs.rm_file(self._at(name))
@@ -54,34 +57,44 @@ class Store:
             ) from error
 
     def push(self, cache: Cache, keys: Iterable[str]) -> None:
-        """Copy the entries with these keys, and the objects that they name, from ``cache``."""
+        """Copy the entries with these keys, and the objects that they name, from ``cache``.
+
+        What ``cache`` does not have, or has damaged, is left out.
+        """
         for key in keys:
             try:
                 entry = cache.entries.read(key)
-                if entry is None:
-                    continue
+            except BadObject:
+                continue
+            if entry is not None and all(cache.objects.is_sound(f.sha256) for f in entry.files):
                 for file in entry.files:
                     self.put(f"objects/{file.sha256}", cache.objects.path(file.sha256))
                 self.put(f"entries/{key}", cache.entries.path(key), replace=True)
-            except BadObject:
-                continue
 
     def pull(self, cache: Cache, keys: Iterable[str]) -> None:
         """The other way; what the store does not have, or has damaged, is left out."""
-        for key in keys:
-            text, _, data = self._read(f"entries/{key}").partition(b"\n")
-            if not data or hashlib.sha256(data).hexdigest().encode() != text:
-                continue
-            cache.entries.write_bytes(key, data)
-            with suppress(BadObject):
-                entry = cache.entries.read(key)
-                for file in entry.files if entry else ():
-                    content = self._read(f"objects/{file.sha256}")
-                    if hashlib.sha256(content).hexdigest() == file.sha256:
-                        cache.objects.put_bytes(content)
+        with tempfile.TemporaryDirectory(prefix="paddle2om-") as name:
+            temporary = Path(name) / "file"
+            for key in keys:
+                if not self._get(f"entries/{key}", temporary):
+                    continue
+                text, _, data = temporary.read_bytes().partition(b"\n")
+                if not data or hashlib.sha256(data).hexdigest().encode() != text:
+                    continue
+                cache.entries.write_bytes(key, data)
+                with suppress(BadObject):
+                    entry = cache.entries.read(key)
+                    for file in entry.files if entry else ():
+                        self._pull_object(cache, file.sha256, temporary)
+
+    def _pull_object(self, cache: Cache, digest: str, temporary: Path) -> None:
+        if cache.objects.is_sound(digest):
+            return
+        if self._get(f"objects/{digest}", temporary) and sha256_of(temporary) == digest:
+            cache.objects.put(temporary)
 
     def put_files(self, files: Mapping[str, Path], digests: Digests) -> dict[str, str]:
-        """Copy files into the store; their digests by name."""
+        """Copy files into the store; their digests by name. Raises ``WorkerError``."""
         found = {name: digests.of(path) for name, path in files.items()}
         for name, digest in found.items():
             self.put(f"objects/{digest}", files[name])
@@ -92,52 +105,63 @@ class Store:
         for name, digest in digests.items():
             target = directory / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            content = self._read(f"objects/{digest}")
-            if hashlib.sha256(content).hexdigest() != digest:
+            if not self._get(f"objects/{digest}", target) or sha256_of(target) != digest:
+                with suppress(WorkerError), self._reached():  # the next build writes it again
+                    self._fs.rm_file(self._at(f"objects/{digest}"))
                 raise WorkerError(
                     f"the store {self.url} lost or damaged {name}", hint="run the build again"
                 )
-            target.write_bytes(content)
 
     def put(self, name: str, source: Path, *, replace: bool = False) -> None:
-        """Copy one file, unless it is there."""
-        if replace or not self._fs.exists(self._at(name)):
-            self._write(name, source.read_bytes())
+        """Copy one file, unless it is there; readers see all of it or nothing."""
+        with self._reached():
+            target = self._at(name)
+            if not replace and self._fs.exists(target):
+                return
+            temporary = f"{target}.tmp-{secrets.token_hex(4)}"
+            self._fs.makedirs(temporary.rpartition("/")[0], exist_ok=True)
+            self._fs.put_file(str(source), temporary)
+            self._fs.mv(temporary, target)
 
-    def _read(self, name: str) -> bytes:
+    def _get(self, name: str, target: Path) -> bool:
+        """Write one file to ``target``; False where the store does not have it."""
+        with self._reached():
+            try:
+                self._fs.get_file(self._at(name), str(target))
+            except FileNotFoundError:
+                return False
+        return True
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """What goes wrong inside is a ``WorkerError`` that names the store."""
         try:
-            data: bytes = self._fs.cat_file(self._at(name))
-        except FileNotFoundError:
-            return b""
-        return data
-
-    def _write(self, name: str, data: bytes) -> None:
-        """Written under another name first: readers see all of it or nothing."""
-        temporary = self._at(f"{name}.tmp-{secrets.token_hex(4)}")
-        self._fs.makedirs(temporary.rpartition("/")[0], exist_ok=True)
-        self._fs.pipe_file(temporary, data)
-        self._fs.mv(temporary, self._at(name))
+            yield
+        except Exception as error:  # each kind of store has errors of its own
+            raise WorkerError(
+                f"the store {self.url} failed: {error}", hint="run the build again"
+            ) from error
 
     def _at(self, name: str) -> str:
         return f"{self._root}/{name}"
 
 
+def check_parcels(tasks: Iterable[Task]) -> None:
+    """Raises ``InputError`` for tasks with options that name other files than the model's."""
+    for task in tasks:
+        if named := named_by(task.options):
+            raise InputError(
+                f"{task.name}: --store takes models only, and an option names {named[0]}",
+                hint="use a file system that all machines share, and no --store",
+            )
+
+
 def parcel(task: Task, store: Store, digests: Digests) -> dict[str, Any]:
     """What a worker needs that sees none of our files: the task, and its model in the store.
 
-    Raises ``InputError`` for a task without keys, or with options that name other files.
+    The task has keys (``task.cache``): its results travel by them. Raises ``WorkerError``, and
+    ``OSError`` for a model that cannot be read.
     """
-    if task.cache is None:
-        raise InputError(
-            f"{task.name}: with --store, results travel through the cache",
-            hint="leave out --no-cache; a model that cannot be read has no keys either",
-        )
-    named = named_by(task.options)
-    if named:
-        raise InputError(
-            f"{task.name}: --store takes models only, and an option names {named[0]}",
-            hint="use a file system that all machines share, and no --store",
-        )
     source = Path(task.source)
     directory = source.parent if source.is_file() else source
     files = {str(path.relative_to(directory)): path for path in source_files(source)}

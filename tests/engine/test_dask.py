@@ -1,6 +1,7 @@
 """A run on a Dask cluster: the same bytes as here, whatever becomes of a worker."""
 
 import json
+import pickle
 import re
 import shutil
 import signal
@@ -10,9 +11,10 @@ import time
 
 import pytest
 
-from converter.engine import dask_executor
+from converter.engine import dask_executor, dask_worker
 from converter.engine.cache.digests import Digests
-from converter.engine.store import Store
+from converter.engine.store import Store, check_parcels
+from converter.engine.unpacking import crashed
 from converter.errors import InputError, WorkerError
 from converter.model.compile_options import CompileOptions
 from converter.model.task import ConvertOptions, Task
@@ -27,10 +29,16 @@ def zoo(tmp_path_factory, tiny_pir, cls_model):
 
 
 @pytest.fixture
-def cluster(tmp_path):
-    """``dask scheduler`` and a function that adds workers to it, as people start them."""
+def cluster(tmp_path, request):
+    """``dask scheduler`` and a function that adds workers to it, as people start them.
+
+    A parameter is how many workers a task may lose; without one it is as Dask has it.
+    """
     pytest.importorskip("distributed")
     started = []
+    settings = environment(tmp_path)
+    if hasattr(request, "param"):
+        settings["DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"] = str(request.param)
 
     def run(*words):
         log = tmp_path / f"dask{len(started)}.log"
@@ -40,7 +48,7 @@ def cluster(tmp_path):
                 stdout=file,
                 stderr=file,
                 cwd=tmp_path,
-                env=environment(tmp_path),
+                env=settings,
             )
         started.append(process)
         return process, log
@@ -61,6 +69,17 @@ def cluster(tmp_path):
         process.wait()
 
 
+def wait_until_begun(out, process):
+    """Every worker has a task by then: the first models are being converted."""
+    end = time.monotonic() + LIMIT
+    while not any((out / "logs").glob("*.log")):
+        assert time.monotonic() < end
+        assert process.poll() is None
+        time.sleep(0.05)
+    time.sleep(3)
+    assert process.poll() is None
+
+
 @pytest.mark.slow
 def test_a_worker_that_is_killed_changes_nothing(zoo, cluster, tmp_path):
     root, made = zoo
@@ -68,12 +87,7 @@ def test_a_worker_that_is_killed_changes_nothing(zoo, cluster, tmp_path):
     workers = [add(), add()]
     out = tmp_path / "out"
     process = start(root, out, "--cache", tmp_path / "cache", "--scheduler", address)
-    end = time.monotonic() + LIMIT
-    while not any((out / "logs").glob("*.log")) or process.poll() is not None:
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    time.sleep(3)  # both have begun
-    assert process.poll() is None
+    wait_until_begun(out, process)
     workers[0].send_signal(signal.SIGKILL)
 
     code, said = finish(process)
@@ -86,6 +100,53 @@ def test_a_worker_that_is_killed_changes_nothing(zoo, cluster, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("cluster", [0], indirect=True)
+def test_a_model_that_loses_too_many_workers_is_a_crashed_row(zoo, cluster, tmp_path):
+    root, _ = zoo
+    address, add = cluster
+    workers = [add(), add()]
+    out = tmp_path / "out"
+    process = start(root, out, "--no-cache", "--scheduler", address)
+    wait_until_begun(out, process)
+    workers[0].send_signal(signal.SIGKILL)
+
+    code, said = finish(process)
+
+    assert code == 4, said
+    report = json.loads((out / "report.json").read_text())
+    lost = [model for model in report["models"] if model["status"] == "crashed"]
+    # The scheduler counts the model that ran, and the one that was to be next on that worker.
+    assert 1 <= len(lost) <= 2
+    assert [model["status"] for model in report["models"]].count("ok") == 5 - len(lost)
+    for model in lost:
+        assert "its Dask worker was lost" in model["stages"][0]["error"]["message"]
+
+
+@pytest.mark.slow
+def test_a_worker_of_another_version_that_joins_later_takes_nothing(zoo, cluster, tmp_path):
+    """It would otherwise take every model that waits, and fail them all."""
+    root, made = zoo
+    address, add = cluster
+    add()
+    preload = tmp_path / "older.py"
+    preload.write_text(
+        "from converter.engine import dask_worker\n"
+        "dask_worker.versions_here = lambda: {'onnx': '1.0'}\n"
+    )
+    out = tmp_path / "out"
+    process = start(root, out, "--no-cache", "--scheduler", address)
+    wait_until_begun(out, process)
+    add("--preload", preload)
+
+    code, said = finish(process)
+
+    assert code == 0, said
+    assert artefacts(out) == made
+    log = max(tmp_path.glob("dask*.log"), key=lambda path: path.stat().st_mtime).read_text()
+    assert "UnfitWorker" in "".join(path.read_text() for path in tmp_path.glob("dask*.log")), log
+
+
+@pytest.mark.slow
 def test_results_travel_through_a_store(zoo, tmp_path):
     """The workers could see the files, but run in directories of their own."""
     root, made = zoo
@@ -93,7 +154,11 @@ def test_results_travel_through_a_store(zoo, tmp_path):
     broken = tmp_path / "models" / "broken"
     shutil.copytree(root / "models" / "a", broken)
     (broken / "inference.pdiparams").write_bytes(b"cut")
-    recipe = (root / "zoo.yaml").read_text() + "  - path: models/broken\n"
+    unread = tmp_path / "models" / "unread"  # it has no keys, and no worker gets it
+    shutil.copytree(root / "models" / "a", unread)
+    (unread / "inference.json").write_text("{")
+    recipe = (root / "zoo.yaml").read_text()
+    recipe += "  - path: models/broken\n  - path: models/unread\n"
     (tmp_path / "zoo.yaml").write_text(recipe)
     flags = ("--scheduler", "local:2", "--store", f"file://{tmp_path}/store")
 
@@ -106,6 +171,7 @@ def test_results_travel_through_a_store(zoo, tmp_path):
     assert rows["c"]["stages"][1]["seconds"] > 0
     assert rows["c"]["stages"][2]["artefacts"]
     assert str(broken) in rows["broken"]["stages"][0]["error"]["message"]
+    assert rows["unread"]["stages"][0]["error"]["exit_code"] == 2
     assert "Start parsing" in (tmp_path / "out" / "logs" / "c.log").read_text()
     # What came back is in the cache here: the next build needs no cluster.
     code, said = build(tmp_path, "again", "--cache", tmp_path / "cache")
@@ -164,6 +230,33 @@ def test_ctrl_c_ends_as_it_does_here(zoo, tmp_path):
     assert {path.parent.name for path in (tmp_path / "out").glob("*/inference.onnx")} >= done
 
 
+def test_a_store_that_fails_later_is_told(tmp_path):
+    pytest.importorskip("distributed")
+    store = Store(str(tmp_path / "store"))
+    store.check()
+    shutil.rmtree(tmp_path / "store")
+    (tmp_path / "store").write_bytes(b"")  # no directory any more
+    with pytest.raises(WorkerError, match=r"the store .* failed") as raised:
+        store.put("objects/x", tmp_path / "store")
+    sent = pickle.loads(pickle.dumps(raised.value))  # as from a worker
+    assert (sent.message, sent.hint) == (raised.value.message, "run the build again")
+
+
+def test_options_that_name_files_do_not_travel(tmp_path):
+    aipp = tmp_path / "aipp.cfg"
+    aipp.write_text("")
+    check_parcels([task(), task(soc="Ascend310P3")])
+    with pytest.raises(InputError, match=r"names .*aipp\.cfg"):
+        check_parcels([task(soc="Ascend310P3", aipp=str(aipp))])
+
+
+def test_a_worker_that_came_later_with_other_versions_refuses(tmp_path):
+    versions = {**dask_worker.versions_here(), "onnx": "1.0"}
+    data = task().model_dump(mode="json")
+    with pytest.raises(dask_worker.UnfitWorker, match=r"this machine 1\.0"):
+        dask_worker.run_task("topic", data, str(tmp_path / "log"), versions)
+
+
 def task(**compile_options):
     return Task(
         name="m",
@@ -203,7 +296,7 @@ def test_a_worker_with_other_versions_or_files_is_unfit(found, words):
 
 
 def test_a_lost_task_is_a_crashed_row():
-    report = dask_executor.crashed(task(), "its Dask worker was lost: killed")
+    report = crashed(task(), "its Dask worker was lost: killed")
     (died,) = report.stages
     assert (died.status, died.error.exit_code) == ("crashed", 4)
     assert "Dask worker was lost" in died.error.message
