@@ -2,18 +2,25 @@
 
 onnxsim 0.8.1's optimiser goes on for ever on PP-FormulaNet's decoding loop, while its constant
 folding alone takes seconds. Native code can't be interrupted, so it is a process that ends.
+
+Where that process ends by the limit or a crash, another machine may get another result, and the
+same one another time: what is made then is not to be kept.
 """
 
 from __future__ import annotations
 
 import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from converter.errors import StageError
-from converter.model.wording import first_line
+from converter.model.memory import kernel_kills
+from converter.model.onnx_file import all_nodes
+from converter.model.processes import describe_kill, describe_refusal, hint_for_refusal
+from converter.model.wording import first_line, last_line
 
 if TYPE_CHECKING:
     import onnx
@@ -21,36 +28,65 @@ if TYPE_CHECKING:
 #: Seconds of processor time; SLANet takes 3.
 LIMIT = 60
 
+#: Seconds from the limit's own signal to SIGKILL, which tells nothing.
+_GRACE = 5
+
 #: What the models have that it did not end on.
 LOOPS = ("Loop", "Scan")
 
 _NOT_NEEDED = "the model works without it"
 
+#: The process's exit code where it would be the same another time.
+_REFUSED = 3
 
-def simplify(source: Path, work_dir: Path, *, limit: int = LIMIT) -> onnx.ModelProto:
+
+class Simplified(NamedTuple):
+    """A simplified model, and what ended the optimiser before it was done; empty for nothing."""
+
+    model: onnx.ModelProto
+    cut: str = ""
+
+
+def simplify(source: Path, work_dir: Path, *, limit: int = LIMIT) -> Simplified:
     """Simplify the model in ``source``; files in between go to ``work_dir``.
 
-    With a loop inside, what does not end within ``limit`` seconds of processor time is
-    done again without the optimiser. Raises ``StageError`` when onnxsim fails, or calls its own
-    result invalid.
+    With a loop inside, what does not end within ``limit`` seconds of processor time, or crashes,
+    is done again without the optimiser. Raises ``StageError`` when onnxsim fails, or calls its own
+    result invalid; its cause is a ``CalledProcessError``, ``MemoryError`` or ``OSError`` where it
+    may not fail another time.
     """
     import onnx
 
     model = onnx.load_model(source)
-    if not any(node.op_type in LOOPS for node in model.graph.node):
-        return _run(model, optimise=True)
+    if not any(node.op_type in LOOPS for node in all_nodes(model)):
+        return Simplified(_run(model, optimise=True))
     target = work_dir / "onnxsim.onnx"
-    for optimise in ("optimise", "fold"):
+    cut = ""
+    for how in ("optimise", "fold"):
         command = [sys.executable, "-P", "-m", __name__, str(limit)]
-        command += [str(source), str(target), optimise]
-        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        command += [str(source), str(target), how]
+        killed_before = kernel_kills()
+        try:
+            ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        except OSError as error:
+            told = describe_refusal(error.errno or 0)
+            raise StageError(f"onnxsim {told}", hint=hint_for_refusal(error.errno or 0)) from error
         if ended.returncode == 0:
-            return onnx.load_model(target)
-        if ended.returncode > 0:  # it said why; a signal is the limit's, or a crash of its own
-            raise StageError(first_line(ended.stderr) or "onnxsim failed", hint=_NOT_NEEDED)
-    raise StageError(
-        f"onnxsim crashed, or did not end within {limit} s of processor time", hint=_NOT_NEEDED
-    )
+            return Simplified(onnx.load_model(target), cut)
+        failed = subprocess.CalledProcessError(ended.returncode, command)
+        if ended.returncode > 0:  # it said why, in its last line
+            refused = ended.returncode == _REFUSED
+            said = last_line(ended.stderr) or "onnxsim failed"
+            raise StageError(said, hint=_NOT_NEEDED) from (None if refused else failed)
+        cut = _ending(-ended.returncode, limit, kernel=kernel_kills() > killed_before)
+    raise StageError(f"onnxsim {cut}", hint=_NOT_NEEDED) from failed
+
+
+def _ending(number: int, limit: int, *, kernel: bool) -> str:
+    """What a signal that ended the process means."""
+    if number == signal.SIGXCPU:
+        return f"did not end within {limit} s of processor time"
+    return describe_kill(number, kernel=kernel)
 
 
 def _run(model: onnx.ModelProto, *, optimise: bool) -> onnx.ModelProto:
@@ -67,16 +103,16 @@ def _run(model: onnx.ModelProto, *, optimise: bool) -> onnx.ModelProto:
 
 
 def main(limit: str, source: str, target: str, how: str) -> int:
-    """What the process does: 0, or 1 after saying why on standard error."""
+    """What the process does: 0, or another exit code after saying why on standard error."""
     import onnx
 
-    resource.setrlimit(resource.RLIMIT_CPU, (int(limit), int(limit)))
+    resource.setrlimit(resource.RLIMIT_CPU, (int(limit), int(limit) + _GRACE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         onnx.save_model(_run(onnx.load_model(source), optimise=how == "optimise"), target)
     except StageError as error:
-        sys.stderr.write(error.message)
-        return 1
+        sys.stderr.write(f"\n{error.message}\n")
+        return 1 if isinstance(error.__cause__, MemoryError) else _REFUSED
     return 0
 
 

@@ -23,8 +23,8 @@ _TELL_EVERY, _TELL_AT_MOST = 0.25, 300
 def run_task(task_id: str, data: dict[str, Any], pipe: TextIO) -> None:
     """Run the task described by ``data`` (a ``Task`` as JSON), writing events to ``pipe``.
 
-    Events: ``stage`` when a stage starts, ``detail`` now and then while it runs, ``result`` when it
-    has ended, ``done`` at the end.
+    Events: ``stage`` when a stage starts, ``detail`` now and then while it runs, ``waited`` while
+    another process makes its result, ``result`` when it has ended, ``done`` at the end.
     Stages after a failed one are reported as skipped. Artefacts move to their destination only
     when every stage is done: under their own names if the model passed, else under ``rejected/``.
     """
@@ -46,7 +46,7 @@ def run_task(task_id: str, data: dict[str, Any], pipe: TextIO) -> None:
             emit("detail", text=text[:_TELL_AT_MOST])
 
     job = Job(task, tell=tell)
-    steps = Steps(job)
+    steps = Steps(job, waited=lambda seconds: emit("waited", seconds=seconds))
     failed: StageResult | None = None
     first, *later = stages_named(task.stages)
     for stage in (first, *later):

@@ -8,7 +8,6 @@ import json
 import os
 import selectors
 import signal
-import sys
 from typing import Any, NoReturn
 
 from converter.engine.memory_limit import MemoryLimits
@@ -40,16 +39,16 @@ class Children:
 
         It is forked from this process, or with ``anew`` shares nothing with it.
         """
-        read_end, write_end = os.pipe()
-        os.set_blocking(read_end, False)
+        ends: tuple[int, ...] = ()
         try:
+            ends = read_end, write_end = os.pipe()
+            os.set_blocking(read_end, False)
             pid = start_anew(task_id, task, log, write_end) if anew else os.fork()
         except OSError as error:  # no memory, or too many processes: this task's misfortune only
-            sys.stderr.write(f"cannot start a worker: {error}\n")
-            sys.stderr.flush()
-            os.close(read_end)
-            os.close(write_end)
-            self.emit({"event": "exit", "task": task_id, "status": None, "peak_memory": 0})
+            for end in ends:
+                os.close(end)
+            told = {"status": None, "peak_memory": 0, "refused": error.errno or 0}
+            self.emit({"event": "exit", "task": task_id, **told})
             return
         if pid == 0:
             os.close(read_end)

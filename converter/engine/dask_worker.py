@@ -117,13 +117,14 @@ def run_parcel(topic: str, parcel: dict[str, Any], versions: dict[str, str]) -> 
         cache = Cache.open(root / "cache")
         store.pull(cache, keys)  # what another worker had done before it was lost
         inputs = {str(path): signature(path) for path in source_files(source)}
+        use = {"root": str(cache.root), "inputs": inputs, "carries": True}
         here = task.model_copy(
             update={
                 "source": str(source),
                 "work_dir": str(root / "work"),
                 "destination": str(root / "out" / task.name),
                 "report_root": str(root / "out"),
-                "cache": task.cache.model_copy(update={"root": str(cache.root), "inputs": inputs}),
+                "cache": task.cache.model_copy(update=use),
             }
         )
         (root / "out").mkdir()

@@ -13,8 +13,9 @@ or if ``PADDLE2OM_WORKERS=spawn`` says so; it then imports nothing itself.
 Commands: ``{"run": ID, "task": {...}, "log": PATH, "anew": BOOL}`` and ``{"kill": ID}``.
 Events: ``{"event": "ready", "threads": COUNT, "fork": BOOL}``, whatever the child emits, and
 ``{"event": "exit", "task": ID, "status": WAITSTATUS, "peak_memory": BYTES}`` as the last event of a
-task; with ``"over_memory": BYTES`` when it was killed for taking so much, and ``"kernel": true``
-when it was killed while the kernel killed for want of memory.
+task; with ``"over_memory": BYTES`` when it was killed for taking so much, ``"kernel": true``
+when it was killed while the kernel killed for want of memory, and ``"refused": ERRNO``, no status,
+when the system started no process for it.
 """
 
 from __future__ import annotations

@@ -274,6 +274,9 @@ class Pool:
         elif kind == "detail":
             if state.stage is not None:
                 observer.stage_detail(name, state.stage, event["text"])
+        elif kind == "waited":  # the model's time is for its own work
+            if not state.timed_out:
+                state.deadline += event["seconds"]
         elif kind == "result":
             result = StageResult.model_validate(event["result"])
             stopped = any(earlier.status.is_failure for earlier in state.results)
@@ -294,7 +297,7 @@ class Pool:
                 )
                 state.results.append(failed)
         elif kind == "exit":
-            told = {key: event[key] for key in ("over_memory", "kernel") if key in event}
+            told = {key: event[key] for key in ("over_memory", "kernel", "refused") if key in event}
             death = Death(event["status"], event["peak_memory"], **told)
             self._finish(name, state, death, running, observer)
 

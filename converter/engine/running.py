@@ -12,6 +12,7 @@ from pathlib import Path
 
 from converter.errors import StageError, WorkerError
 from converter.model.memory import format_bytes
+from converter.model.processes import describe_kill, describe_refusal, hint_for_refusal
 from converter.model.result import ErrorInfo, Message, ModelReport, Placement, StageResult, Status
 from converter.model.task import Task
 from converter.model.wording import shorten
@@ -23,23 +24,33 @@ _REFUSAL = "[ERROR][Paddle2ONNX]"
 
 @dataclass(frozen=True)
 class Death:
-    """How a worker ended: what the host's ``exit`` event says."""
+    """How a worker ended: what the host's ``exit`` event says.
+
+    ``refused`` is the ``errno`` with which the system refused to start it.
+    """
 
     status: int | None
     peak_memory: int = 0
     over_memory: int | None = None
     kernel: bool = False
+    refused: int | None = None
 
     @property
     def may_be_chance(self) -> bool:
         """Whether a second try in a fresh process can help.
 
         Signals: native code is not deterministic, and the kernel or someone else may have sent it.
-        Not an exit, which a program decides on, and not what we ended.
+        And processes that could not be started beside others. Not an exit, which a program decides
+        on, and not what we ended.
         """
         if self.status is None:
             return True
         return os.WIFSIGNALED(self.status) and self.over_memory is None
+
+    def __str__(self) -> str:
+        ending = describe_death(self.status, kernel=self.kernel)
+        told = ending if self.refused is None else describe_refusal(self.refused)
+        return f"the worker process {told}"
 
 
 @dataclass
@@ -114,7 +125,7 @@ def begin_again(state: Running, told: str) -> None:
 def describe_first(state: Running, death: Death) -> str:
     """What ``first_death`` keeps: the stage, and what happened to the worker in it."""
     stage = state.stage or (state.task.stages[0] if not state.results else "publish")
-    return f"{stage}: the worker process {describe_death(death.status, kernel=death.kernel)}"
+    return f"{stage}: {death}"
 
 
 def after_death(state: Running, death: Death) -> list[StageResult]:
@@ -147,8 +158,7 @@ def after_death(state: Running, death: Death) -> list[StageResult]:
             peak_memory,
         )
     else:
-        told = f"the worker process {describe_death(death.status, kernel=death.kernel)}"
-        told += ", at the second try too" if state.first_death else ""
+        told = f"{death}, at the second try too" if state.first_death else str(death)
         died = died_in(state, Status.CRASHED, told, _hint_for_death(death), peak_memory)
     return [*state.results, died, *rest_of(state.task, [*state.results, died], died)]
 
@@ -206,16 +216,14 @@ def describe_death(wait_status: int | None, *, kernel: bool = False) -> str:
     if wait_status is None:
         return "was lost: the server that it was forked from ended"
     if os.WIFSIGNALED(wait_status):
-        number = os.WTERMSIG(wait_status)
-        known = {member.value: member.name for member in signal.Signals}
-        if kernel:
-            return "was killed by the kernel for want of memory (SIGKILL)"
-        return f"was killed by {known.get(number, f'signal {number}')}"
+        return describe_kill(os.WTERMSIG(wait_status), kernel=kernel)
     return f"exited with code {os.waitstatus_to_exitcode(wait_status)} before it was done"
 
 
 def _hint_for_death(death: Death) -> str:
     wait_status = death.status
+    if death.refused is not None:
+        return hint_for_refusal(death.refused)
     if death.kernel:
         return "lower --jobs, or set --memory to stop such a model before the machine suffers"
     if wait_status is not None and os.WIFSIGNALED(wait_status):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from converter.engine.cache.history import Seen
+from converter.model.memory import free_memory
 from converter.model.task import Task
 
 #: A worker that has converted a model of a few kilobytes has this much in memory (bytes), most of
@@ -111,22 +111,9 @@ def _reference(task: Task) -> str | None:
 
 
 def available_memory() -> int | None:
-    """Bytes that workers may use together: free memory, less where a cgroup says so.
-
-    Sources: ``MemAvailable`` of /proc/meminfo (proc(5)), ``memory.max`` and ``memory.current`` of
-    cgroup v2. None where neither is known.
-    """
-    free = []
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        line = next(line for line in lines if line.startswith("MemAvailable:"))
-        free.append(int(line.split()[1]) * 1024)
-    with contextlib.suppress(OSError, ValueError):
-        group = Path("/proc/self/cgroup").read_text().strip().rpartition(":")[2].lstrip("/")
-        directory = Path("/sys/fs/cgroup") / group
-        limit = int((directory / "memory.max").read_text())
-        free.append(limit - int((directory / "memory.current").read_text()))
-    return int(min(free) * _SHARE) if free else None
+    """Bytes that workers may use together: most of what is free. None where that is not known."""
+    free = free_memory()
+    return int(free.bytes * _SHARE) if free else None
 
 
 def bytes_of(path: str) -> int:

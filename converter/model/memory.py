@@ -1,4 +1,4 @@
-"""Memory: of this process per stage, of a worker and what it starts, and as text."""
+"""Memory: of this process per stage, of a worker and what it starts, what is free, and as text."""
 
 from __future__ import annotations
 
@@ -6,11 +6,19 @@ import contextlib
 import ctypes
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from converter.errors import InputError
 
 _PROC = Path("/proc/self")
+
+#: An amount as it is written, in ASCII: ``\d`` and ignored case would take other scripts' letters.
+_AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
+
+#: No machine has so many bytes, and sizes are 64-bit numbers.
+_MOST = 1 << 63
 
 
 def reset_peak_memory() -> None:
@@ -56,6 +64,63 @@ def tree_memory(pid: int) -> int:
     return total
 
 
+class FreeMemory(NamedTuple):
+    """Bytes that can be taken now; ``limited`` where a container's limit says so."""
+
+    bytes: int
+    limited: bool = False
+
+
+def free_memory(root: Path = Path("/")) -> FreeMemory | None:
+    """What the machine has, or a memory cgroup of this process leaves; None where neither is known.
+
+    Sources, below ``root``: ``MemAvailable`` of /proc/meminfo (proc(5)), and of every cgroup from
+    this process's up, what its limit is above its use. The use includes the page cache, which goes
+    when memory is wanted: ``inactive_file`` is not counted, as ``MemAvailable`` does not.
+    """
+    found = [FreeMemory(max(0, free), limited=True) for free in _left_by_cgroups(root)]
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in (root / "proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                found.append(FreeMemory(int(line.split()[1]) * 1024))
+    return min(found, default=None)
+
+
+def _left_by_cgroups(root: Path) -> Iterator[int]:
+    """What each memory cgroup of this process that has a limit leaves of it: bytes."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, group = line.split(":", 2)
+        if not controllers:  # v2
+            names, mount = ("memory.max", "memory.current", "inactive_file"), ""
+        elif "memory" in controllers.split(","):
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            mount = "memory"
+        else:
+            continue
+        top = root / "sys/fs/cgroup" / mount
+        # In a container the path may be the host's, and only the top is there.
+        here = top / group.lstrip("/")
+        for directory in (here, *(each for each in here.parents if each.is_relative_to(top))):
+            with contextlib.suppress(OSError, ValueError):
+                yield _left(directory, *names)
+
+
+def _left(directory: Path, limit: str, used: str, cache: str) -> int:
+    """Bytes below a cgroup's limit. Raises ``OSError``, and ``ValueError`` for ``max``."""
+    most = int((directory / limit).read_text())
+    taken = int((directory / used).read_text())
+    with contextlib.suppress(OSError):
+        for line in (directory / "memory.stat").read_text().splitlines():
+            name, _, value = line.partition(" ")
+            if name == cache:
+                taken -= min(taken, int(value))
+    return most - taken
+
+
 def kernel_kills() -> int:
     """How many processes the kernel has killed for want of memory since it started; 0 if unknown.
 
@@ -70,10 +135,10 @@ def kernel_kills() -> int:
 
 def parse_bytes(text: str) -> int:
     """``2G``, ``512M`` or a number of bytes; raises ``InputError``. A K is 1024."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?\s*", text, re.IGNORECASE)
+    match = _AMOUNT.fullmatch(text.strip())
     power = "kmgt".index(match[2].lower()) + 1 if match and match[2] else 0
     count = float(match[1]) * 1024**power if match else 0
-    if count < 1:
+    if not 1 <= count < _MOST:
         raise InputError(f"{text!r} is no amount of memory", hint="for example 4G or 512M")
     return int(count)
 

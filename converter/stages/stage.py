@@ -8,6 +8,7 @@ import time
 import traceback
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from subprocess import SubprocessError
 from typing import ClassVar
 
 from converter.errors import (
@@ -30,11 +31,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Outcome:
-    """What ``run`` established. ``status`` is ok, degraded or skipped; failures are raised."""
+    """What ``run`` established. ``status`` is ok, degraded or skipped; failures are raised.
+
+    ``lasting`` is False where another time may give another result: a crash or a limit on time or
+    memory had a part in it.
+    """
 
     facts: Record | None = None
     status: Status = Status.OK
     messages: tuple[Message, ...] = ()
+    lasting: bool = True
 
 
 class Stage(ABC):
@@ -60,7 +66,7 @@ class Stage(ABC):
     rooms: ClassVar[tuple[str, ...]] = ("stages", "model")
     feeds: ClassVar[bool] = True
 
-    #: Whether the failure that a call ended with would be the same another time.
+    #: Whether what a call ended with, a result or a failure, would be the same another time.
     lasting: bool = False
 
     def surroundings(self, task: Task) -> dict[str, str] | None:
@@ -100,15 +106,16 @@ class Stage(ABC):
         started = time.perf_counter()
         outcome = Outcome()
         error: Paddle2omError | None = None
-        begun = False
+        begun = self.lasting = False
         try:
             self.requires(job)
             begun = True
             outcome = self.run(job)
             self.ensures(job, outcome)
+            self.lasting = outcome.lasting
         except Paddle2omError as raised:
             error = raised
-            self.lasting = begun and _is_lasting(raised)
+            self.lasting = begun and is_lasting(raised)
         except OSError as raised:
             error = describe_os_error(raised)
         except SystemExit as raised:
@@ -142,9 +149,10 @@ class Stage(ABC):
         )
 
 
-def _is_lasting(error: Paddle2omError) -> bool:
+def is_lasting(error: Paddle2omError) -> bool:
     """Whether the model is what failed, and not the machine: a full disk, a lost process, a bug."""
-    environment = isinstance(error.__cause__ or error.__context__, OSError | MemoryError)
+    machine = OSError | MemoryError | SubprocessError
+    environment = isinstance(error.__cause__ or error.__context__, machine)
     return isinstance(error, InputError | StageError | GateError) and not environment
 
 

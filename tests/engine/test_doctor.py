@@ -15,6 +15,7 @@ from converter.engine.doctor import machine, packages
 from converter.engine.doctor.ascend import cann_version, check_ascend
 from converter.engine.doctor.findings import Check
 from converter.engine.doctor.known_bad import KNOWN_BAD, known_bad, parse_version
+from converter.model.memory import FreeMemory
 from converter.resources import template_dir
 
 ROOT = Path(__file__).parents[2]
@@ -143,8 +144,8 @@ def test_directories_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_little_memory_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "_available_memory", lambda: 8 << 30)
-    monkeypatch.setattr(machine, "_container_limit", lambda: 512 << 20)
+    free = FreeMemory(512 << 20, limited=True)
+    monkeypatch.setattr(machine, "free_memory", lambda: free)
 
     check = machine._memory()
 

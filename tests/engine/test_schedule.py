@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from converter.engine import schedule as schedule_module
 from converter.engine.cache.history import Seen
 from converter.engine.schedule import Estimate, Schedule, available_memory, estimate
+from converter.model.memory import FreeMemory
 from converter.model.task import CacheUse, Task
 
 GB = 1 << 30
@@ -79,16 +81,22 @@ def test_what_was_measured_is_better_than_what_is_guessed():
 
     assert estimate(10, seen) == Estimate(5.0, GB, known=True)
     assert estimate(10, seen, ["validate"]).seconds == 2.0
-    assert not estimate(10, None).known
-    assert estimate(GB, None).peak > GB
-    assert estimate(GB, None).seconds > estimate(10, None).seconds
 
 
-def test_the_memory_that_is_free_is_known():
-    free = available_memory()
+def test_what_nobody_has_converted_is_guessed_by_its_size():
+    """A second and 400 MiB, and so much for every byte: docs/explanation/performance.md."""
+    assert estimate(0, None) == Estimate(1.0, 400 << 20)
+    assert estimate(100_000_000, None) == Estimate(
+        pytest.approx(16.0), (400 << 20) + 300_000_000, known=False
+    )
 
-    assert free is not None
-    assert free > 0
+
+def test_nine_tenths_of_the_memory_that_is_free_are_planned_with(monkeypatch):
+    monkeypatch.setattr(schedule_module, "free_memory", lambda: FreeMemory(10 * GB))
+    assert available_memory() == 9 * GB
+
+    monkeypatch.setattr(schedule_module, "free_memory", lambda: None)
+    assert available_memory() is None
 
 
 @pytest.mark.parametrize("again", [True, False])

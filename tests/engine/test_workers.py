@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -11,11 +12,11 @@ import pytest
 from converter.engine.convert import run_conversion
 from converter.engine.launch import Host
 from converter.engine.memory_limit import MemoryLimits
-from converter.engine.running import Death, describe_death
+from converter.engine.running import Death, Running, after_death, describe_death
 from converter.errors import InputError
 from converter.model.memory import format_bytes, parse_bytes, tree_memory
 from converter.model.result import Status
-from converter.model.task import ConvertOptions
+from converter.model.task import ConvertOptions, Task
 from tests.engine.test_pool import FAULTS, TINY_ONLY, convert_both
 
 GIB = 1 << 30
@@ -80,6 +81,43 @@ def test_a_second_try_is_told(kind, plant, tiny_pir, cls_model, tmp_path):
     assert "trying once more" in (tmp_path / "out" / tried.log).read_text()
 
 
+@pytest.mark.parametrize(
+    ("kind", "words", "hint"),
+    [
+        ("no-process", "Resource temporarily unavailable", "ulimit -u"),
+        ("no-memory-for-it", "Cannot allocate memory", "--jobs"),
+        ("no-pipe", "Too many open files", "ulimit -n"),
+    ],
+)
+def test_a_worker_that_cannot_be_started_is_told(kind, words, hint, plant, tiny_pir, tmp_path):
+    """Its second try, in a process of its own, works where only a fork was refused."""
+    plant(kind, once=None if kind == "no-pipe" else tmp_path / "happened")
+
+    (model,) = run_conversion([tiny_pir], tmp_path / "out", ConvertOptions()).models
+
+    told = f"the worker process could not be started: {words}"
+    if kind == "no-pipe":
+        assert (model.failure.stage, model.failure.status) == ("inspect", Status.CRASHED)
+        assert model.failure.error.message == f"{told}, at the second try too"
+        assert hint in model.failure.error.hint
+        assert model.failure.error.exit_code == 4
+    else:
+        assert model.status is Status.OK
+        (message,) = model.stages[0].messages
+        assert message.text == f"retried: the first time {told}"
+
+
+def test_every_refusal_of_a_process_has_its_hint():
+    for code, hint in ((errno.EAGAIN, "ulimit -u"), (errno.ENOMEM, "memory"), (errno.EPERM, "try")):
+        state = Running(Task.model_construct(stages=("inspect", "export")), Path(), 0.0)
+        state.first_death = "inspect: x"
+        died, rest = after_death(state, Death(None, refused=code))
+
+        assert died.error.message.startswith("the worker process could not be started: ")
+        assert hint in died.error.hint
+        assert rest.status is Status.SKIPPED
+
+
 @pytest.mark.parametrize("kind", ["eat", "eat-below"])
 def test_a_worker_that_takes_too_much_memory_is_stopped(kind, plant, tiny_pir, tmp_path):
     plant(kind)
@@ -119,6 +157,7 @@ def test_the_kernels_kill_is_told_from_others(monkeypatch):
         (Death(11), True),
         (Death(9), True),
         (Death(None), True),
+        (Death(None, refused=errno.EAGAIN), True),
         (Death(9, over_memory=GIB), False),
         (Death(7 << 8), False),
     ],

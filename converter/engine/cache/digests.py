@@ -1,4 +1,4 @@
-"""Digests of files, remembered by path, size, time and inode: a model is read once, not per run."""
+"""Digests of files, remembered by path, size, times, inode: a model is read once, not per run."""
 
 from __future__ import annotations
 
@@ -20,13 +20,20 @@ _SETTLED = 2_000_000_000
 #: Files that are remembered at most; those not asked for in a long time go first.
 _AT_MOST = 50_000
 
-Signature = tuple[int, int, int]
+#: Version of what the memo looks like; one of another version is not read.
+_FORMAT = 2
+
+Signature = tuple[int, int, int, int]
 
 
 def signature(path: Path) -> Signature:
-    """Size, modification time and inode: what changes when a file does. Raises ``OSError``."""
+    """Size, times of modification and of change (ns), and inode: what changes when a file does.
+
+    The time of change is the one that nobody can set: ``cp -p`` over a file keeps all the others.
+    Raises ``OSError``.
+    """
     status = path.stat()
-    return status.st_size, status.st_mtime_ns, status.st_ino
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 class Digests:
@@ -44,11 +51,11 @@ class Digests:
         """The digest of a file as it is now, if that is remembered."""
         found = self._known.get(str(path))
         try:
-            if found is None or tuple(found[:3]) != signature(path):
+            if found is None or tuple(found[:4]) != signature(path):
                 return None
         except OSError:
             return None
-        return str(found[3])
+        return str(found[4])
 
     def of(self, path: Path) -> str:
         """The digest of a file. Raises ``OSError``."""
@@ -65,7 +72,7 @@ class Digests:
         It is known while this process runs, and in later ones if the file had settled.
         """
         self._known[str(path)] = [*seen, digest, int(time.time())]
-        if time.time_ns() - seen[1] > _SETTLED:
+        if time.time_ns() - max(seen[1], seen[2]) > _SETTLED:
             self._new[str(path)] = self._known[str(path)]
 
     def read_all(self, paths: Iterable[Path]) -> None:
@@ -87,21 +94,22 @@ class Digests:
         with contextlib.suppress(OSError), locked(self._memo.with_suffix(".lock")):
             merged = {**_load(self._memo), **self._new}
             if len(merged) > _AT_MOST:
-                newest = sorted(merged.items(), key=lambda item: -int(str(item[1][4])))
+                newest = sorted(merged.items(), key=lambda item: -int(str(item[1][5])))
                 merged = dict(newest[:_AT_MOST])
-            write_quickly(self._memo, json.dumps(merged).encode())
+            write_quickly(self._memo, json.dumps({"format": _FORMAT, "files": merged}).encode())
             self._new = {}
 
 
 def _load(memo: Path) -> dict[str, list[object]]:
     try:
         content = json.loads(memo.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
-    if not isinstance(content, dict):
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
         return {}
+    files = content.get("files")
     return {
         path: found
-        for path, found in content.items()
-        if isinstance(found, list) and len(found) == 5 and isinstance(found[4], int)
+        for path, found in (files.items() if isinstance(files, dict) else ())
+        if isinstance(found, list) and len(found) == 6 and isinstance(found[5], int)
     }

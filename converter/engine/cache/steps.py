@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from converter.engine.cache.digests import signature
 from converter.engine.cache.entries import Entry, KeptFile
-from converter.engine.cache.objects import BadObject
+from converter.engine.cache.objects import DAMAGED, MISSING, OTHER_VERSION, BadObject
 from converter.engine.cache.recall import fetch, find_entry, recalled, register
 from converter.engine.cache.store import Cache
 from converter.errors import InputError, InternalError, Paddle2omError
@@ -20,26 +21,41 @@ from converter.stages.stage import Stage
 #: A failed compile is tried again: atc fails for many reasons that lie in its host.
 _NEVER_KEPT_FAILED = frozenset({"compile"})
 
+#: What to do about results that cannot be used.
+_HINTS = {
+    DAMAGED: "paddle2om cache verify looks at all of them; check the disk",
+    MISSING: "somebody removed it; paddle2om cache verify finds what else is missing",
+    OTHER_VERSION: "another version of paddle2om wrote it",
+}
+
 #: Paddle's outputs of one model that are larger (bytes) are not worth their place.
 _LARGEST_REFERENCE = 1 << 29
 
 
 class Steps:
-    """A job's stages with a cache behind them; without ``job.task.cache`` they just run."""
+    """A job's stages with a cache behind them; without ``job.task.cache`` they just run.
 
-    def __init__(self, job: Job) -> None:
+    ``waited`` is told the seconds that pass while another process computes the same.
+    """
+
+    def __init__(self, job: Job, waited: Callable[[float], None] = lambda _: None) -> None:
         self._job = job
+        self._waited = waited
         self._use = job.task.cache
         self._cache = Cache(Path(self._use.root)) if self._use else None
-        self._damaged: dict[str, str] = {}
+        self._damaged: dict[str, tuple[str, str]] = {}
+        #: Whether what stages get now would be the same another time: their keys say that it is.
+        self._lasting = True
         if self._use and self._cache:
-            self._damaged = dict.fromkeys(self._use.damaged, "the cached result was damaged")
+            self._damaged = dict(self._use.damaged)
             if self._use.reference:
                 job.kept_reference = KeptReference(self._cache, self._use.reference, self)
 
     def kept(self, stage: Stage) -> StageResult | None:
         """The stage's earlier result, with its files in place; None when it has to run."""
         if self._cache is None or not self.unchanged():  # keys are of files that are gone
+            return None
+        if not self._lasting:
             return None
         try:
             entry = find_entry(self._cache, self._job.task, stage.name)
@@ -48,7 +64,7 @@ class Steps:
             stage.requires(self._job)
             fetch(self._cache, self._job, entry)
         except BadObject as error:
-            self._damaged[stage.name] = str(error)
+            self._damaged[stage.name] = (error.what, error.how)
             return None
         except (Paddle2omError, OSError):  # let the stage itself say it
             return None
@@ -71,18 +87,20 @@ class Steps:
         key = self._use.keys.get(stage.name) if self._use else None
         if self._cache is None or key is None:
             return stage(self._job)
-        with self._cache.once(key):
+        with self._cache.once("stage", key, self.waiting):
             kept = self.kept(stage)
             if kept is not None:
                 return kept
             onnx = self._job.onnx
             result = stage(self._job)
+            if not stage.lasting and stage.feeds and not result.status.is_failure:
+                self._lasting = False
             told = self._keep(key, stage, result, onnx)
         notes = []
         if stage.name in self._damaged:
-            text = f"{self._damaged[stage.name]}; it was made anew"
-            hint = "paddle2om cache verify looks at all of them; check the disk"
-            notes.append(Message(level="warning", text=text, hint=hint))
+            what, how = self._damaged[stage.name]
+            text = f"{what} {how}; it was made anew"
+            notes.append(Message(level="warning", text=text, hint=_HINTS[how]))
         if told:
             hint = "the result is right; the next run makes it again (paddle2om cache info)"
             notes.append(Message(level="warning", text=told, hint=hint))
@@ -101,13 +119,23 @@ class Steps:
         except OSError:
             return
 
+    def waiting(self, since: float, seconds: float, holder: str) -> None:
+        """Tell that another process computes the same, and for how long it has been waited for."""
+        self._job.tell(
+            f"waiting for {holder or 'another process'}, which makes it ({seconds:.0f} s)"
+        )
+        self._waited(since)
+
     def unchanged(self) -> bool:
         """Whether the model's files are still those that the keys were made of."""
         return self._use is not None and inputs_unchanged(self._use)
 
     def _keep(self, key: str, stage: Stage, result: StageResult, onnx: Path | None) -> str:
         """Keep what a stage left on the job; what to say when that did not work."""
-        assert self._cache is not None
+        assert self._cache is not None and self._use is not None
+        lasting = self._lasting and (stage.lasting or result.status.is_failure)
+        if not lasting and not self._use.carries:
+            return ""
         if result.status.is_failure and not _may_be_kept(stage, result):
             return ""
         if result.status not in (Status.OK, Status.DEGRADED, Status.SKIPPED, Status.FAILED):
@@ -137,6 +165,7 @@ class Steps:
                 files=tuple(made),
                 onnx=str(job.onnx.relative_to(job.work_dir)) if moved and job.onnx else None,
                 source=job.task.source,
+                lasting=lasting,
             )
             self._cache.entries.write(key, entry)
         except OSError as error:
@@ -173,7 +202,7 @@ class KeptReference:
 
     def once(self) -> AbstractContextManager[object]:
         """Held while they are computed."""
-        return self._cache.once(self._key)
+        return self._cache.once("reference", self._key, self._steps.waiting)
 
 
 def _may_be_kept(stage: Stage, failed: StageResult) -> bool:

@@ -16,8 +16,8 @@ import platformdirs
 from converter.engine.cache.digests import Digests
 from converter.engine.cache.entries import Entries, Entry
 from converter.engine.cache.history import History
-from converter.engine.cache.locks import locked
-from converter.engine.cache.objects import BadObject, ObjectStore
+from converter.engine.cache.locks import Waiting, locked
+from converter.engine.cache.objects import DAMAGED, BadObject, ObjectStore
 from converter.errors import InputError
 from converter.model.artefacts import write_quickly
 
@@ -30,9 +30,6 @@ _TAG_TEXT = (
     b"Signature: 8a477f597d28d172789f06886806bc55\n"
     b"# Results of paddle2om; all of it can be removed. See https://bford.info/cachedir/\n"
 )
-
-#: Seconds that a process waits for another one that computes the same.
-_PATIENCE = 120.0
 
 
 def default_directory() -> Path:
@@ -50,6 +47,7 @@ class Cache:
         self.objects = ObjectStore(root / "objects")
         self.entries = Entries(root / "entries")
         self.history = History(root / "history")
+        self.lock_directory = root / "locks"
 
     @classmethod
     def open(cls, root: Path) -> Cache:
@@ -84,7 +82,8 @@ class Cache:
     def find(self, key: str) -> Entry | None:
         """The entry with this key if its files are there.
 
-        Raises ``BadObject`` when the entry, or a file that it names, was damaged.
+        Raises ``BadObject`` when the entry, or a file that it names, was damaged, or the
+        entry has the form of another version.
         """
         entry = self.entries.read(key)
         for file in entry.files if entry else ():
@@ -95,7 +94,7 @@ class Cache:
                 return None
             if size != file.bytes:
                 path.unlink(missing_ok=True)
-                raise BadObject(f"the cached {file.name} was damaged")
+                raise BadObject(f"the cached {file.name}", DAMAGED)
         return entry
 
     def touch(self, keys: Iterable[str]) -> None:
@@ -114,6 +113,12 @@ class Cache:
             )
         return cls(root.absolute())
 
-    def once(self, key: str) -> AbstractContextManager[bool]:
-        """Held by the process that computes what ``key`` stands for; others wait a while."""
-        return locked(self.root / "locks" / key[:3], patience=_PATIENCE)
+    def once(
+        self, kind: str, key: str, waiting: Waiting | None = None
+    ) -> AbstractContextManager[bool]:
+        """Held by the process that computes what ``key`` stands for; others wait while it lives.
+
+        A ``kind`` has locks of its own: who holds one of a stage may wait for a reference, and
+        nobody the other way round.
+        """
+        return locked(self.lock_directory / f"{kind}-{key}", patience=None, waiting=waiting)

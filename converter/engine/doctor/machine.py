@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import platform
 import shutil
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from converter.engine.doctor.findings import Check
 from converter.engine.plan import available_cpus
-from converter.model.memory import format_bytes
+from converter.model.memory import format_bytes, free_memory
 from converter.paddlex.cache_home import CACHE_VARIABLE, cache_home
 
 _GIB = 1 << 30
@@ -64,14 +63,13 @@ def check_machine() -> list[Check]:
 
 
 def _memory() -> Check:
-    free, limit = _available_memory(), _container_limit()
-    usable = min(value for value in (free, limit) if value is not None) if free or limit else None
-    if usable is None:
+    free = free_memory()
+    if free is None:
         return Check(area="machine", name="memory", found="not known")
-    found = f"{format_bytes(usable)} available"
-    if limit is not None and free is not None and limit < free:
+    found = f"{format_bytes(free.bytes)} available"
+    if free.limited:
         found += " (limit of this container)"
-    short = usable < _LEAST_MEMORY
+    short = free.bytes < _LEAST_MEMORY
     return Check(
         area="machine",
         name="memory",
@@ -80,23 +78,6 @@ def _memory() -> Check:
         reason="a small model takes 0.6 GB beside 0.2 GB for the libraries" if short else "",
         fix="end other programs, and convert with --jobs 1" if short else "",
     )
-
-
-def _available_memory() -> int | None:
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return None
-
-
-def _container_limit() -> int | None:
-    """The limit of the memory cgroup at the mount point, as containers see theirs."""
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        with contextlib.suppress(OSError, ValueError):
-            limit = int((Path("/sys/fs/cgroup") / name).read_text())
-            return limit if limit < 1 << 60 else None
-    return None
 
 
 def _directory(name: str, path: Path, fix: str, *, fatal: bool = True) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -14,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from converter.engine.cache.locks import locked
+from converter.engine.cache.objects import ObjectStore
+from converter.engine.cache.store import Cache
 from converter.engine.convert import Silent, run_conversion
 from converter.engine.pool import Pool
 from converter.model.result import RunReport, Status
@@ -169,6 +173,29 @@ def test_damaged_objects_are_made_anew_and_said(how, filled, cache, tmp_path):
     assert not any("damaged" in m.text for stage in third.models[0].stages for m in stage.messages)
 
 
+@pytest.mark.parametrize("how", ["missing", "other version"])
+def test_a_result_is_not_called_damaged_when_it_is_not(how, filled, cache, tmp_path, monkeypatch):
+    kept = Cache.open(cache)
+    if how == "missing":  # another process removes it between two looks
+        fetch = ObjectStore.fetch
+
+        def gone(self, digest: str, target: Path) -> None:
+            self.path(digest).unlink()
+            fetch(self, digest, target)
+
+        monkeypatch.setattr(ObjectStore, "fetch", gone)
+    else:
+        for key in kept.entries.keys():  # noqa: SIM118 - no mapping
+            kept.entries.write_bytes(key, b"{}")
+
+    second = run(tmp_path / "out", cache, filled[2][0])
+
+    said = [m.text for stage in second.models[0].stages for m in stage.messages]
+    wanted = "is missing" if how == "missing" else "the cached result is of another version"
+    assert any(f"{wanted}; it was made anew" in text for text in said), said
+    assert not any("damaged" in text for text in said)
+
+
 def test_a_crash_is_never_kept(filled, tmp_path, monkeypatch):
     faults = Path(__file__).parents[2] / "simulators" / "faults"
     monkeypatch.setenv("PYTHONPATH", str(faults), prepend=os.pathsep)
@@ -208,6 +235,7 @@ class Killer(Silent):
 KILLED = """
 import sys
 from pathlib import Path
+from converter.engine.cache.locks import locked
 from converter.engine.convert import run_conversion
 from converter.model.task import ConvertOptions
 from tests.engine.cache.test_runs import Killer
@@ -274,12 +302,32 @@ def test_two_runs_on_one_cache_end_alike(filled, tmp_path):
     assert statuses(third) == ALL_CACHED
 
 
+def test_waiting_for_another_run_is_told_and_costs_no_time_of_the_model(filled, cache, tmp_path):
+    held, told = contextlib.ExitStack(), []
+    for lock in (cache / "locks").glob("stage-*"):
+        held.enter_context(locked(lock))
+    shutil.rmtree(cache / "entries")
+
+    class Releaser(Silent):
+        def stage_detail(self, name: str, stage: str, text: str) -> None:
+            told.append(text)
+
+    limit = 8.0
+    release = threading.Timer(limit + 2, held.close)
+    release.start()
+    options = OPTIONS.model_copy(update={"timeout": limit})
+    report = run_conversion(
+        [filled[2][0]], tmp_path / "out", options, cache=cache, observer=Releaser()
+    )
+
+    assert report.exit_code == 0, report.models[0].failure
+    assert any(f"waiting for process {os.getpid()} on " in text for text in told)
+
+
 def test_opsets_share_one_run_of_paddle(filled, tmp_path):
     cache = tmp_path / "cache"
     for opset in (13, 14):
         assert run(tmp_path / f"o{opset}", cache, filled[2][0], opset=opset).exit_code == 0
-    from converter.engine.cache.store import Cache
-
     kept = Cache.open(cache)
     keys = kept.entries.keys()
     whole = [kept.entries.read_bytes(key) for key in keys]

@@ -59,6 +59,27 @@ elif os.environ.get("FAULT") == "no-lowering":
 elif os.environ.get("FAULT") == "thread":
     if "converter.engine.host" in " ".join(sys.orig_argv):
         threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
+elif os.environ.get("FAULT") in ("no-process", "no-memory-for-it", "no-pipe"):
+    if "converter.engine.host" in " ".join(sys.orig_argv):
+        _name, _code = {
+            "no-process": ("fork", errno.EAGAIN),
+            "no-memory-for-it": ("fork", errno.ENOMEM),
+            "no-pipe": ("pipe", errno.EMFILE),
+        }[os.environ["FAULT"]]
+        _before = getattr(os, _name)
+
+        def _refuse_here(*_):
+            # Of the host's own calls only the one for a worker: it comes from here.
+            if not sys._getframe(1).f_code.co_filename.endswith("children.py"):
+                return _before()
+            once = os.environ.get("FAULT_ONCE")
+            if once and Path(once).exists():
+                return _before()
+            if once:
+                Path(once).touch()
+            raise OSError(_code, os.strerror(_code))
+
+        setattr(os, _name, _refuse_here)
 elif "FAULT" in os.environ:
     from converter.bridge import repair
     from converter.model.pir_document import operation_name, walk_operations
