@@ -372,7 +372,7 @@ class PaddleReference:
                 continue
             # Not to be expected of real inputs, and a NaN may go another way in every runtime.
             if each.kind in ("wide", "signed") and _is_news(outputs, self._done):
-                given_up[each.kind] = "Paddle answers with NaN or infinity"
+                given_up[each.kind] = "the answer has NaN or infinity"
                 continue
             self._too_wide.update(given_up)
             return ReferenceCase(each, inputs, outputs)

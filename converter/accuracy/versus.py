@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -42,14 +43,26 @@ class Pair(NamedTuple):
 class Versus:
     """A reference and a candidate. ``rename`` maps the reference's names to the candidate's.
 
-    ``notes`` says what could not be compared.
+    ``random`` names outputs that the reference draws. ``notes`` says what could not be compared.
     """
 
     reference: Side
     candidate: Side
     seed: int = 0
     rename: Mapping[str, str] = field(default_factory=dict)
+    random: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def generated(self) -> PaddleReference:
+        """The cases on which two models are compared; the reference is a model."""
+        assert isinstance(self.reference, Model)
+        return reference_of(self.reference, self.seed)
+
+    @property
+    def is_of_models(self) -> bool:
+        """Whether both sides can be run."""
+        return isinstance(self.reference, Model) and isinstance(self.candidate, Model)
 
     def sweep(self, limits: Limits) -> Iterator[tuple[SweptShape, CaseComparison | None]]:
         """The shapes of a sweep of two models; no comparison where the reference refuses one.
@@ -61,7 +74,7 @@ class Versus:
                 "a record cannot be run on other shapes", hint="leave out --sweep, or give models"
             )
         lost = False
-        for swept in reference_of(self.reference, self.seed).swept():
+        for swept in self.generated.swept():
             compared = None
             if swept.ran is not None:
                 try:
@@ -90,7 +103,7 @@ class Versus:
         self._check_outputs()
         if isinstance(self.reference, Model) and isinstance(self.candidate, Model):
             self._check_inputs(self.reference, self.candidate)
-            yield from self._of_models(self.reference, self.candidate)
+            yield from self._of_models(self.candidate)
         elif isinstance(self.reference, Recorded) and isinstance(self.candidate, Recorded):
             yield from self._of_records(self.reference, self.candidate)
         elif isinstance(self.reference, Recorded) and isinstance(self.candidate, Model):
@@ -103,9 +116,9 @@ class Versus:
                 fed = self._feed(self.candidate, label, inputs, self.reference, old)
                 yield Pair(label, 0, fed, self.reference.run(fed), self._named(made))
 
-    def _of_models(self, reference: Model, candidate: Model) -> Iterator[Pair]:
+    def _of_models(self, candidate: Model) -> Iterator[Pair]:
         first: ReferenceCase | None = None
-        for case in reference_of(reference, self.seed).cases():
+        for case in self.generated.cases():
             first = first or case
             yield self._pair(case, candidate)
         opener = candidate.plain
@@ -160,6 +173,7 @@ class Versus:
                 b,
                 a,
                 limits=limits.widened(wider),
+                random=self.random,
                 any_width=isinstance(self.candidate, Recorded),
             )
 
