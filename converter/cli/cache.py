@@ -85,7 +85,7 @@ def gc_command(
 
 @cache_app.command("verify")
 def verify_command(cache: Where = None, json_output: Json = False) -> None:
-    """Read everything and remove what is damaged; exit 1 if something was."""
+    """Read everything and remove what is damaged or lacks files; exit 1 if something was."""
     from converter.engine.cache.upkeep import verify
     from converter.errors import StageError
 
@@ -94,11 +94,17 @@ def verify_command(cache: Where = None, json_output: Json = False) -> None:
         typer.echo(found.model_dump_json(indent=2))
     else:
         typer.echo(f"{found.entries} results and {found.objects} files were read")
+        if found.outdated_entries:
+            number = len(found.outdated_entries)
+            typer.echo(f"{number} results of another version of paddle2om were removed")
     damaged = len(found.damaged_entries) + len(found.damaged_objects)
-    if damaged:
+    incomplete = len(found.incomplete_entries)
+    if damaged or incomplete:
+        told = [f"{damaged} of them were damaged"] if damaged else []
+        told += [f"{incomplete} results lacked files"] if incomplete else []
         raise StageError(
-            f"{damaged} of them were damaged and have been removed",
-            hint="the next build makes them anew; check the disk",
+            f"{' and '.join(told)}; they have been removed",
+            hint="the next build makes them anew" + ("; check the disk" if damaged else ""),
         )
 
 
@@ -106,7 +112,7 @@ def parse_age(text: str) -> float:
     """``"30d"`` -> seconds; raises ``InputError``."""
     from converter.errors import InputError
 
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text.strip().lower())
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhdw])", text.strip().lower())
     if not match:
         raise InputError(f"{text!r} is no age", hint="for example 12h, 30d or 8w")
     return float(match[1]) * _SECONDS[match[2]]

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from converter.engine.cache.digests import Digests, signature
 from converter.engine.cache.planning import Keyed, stages_that_run
+from converter.engine.cache.recall import Damaged
 from converter.engine.cache.recording import Recording
-from converter.engine.cache.restore import Damaged, restore
+from converter.engine.cache.restore import restore
 from converter.engine.cache.store import Cache
 from converter.engine.executor import Executor
 from converter.engine.origin import files_of_models
 from converter.engine.plan import (
-    LOG_DIRECTORY,
     available_cpus,
     begin_log,
     check_logs,
@@ -33,13 +33,13 @@ from converter.engine.running import interrupted
 from converter.engine.schedule import Estimate, Schedule, available_memory, bytes_of, estimate
 from converter.errors import InputError
 from converter.model.artefacts import check_replaceable
+from converter.model.names import LOG_DIRECTORY, REPORT_FILES
 from converter.model.recipe import PlannedModel
 from converter.model.result import ModelReport, RunReport, Shard
 from converter.model.task import Task
 from converter.version import __version__
 
 #: What a run leaves in the output directory besides the models and the logs.
-REPORT_FILES = ("report.json", "report.html")
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def _run_cached(
             try:
                 report = restore(cache, digests, task, logs[task.name])
             except Damaged as damaged:
-                task = _told_damaged(task, damaged.stage)
+                task = _told_damaged(task, damaged)
             if report is None:
                 left.append(task)
             else:
@@ -207,9 +207,9 @@ def _run_cached(
     return [*reports.values(), *rest], stopped
 
 
-def _told_damaged(task: Task, stage: str) -> Task:
+def _told_damaged(task: Task, found: Damaged) -> Task:
     assert task.cache is not None
-    damaged = (*task.cache.damaged, stage)
+    damaged = {**task.cache.damaged, found.stage: (found.what, found.how)}
     return task.model_copy(update={"cache": task.cache.model_copy(update={"damaged": damaged})})
 
 

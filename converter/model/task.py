@@ -55,9 +55,9 @@ class CacheUse(Record):
     ``keys`` are those of the stages that can be kept, ``reference`` that of Paddle's outputs.
     ``inputs`` are the model's files with size, modification and change time, and inode as they were
     when the keys were made: where a file has changed since, nothing is kept. ``failures`` says
-    whether a kept failure counts, and ``damaged`` names stages whose result was there and could not
-    be read. With ``carries`` the cache is the way that results take to who asked for them: what
-    would not be the same another time goes there too, marked.
+    whether a kept failure counts, and ``damaged`` has stages whose result was there and could not
+    be used: what of it, and how that was found. With ``carries`` the cache is the way that results
+    take to who asked for them: what would not be the same another time goes there too, marked.
     """
 
     root: str
@@ -65,7 +65,7 @@ class CacheUse(Record):
     reference: str | None = None
     inputs: dict[str, tuple[int, int, int, int]] = Field(default_factory=dict)
     failures: bool = False
-    damaged: tuple[str, ...] = ()
+    damaged: dict[str, tuple[str, str]] = Field(default_factory=dict)
     carries: bool = False
 
 

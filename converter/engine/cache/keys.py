@@ -15,11 +15,11 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from converter.errors import InputError
+from converter.model.distributions import distributions_of
 from converter.model.task import Task
 from converter.stages.stage import Stage
 from converter.version import __version__
@@ -92,13 +92,12 @@ def digest_of(parts: Mapping[str, str]) -> str:
 
 @cache
 def version_of(tool: str) -> str:
-    """A package's version; ``python`` is the interpreter's."""
+    """A package's version, with its name where it is another build; ``python``'s is Python's."""
     if tool == "python":
         return platform.python_version()
-    try:
-        return metadata.version(tool)
-    except metadata.PackageNotFoundError:
-        return "none"
+    found = distributions_of(tool)
+    named = [version if name == tool else f"{name} {version}" for name, version in found.items()]
+    return " and ".join(named) or "none"
 
 
 @cache

@@ -79,8 +79,8 @@ class Keyed:
         for stage in task.stages:
             try:
                 found[stage] = find_entry(self._cache, task, stage)
-            except BadObject:
-                found[stage], why = None, why or f"{stage}: the cached result was damaged"
+            except BadObject as error:
+                found[stage], why = None, why or f"{stage}: {error}"
         first = task.stages[0]
         foreseen = next((s for s, e in found.items() if e and e.foreseen and found[first]), None)
         failed = False

@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from converter.engine.cache.locks import locked
+from converter.engine.cache.objects import ObjectStore
+from converter.engine.cache.store import Cache
 from converter.engine.convert import Silent, run_conversion
 from converter.engine.pool import Pool
 from converter.model.result import RunReport, Status
@@ -171,6 +173,29 @@ def test_damaged_objects_are_made_anew_and_said(how, filled, cache, tmp_path):
     assert not any("damaged" in m.text for stage in third.models[0].stages for m in stage.messages)
 
 
+@pytest.mark.parametrize("how", ["missing", "other version"])
+def test_a_result_is_not_called_damaged_when_it_is_not(how, filled, cache, tmp_path, monkeypatch):
+    kept = Cache.open(cache)
+    if how == "missing":  # another process removes it between two looks
+        fetch = ObjectStore.fetch
+
+        def gone(self, digest: str, target: Path) -> None:
+            self.path(digest).unlink()
+            fetch(self, digest, target)
+
+        monkeypatch.setattr(ObjectStore, "fetch", gone)
+    else:
+        for key in kept.entries.keys():  # noqa: SIM118 - no mapping
+            kept.entries.write_bytes(key, b"{}")
+
+    second = run(tmp_path / "out", cache, filled[2][0])
+
+    said = [m.text for stage in second.models[0].stages for m in stage.messages]
+    wanted = "is missing" if how == "missing" else "the cached result is of another version"
+    assert any(f"{wanted}; it was made anew" in text for text in said), said
+    assert not any("damaged" in text for text in said)
+
+
 def test_a_crash_is_never_kept(filled, tmp_path, monkeypatch):
     faults = Path(__file__).parents[2] / "simulators" / "faults"
     monkeypatch.setenv("PYTHONPATH", str(faults), prepend=os.pathsep)
@@ -303,8 +328,6 @@ def test_opsets_share_one_run_of_paddle(filled, tmp_path):
     cache = tmp_path / "cache"
     for opset in (13, 14):
         assert run(tmp_path / f"o{opset}", cache, filled[2][0], opset=opset).exit_code == 0
-    from converter.engine.cache.store import Cache
-
     kept = Cache.open(cache)
     keys = kept.entries.keys()
     whole = [kept.entries.read_bytes(key) for key in keys]
