@@ -11,6 +11,7 @@ from converter.model.artefacts import (
     MANIFEST,
     check_replaceable,
     describe_artefact,
+    flush,
     manifest_bytes,
     move_into_place,
     read_manifest,
@@ -73,7 +74,8 @@ def publish(job: Job) -> tuple[Published, ...]:
         both = dict(earlier)
         for name, digest in digests.items():
             both[name] = [*both.get(name, ()), digest]
-        write_manifest(target, both, om_input_shape=read_om_input_shape(target))
+        shape = read_om_input_shape(target)
+        write_manifest(target, both, om_input_shape=shape, flushed=bool(earlier))
     published = []
     root = Path(job.task.report_root)
     for name, (path, stage) in files.items():
@@ -82,6 +84,10 @@ def publish(job: Job) -> tuple[Published, ...]:
         published.append(
             Published(stage=stage, artefact=describe_artefact(target / name, root, digests[name]))
         )
+    # The last manifest says that all is there: after a power cut that has to be true.
+    # The files in their places first: most file systems write the names with them then.
+    for path in (*(target / name for name in files), *{(target / name).parent for name in files}):
+        flush(path)
     if with_manifest:
         if not job.task.beside:
             remove_ours(target, keep=files)
