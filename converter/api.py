@@ -12,11 +12,11 @@ from converter.engine.convert import (
     make_options,
     run_conversion,
 )
-from converter.engine.run import REPORT_FILES
 from converter.engine.validate import run_validation
 from converter.errors import InputError, Interrupted
 from converter.model.artefacts import sha256_of, write_manifest
 from converter.model.compile_options import CompileOptions
+from converter.model.names import REPORT_FILES
 from converter.model.result import RunReport
 from converter.model.run_manifest import manifest_of
 from converter.model.task import DEFAULT_OPSET, ConvertOptions

@@ -112,7 +112,7 @@ def parse_age(text: str) -> float:
     """``"30d"`` -> seconds; raises ``InputError``."""
     from converter.errors import InputError
 
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text.strip().lower())
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhdw])", text.strip().lower())
     if not match:
         raise InputError(f"{text!r} is no age", hint="for example 12h, 30d or 8w")
     return float(match[1]) * _SECONDS[match[2]]

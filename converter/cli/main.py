@@ -28,7 +28,7 @@ from converter.cli.render import render_command
 from converter.cli.report import report_app
 from converter.cli.reproduce import reproduce_command
 from converter.cli.validate import validate_command
-from converter.errors import InternalError, Interrupted, Paddle2omError
+from converter.errors import InputError, InternalError, Interrupted, Paddle2omError
 from converter.version import __version__
 
 app = typer.Typer(
@@ -104,6 +104,7 @@ def entry() -> None:
 
         _report(describe_os_error(error))
     except Exception as error:  # noqa: BLE001 - a bug must end with its own exit code
+        _refuse_what_is_no_text()
         if os.environ.get("PADDLE2OM_DEBUG"):
             traceback.print_exc()
         _report(
@@ -113,6 +114,24 @@ def entry() -> None:
                 f"with PADDLE2OM_DEBUG=1 set (paddle2om {__version__})",
             )
         )
+
+
+def _refuse_what_is_no_text() -> None:
+    """Say so when an argument is not UTF-8: a report, and much else, cannot hold it.
+
+    Only when something failed, because paths of any bytes do where nothing needs their text.
+    """
+    for argument in sys.argv[1:]:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            shown = argument.encode(errors="replace").decode()
+            _report(
+                InputError(
+                    f"the argument {shown} is not UTF-8 text",
+                    hint="if it is Chinese or the like, set PYTHONUTF8=1 or a UTF-8 locale",
+                )
+            )
 
 
 def _report(error: Paddle2omError) -> None:

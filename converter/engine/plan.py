@@ -17,6 +17,7 @@ from converter.errors import InputError
 from converter.model.artefacts import MANIFEST, remove_temporaries
 from converter.model.compile_options import CompileOptions
 from converter.model.distributions import distributions_of
+from converter.model.names import REPORT_FILES, RESERVED, check_model_name
 from converter.model.paddle_dir import model_name
 from converter.model.recipe import PlannedModel
 from converter.model.task import OPSET_RANGE, ConvertOptions, Task
@@ -26,13 +27,9 @@ from converter.stages.stage import describe_os_error
 _LOG_MARK = "paddle2om: log of "
 
 _WORK_PREFIX = ".paddle2om-work-"
-LOG_DIRECTORY = "logs"
 
 #: Flags that are called otherwise than their field of ``CompileOptions``.
 _FLAG_OF = {"shapes": "shape", "profiles": "profile", "flags": "atc-flag"}
-
-#: What the output directory holds besides the models.
-RESERVED = (LOG_DIRECTORY, "report.json", "report.html")
 
 
 def _check_text(path: Path) -> None:
@@ -52,7 +49,8 @@ def _check_text(path: Path) -> None:
 def unique_names(sources: Sequence[Path]) -> list[str]:
     """One name per source; sources of the same name get their parent directory's name in front.
 
-    Raises ``InputError`` when that does not tell them apart either, or one is given twice.
+    Raises ``InputError`` when that does not tell them apart either, when one is given twice, and
+    for names that no directory may have.
     """
     if not sources:
         raise InputError("no model given", hint="name at least one model directory")
@@ -68,6 +66,8 @@ def unique_names(sources: Sequence[Path]) -> list[str]:
             parent = source.resolve().parent
             parent = parent.parent if source.is_file() else parent
             names[index] = f"{parent.name}_{names[index]}"
+    for name in names:
+        check_model_name(name)
     clash = next((name for name, count in Counter(names).items() if count > 1), None)
     if clash:
         raise InputError(
@@ -187,7 +187,7 @@ def work_directory(out_dir: Path) -> Iterator[Path]:
     except OSError:
         pass  # a file system without locks
     try:
-        remove_temporaries(out_dir, (MANIFEST, "report.json", "report.html"))
+        remove_temporaries(out_dir, (MANIFEST, *REPORT_FILES))
         for stale in out_dir.glob(f"{_WORK_PREFIX}*"):
             shutil.rmtree(stale, ignore_errors=True)
         work = Path(tempfile.mkdtemp(prefix=_WORK_PREFIX, dir=out_dir))

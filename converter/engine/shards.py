@@ -15,8 +15,8 @@ _FIXED = 8 << 20
 
 
 def parse_shard(text: str) -> tuple[int, int]:
-    """``"2/4"`` -> ``(2, 4)``; raises ``InputError``."""
-    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    """``"2/4"`` -> ``(2, 4)``; raises ``InputError``. There are at most 999,999 parts."""
+    match = re.fullmatch(r"0*([0-9]{1,6})/0*([0-9]{1,6})", text)
     index, count = (int(match[1]), int(match[2])) if match else (0, 0)
     if not 1 <= index <= count:
         raise InputError(

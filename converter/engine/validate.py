@@ -20,9 +20,9 @@ from converter.engine.plan import (
     work_directory,
 )
 from converter.engine.pool import Observer, Pool
-from converter.engine.run import REPORT_FILES
 from converter.errors import InputError
 from converter.model.artefacts import check_replaceable
+from converter.model.names import REPORT_FILES
 from converter.model.result import RunReport
 from converter.model.task import ConvertOptions, Task
 from converter.stages.pipeline import CASES_STAGES, VERSUS_STAGES

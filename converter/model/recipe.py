@@ -20,6 +20,7 @@ from converter.model.compile_options import ONLY_INPUT, PRECISION_V1, PRECISION_
 from converter.model.memory import parse_bytes
 from converter.model.record import Record
 from converter.model.task import OPSET_RANGE, ConvertOptions
+from converter.model.time_limit import LONGEST
 from converter.model.tolerance import ToleranceOverride
 
 #: Version of the schema; raised when a recipe would mean something else.
@@ -140,6 +141,18 @@ Precision = Annotated[
 ]
 
 
+def _filled(text: str) -> str:
+    if not text:
+        raise _hinted("a name is empty", "for example {fetch_name_0: logits}")
+    return text
+
+
+#: What an input or output is called.
+TensorName = Annotated[str, AfterValidator(_filled)]
+#: A time limit.
+Seconds = Annotated[float, Field(gt=0, le=LONGEST, allow_inf_nan=False)]
+
+
 def _memory(value: Any) -> Any:
     try:
         return parse_bytes(value) if isinstance(value, str) else value
@@ -189,14 +202,14 @@ class Overrides(Record):
 
     opset: Opset | None = None
     simplify: bool | None = None
-    rename: dict[str, str] | None = None
+    rename: dict[TensorName, TensorName] | None = None
     tolerance: ModelTolerance | None = None
     tolerances: dict[str, ToleranceOverride] | None = None
     data: Paths | None = None
     min_agreement: float | None = Field(default=None, ge=0, le=1)
     seed: int | None = Field(default=None, ge=0)
     sweep: bool | None = None
-    timeout: float | None = Field(default=None, gt=0)
+    timeout: Seconds | None = None
     memory: Memory | None = None
     soc: str | None = None
     shapes: Shapes | None = None
@@ -210,7 +223,7 @@ class Overrides(Record):
     precision_from: str | None = None
     aipp: str | None = None
     atc_flags: dict[str, str] | None = None
-    atc_timeout: float | None = Field(default=None, gt=0)
+    atc_timeout: Seconds | None = None
     cann: Version | None = None
     target: Literal["paddlex", "any"] | None = None
     on: str | None = None

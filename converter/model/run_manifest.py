@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 
 from converter.errors import InputError
 from converter.model.artefacts import MANIFEST
+from converter.model.names import check_model_name
 from converter.model.recipe import PlannedPipeline
 from converter.model.record import Record
 from converter.model.result import ModelReport, RunReport, SourceFile, Status
@@ -198,11 +199,13 @@ def _check_names(file: Path, manifest: RunManifest) -> None:
     names = [model.name for model in manifest.models]
     names += [pipeline.asked.out for pipeline in manifest.pipelines]
     for name in names:
-        if name in ("", ".", "..") or "/" in name or "\0" in name:
+        try:
+            check_model_name(name)
+        except InputError:
             raise InputError(
                 f"{file}: {name!r} is no name of a model or a config",
                 hint="the file was edited; take it from the run again",
-            )
+            ) from None
     if len(set(names)) < len(names):
         raise InputError(
             f"{file} has a name twice", hint="the file was edited; take it from the run again"

@@ -307,3 +307,134 @@ models:
     assert place.startswith("6:")
     assert told == "no is not a file"
     assert str(zoo / "no") in hint
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        # What is no YAML of ours, and what is no recipe.
+        ("schema: 1\nschema: 1\nmodels: [{path: models/det, opset: 99}]\n", ["twice", "opset 99"]),
+        ("schema: 1\nmodels: !!set {}\npipelines: 3\n", ["means nothing", "not a list"]),
+        ('schema: 1\nmodels: [{path: "a\\0b", opset: 99}]\n', ["U+0000", "opset 99"]),
+        # The wrong schema, and anything.
+        ("schema: one\nmodels: [{path: nope}]\n", ["schema is one", "nope does not exist"]),
+        ("models: [{path: nope}]\n", ["needs schema", "nope does not exist"]),
+        # What is no recipe, and what does not exist: of one model, of two, of pipelines.
+        ("schema: 1\nmodels: [{path: nope, opset: 99}]\n", ["nope does", "opset 99"]),
+        ("schema: 1\nmodels: [{path: nope}, {opset: 9}]\n", ["nope does", "needs path"]),
+        ("schema: 1\nmodels: [3, {path: nope}]\n", ["not a mapping", "nope does"]),
+        (
+            "schema: 1\nmodels: 3\npipelines: [{device: nope}]\n",
+            ["not a list", "a device", "needs"],
+        ),
+        ("schema: 1\npipelines: [{backend: no, device: nope}]\n", ["backend", "a device"]),
+        (
+            "schema: 1\npipelines: [{device: nope, base_dir: no}]\n",
+            ["a device", "needs", "no does"],
+        ),
+        (
+            "schema: 1\npipelines: [{name: OCR, device: nope}, {name: OCR}]\n",
+            ["is not a device", "OCR.yaml is written twice"],
+        ),
+        # The defaults, and the models.
+        (
+            "schema: 1\ndefaults: {opset: 99}\nmodels: [{path: nope}]\n",
+            ["opset 99", "nope does not exist"],
+        ),
+        (
+            "schema: 1\ndefaults: {soc: Nope}\nmodels: [{path: nope, soc: null}]\n",
+            ["unknown soc_version", "nope does not exist"],
+        ),
+        ("schema: 1\ninclude: no.yaml\nmodels: [{path: nope}]\n", ["no.yaml does", "nope does"]),
+        # Two of one kind.
+        (
+            "schema: 1\nmodels: [{path: models/det, soc: Ascend310P3, atc_flags: {'': a, -: b}}]\n",
+            ["'=a' is not", "'-=b' is not"],
+        ),
+        (
+            "schema: 1\nmodels: [{path: models/det, data: [no, nix]}]\n",
+            ["/no: there", "/nix: there"],
+        ),
+        (
+            "schema: 1\nmodels: [{path: models/det, timeout: inf, rename: {x: ''}}]\n",
+            ["timeout is 'inf', not a finite number", "a name is empty"],
+        ),
+    ],
+)
+def test_no_mistake_hides_another(zoo: Path, text: str, words: list[str]) -> None:
+    told = [message for _, message, _ in mistakes(zoo, text)]
+    assert len(told) == len(words), told
+    assert all(any(word in message for message in told) for word in words), told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "models: [{path: models/det, socc: Ascend310P3, precision: fp16}]\n",
+        "models: [{path: models/det, soc: [1], precision: fp16}]\n",
+        "defaults: {socc: 3}\nmodels: [{path: models/det, precision: fp16}]\n",
+        "models: [{path: models/det}, {path: models/det, opset: 13, nmae: other}]\n",
+        "models: [{path: models/det}, {path: models/*, exclude: {a: b}, opset: 13}]\n",
+        "models: [{path: models/det, name: [1]}, {path: models/det, opset: 13}]\n",
+        "pipelines: [{nmae: OCR}, {nmae: OCR}]\n",
+    ],
+)
+def test_a_mistake_makes_no_others(zoo: Path, text: str) -> None:
+    found = mistakes(zoo, f"schema: 1\n{text}")
+    assert len(found) == 1 + text.startswith("pipelines"), found
+
+
+@pytest.mark.parametrize("limit", ["inf", "nan", "-inf", "0", "1e9"])
+def test_a_time_limit_is_one(zoo: Path, limit: str) -> None:
+    for key in ("timeout", "atc_timeout"):
+        ((place, told, _),) = mistakes(
+            zoo, f"schema: 1\nmodels: [{{path: models/det, soc: Ascend310P3, {key}: {limit}}}]\n"
+        )
+        assert place.startswith("2:")
+        assert told.startswith(f"{key} is ")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("paddle2om.manifest.json", "writes a file of that name"),
+        ("logs", "writes a file of that name"),
+        ("report.html", "writes a file of that name"),
+        ("x" * 201, "has 201 bytes, and 200 are the most"),
+        ("字" * 67, "has 201 bytes, and 200 are the most"),
+        ("-x", "cannot be the name of a model"),
+    ],
+)
+def test_names_that_no_model_may_have(zoo: Path, name: str, words: str) -> None:
+    text = f"schema: 1\nmodels: [{{path: models/det, name: {name}}}]\n"
+    ((place, told, _),) = mistakes(zoo, text)
+    assert place == f"2:{text.splitlines()[1].index(name) + 1}"
+    assert words in told
+
+
+def test_names_are_measured_with_their_variants(zoo: Path) -> None:
+    text = "schema: 1\nmodels: [{path: models/det, name: %s, variants: {opset: [11, 13]}}]\n"
+    assert load(zoo, text % ("x" * 192)).models[0].name.endswith("-opset11")
+    assert "has 201 bytes" in mistakes(zoo, text % ("x" * 193))[0][1]
+
+
+def test_directories_that_no_model_may_be_called_after(zoo: Path) -> None:
+    (zoo / "models" / "new\nline").mkdir()
+    ((_, told, hint),) = mistakes(zoo, "schema: 1\nmodels: [path: models/new*]\n")
+    assert told == (
+        "'new\\nline' cannot be the name of a model: "
+        "it has a newline, or another character that is none to be read"
+    )
+    assert "name:" in hint
+    (model,) = load(zoo, "schema: 1\nmodels: [{path: models/new*, name: new}]\n").models
+    assert model.source.name == "new\nline"
+
+
+def test_models_are_not_called_as_what_pipelines_make(zoo: Path) -> None:
+    for name in ("OCR.yaml", "OCR-models", "OCR.run.sh"):
+        ((place, told, _),) = mistakes(
+            zoo,
+            f"schema: 1\nmodels: [{{path: models/det, name: {name}}}]\npipelines: [name: OCR]\n",
+        )
+        assert place == "3:13"
+        assert told.startswith(f"{name} is the name of a model too, at ")

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import yaml
 
-from converter.engine.plan import RESERVED
 from converter.engine.recipe.sources import looks_like_model
 from converter.errors import InputError
 from converter.model.describe import describe
 from converter.model.files import unreadable
 from converter.model.inference_yml import read_inference_yml
+from converter.model.names import RESERVED
 from converter.model.paddle_dir import find_model, model_name, programs_in
 from converter.model.recipe import RECIPE_SCHEMA
 from converter.model.roles import Role, role_of

@@ -71,6 +71,9 @@ _WANTED = {
     "model_attributes_type": "a mapping (key: value)",
 }
 
+#: Characters of a wrong value that a message repeats.
+_LONGEST_SHOWN = 80
+
 _COMPARED = {
     "greater_than_equal": ("at least", "ge"),
     "greater_than": ("more than", "gt"),
@@ -125,7 +128,8 @@ def _shown(value: object) -> str:
         return "empty"
     if isinstance(value, dict | list | tuple):
         return "a mapping" if isinstance(value, dict) else "a list"
-    return repr(value)
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def _called(path: tuple[int | str, ...]) -> str:
