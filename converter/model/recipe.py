@@ -2,8 +2,8 @@
 
 These records are the schema: unknown keys are errors, and ``json_schema`` is made from them. Values
 come as the text that stands in the file (``converter.engine.recipe.document``), so that a version
-``3.10`` is not the number 3.1. Paths are as written; ``converter.engine.recipe.expansion`` resolves
-them.
+``3.10`` is not the number 3.1. Paths are as written; ``converter.engine.recipe.reading.resolve``
+makes them absolute.
 """
 
 from __future__ import annotations
