@@ -20,7 +20,7 @@ from converter.model.distributions import distributions_of
 from converter.model.names import REPORT_FILES, RESERVED, check_model_name
 from converter.model.paddle_dir import model_name
 from converter.model.recipe import PlannedModel
-from converter.model.task import OPSET_RANGE, ConvertOptions, Task
+from converter.model.task import OPSET_HINT, OPSET_RANGE, ConvertOptions, Task
 from converter.stages.pipeline import STAGES
 from converter.stages.stage import describe_os_error
 
@@ -84,7 +84,7 @@ def check_options(options: ConvertOptions) -> ConvertOptions:
     if options.opset not in OPSET_RANGE:
         raise InputError(
             f"opset {options.opset} is not supported",
-            hint=f"choose {OPSET_RANGE[0]} to {OPSET_RANGE[-1]}; 11 works everywhere with atc",
+            hint=OPSET_HINT,
         )
     compiled = resolve_compile_options(options.compile)
     for name, value in (("--atol", options.atol), ("--rtol", options.rtol)):

@@ -461,3 +461,10 @@ def test_exclude_is_read_as_path_is(zoo: Path, path: str, exclude: str, left: li
         (zoo / "models" / name / "inference.json").write_text("{}")
     text = f"schema: 1\nmodels: [{{path: {path}, exclude: '{exclude}', name: 'm{{name}}'}}]\n"
     assert [model.name.lstrip("m").lstrip(".") for model in load(zoo, text).models] == left
+
+
+def test_an_opset_that_is_no_number(zoo: Path) -> None:
+    text = "schema: 1\nmodels: [{path: models/det, opset: abc}]\n"
+    ((place, told, hint),) = mistakes(zoo, text)
+    assert (place, told) == ("2:36", "opset 'abc' is not a whole number")
+    assert hint.startswith("choose 7 to 21")
