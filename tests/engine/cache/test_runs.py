@@ -19,6 +19,7 @@ import pytest
 from converter.engine.cache.locks import locked
 from converter.engine.cache.objects import ObjectStore
 from converter.engine.cache.store import Cache
+from converter.engine.cache.upkeep import verify
 from converter.engine.convert import Silent, run_conversion
 from converter.engine.pool import Pool
 from converter.model.result import RunReport, Status
@@ -103,6 +104,16 @@ def test_a_second_run_needs_no_worker_and_gives_the_same(where, filled, cache, t
     assert second.exit_code == first.exit_code == 0
     assert files_of(target) == files_of(out)
     assert told(second) == told(first)
+
+
+def test_a_cache_in_the_output_directory_is_left_alone(filled, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(filled[0], out / "cache")
+    for _ in range(2):
+        assert statuses(run(out, out / "cache", filled[2][0])) == ALL_CACHED
+
+    assert files_of(out / "tiny_pir") == files_of(filled[1] / "tiny_pir")
+    assert verify(Cache.open(out / "cache")).incomplete_entries == ()
 
 
 def test_an_output_that_was_edited_is_not_taken_for_ours(filled, cache, tmp_path):
