@@ -41,6 +41,11 @@ class Status(StrEnum):
         """Whether the stage did not deliver what was asked for."""
         return self in (Status.FAILED, Status.CRASHED, Status.TIMEOUT)
 
+    @property
+    def ended(self) -> bool:
+        """Whether the stage came to an end of its own, now and not in an earlier run."""
+        return self in (Status.OK, Status.DEGRADED, Status.SKIPPED, Status.FAILED)
+
 
 class Artefact(Record):
     """A file a stage made: ``path`` relative to the run's output directory, bytes, sha256."""
