@@ -21,6 +21,7 @@ from converter.engine.origin import files_of_models
 from converter.engine.plan import (
     available_cpus,
     begin_log,
+    check_cache_dir,
     check_logs,
     check_options,
     check_out_dir,
@@ -137,7 +138,10 @@ def check_run(
         model.model_copy(update={"options": check_options(model.options)}) for model in models
     ]
     sources = list({model.source: None for model in models})
-    check_out_dir(out_dir, sources, [model.name for model in models])
+    names = [model.name for model in models]
+    check_out_dir(out_dir, sources, names)
+    if settings.cache is not None:
+        check_cache_dir(settings.cache, out_dir, sources, names)
     return checked, max(1, min(jobs or available_cpus(), len(models)))
 
 

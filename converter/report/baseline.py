@@ -22,7 +22,8 @@ from converter.model.baseline import (
     Verdict,
 )
 from converter.model.comparison import OutputComparison, ValidateFacts
-from converter.model.files import read_all
+from converter.model.files import read_json_text
+from converter.model.problems import first_problem
 from converter.model.result import ExportFacts, ModelReport, RunReport, SimplifyFacts, Status
 from converter.report.atomic import write_text_atomically
 
@@ -49,10 +50,7 @@ def read_baseline(path: Path) -> Baseline:
     """Read a baseline file. Raises ``InputError`` when it is none, or of a newer version."""
     if not path.is_file():
         raise InputError(f"there is no baseline {path}", hint=_HINT)
-    try:
-        content = json.loads(read_all(path).decode("utf-8"))
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not valid JSON: {error}", hint=_HINT) from error
+    _, content = read_json_text(path, hint=_HINT)
     if (
         not isinstance(content, dict)
         or content.get("tool") != "paddle2om"
@@ -69,9 +67,7 @@ def read_baseline(path: Path) -> Baseline:
     try:
         return Baseline.model_validate(content)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise InputError(f"{path}: {place}: {first['msg']}", hint=_HINT) from error
+        raise InputError(f"{path}: {first_problem(error)}", hint=_HINT) from error
 
 
 def update_baseline(

@@ -15,6 +15,7 @@ from converter.atc.run import find_atc, run_atc
 from converter.atc.runners.contract import Runner
 from converter.atc.runners.local import LocalRunner
 from converter.atc.runners.place import BundlePlace, parse_place
+from converter.atc.toolkit import toolkit_digest
 from converter.errors import InputError, Paddle2omError, StageError
 from converter.model.artefacts import sha256_of
 from converter.model.compile_options import CONFIG_FILES
@@ -48,7 +49,7 @@ class CompileStage(Stage):
         self._failed: Paddle2omError | None = None
 
     def surroundings(self, task: Task) -> dict[str, str] | None:
-        """The files that flags name, and atc itself; unknown where atc runs elsewhere."""
+        """The files that flags name, atc and its toolkit; unknown where atc runs elsewhere."""
         options = task.options.compile
         if options.soc is None:
             return {}
@@ -66,6 +67,7 @@ class CompileStage(Stage):
             **found,
             "model name": task.name,
             "atc": told,
+            "toolkit": toolkit_digest(atc, os.environ) if atc else "none",
             **{name: os.environ[name] for name in ours},
         }
 

@@ -11,6 +11,7 @@ from converter.model.artefacts import (
     MANIFEST,
     check_replaceable,
     describe_artefact,
+    flush,
     manifest_bytes,
     move_into_place,
     read_manifest,
@@ -69,11 +70,16 @@ def publish(job: Job) -> tuple[Published, ...]:
         both = dict(earlier)
         for name, digest in digests.items():
             both[name] = [*both.get(name, ()), digest]
-        write_manifest(target, both, om_input_shape=read_om_input_shape(target))
+        shape = read_om_input_shape(target)
+        write_manifest(target, both, om_input_shape=shape, flushed=bool(earlier))
     for name, (path, _) in files.items():
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         move_into_place(path, target / name)
     published = _published(job, target, {name: digests[name] for name in files})
+    # The last manifest says that all is there: after a power cut that has to be true.
+    # The files in their places first: most file systems write the names with them then.
+    for path in (*(target / name for name in files), *{(target / name).parent for name in files}):
+        flush(path)
     if with_manifest:
         if not job.task.beside:
             remove_ours(target, keep=files)

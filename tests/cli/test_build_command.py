@@ -152,6 +152,11 @@ def test_shards_say_which_they_are(built):
         (["zoo.yaml", "--cache", "zoo.yaml"], "cannot be written"),
         (["zoo.yaml", "--cache", "models"], "not a cache"),
         (["zoo.yaml", "-o", "models/tiny"], "lies in the model directory"),
+        (["zoo.yaml", "--cache", "models/tiny/cache"], "lies in the model directory"),
+        (["zoo.yaml", "-o", "c/out", "--cache", "c"], "lies in the cache c"),
+        (["zoo.yaml", "-o", "c", "--cache", "c"], "lies in the cache c"),
+        (["zoo.yaml", "-o", "c", "--cache", "c/tiny-opset13"], "which the results are written to"),
+        (["zoo.yaml", "-o", "c", "--cache", "c/logs/x"], "which the results are written to"),
     ],
 )
 def test_what_is_wrong_is_one_error(built, words, error):

@@ -182,7 +182,9 @@ class KeptReference:
         self._steps = steps
 
     def load(self) -> bytes | None:
-        """The bytes, if they are there and sound."""
+        """The bytes, if they are there and sound, and the model is still the same."""
+        if not self._steps.unchanged():
+            return None
         try:
             self._cache.touch([self._key])
             digest = self._cache.entries.read_bytes(self._key)
