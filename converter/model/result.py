@@ -365,7 +365,7 @@ class RunReport(Record):
         """The process exit code this run maps to (see ``docs/reference/exit-codes.md``)."""
         codes = [model.exit_code(strict=self.strict) for model in self.models]
         codes += [pipeline.error.exit_code for pipeline in self.pipelines if pipeline.error]
-        if self.baseline is not None and self.baseline.failures and not self.baseline.updated:
+        if self.baseline is not None and self.baseline.failures:
             codes.append(GateError.exit_code)
         if self.interrupted:
             codes.append(130)
