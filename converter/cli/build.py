@@ -64,6 +64,7 @@ def build_command(
     bom: views.Bom = None,
     baseline: views.BaselineFile = None,
     update_baseline: views.UpdateBaseline = False,
+    prune_baseline: views.PruneBaseline = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace files that are not ours.")
     ] = False,
@@ -93,7 +94,9 @@ def build_command(
             "--store is for --scheduler, and with a cache",
             hint="add --scheduler tcp://host:8786 and leave out --no-cache",
         )
-    wanted = views.Views.checked(junit, markdown, baseline, update_baseline, bom=bom)
+    wanted = views.Views.checked(
+        junit, markdown, baseline, update_baseline, prune_baseline, bom=bom
+    )
     settings = Settings(
         jobs=jobs,
         memory=parse_bytes(total_memory) if total_memory else None,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import traceback
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -61,6 +62,22 @@ app.add_typer(recipe_app, name="recipe")
 app.add_typer(report_app, name="report")
 
 
+#: click's, of which typer has a copy of its own: what is wrong with the arguments.
+_UsageError: Any = typer.BadParameter.__mro__[1]
+
+#: What an option wants, in the parser's words and in ours.
+_PLAIN = (
+    (r"Input should be a valid integer.*", "it is not a whole number"),
+    (r"Input should be a valid number.*", "it is not a number"),
+    (r"Unable to parse input string as an integer.*", "the number is too long"),
+    (r"Input should be greater than or equal to (.*)", r"give at least \1"),
+    (r"Input should be less than or equal to (.*)", r"give at most \1"),
+    (r"is not a valid integer(\.?)", r"is not a whole number\1"),
+    (r"is not a valid float(\.?)", r"is not a number\1"),
+    (r"Value error, ", ""),
+)
+
+
 def _print_version(asked: bool) -> None:
     if asked:
         typer.echo(f"paddle2om {__version__}")
@@ -90,7 +107,9 @@ def entry() -> None:
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup wants it ignored
         signal.signal(signal.SIGHUP, _terminate)
     try:
-        app(standalone_mode=True)
+        sys.exit(app(prog_name="paddle2om", standalone_mode=False))
+    except _UsageError as error:
+        _report_usage(error)
     except Paddle2omError as error:
         _report(error)
     except KeyboardInterrupt:
@@ -114,6 +133,23 @@ def entry() -> None:
                 f"with PADDLE2OM_DEBUG=1 set (paddle2om {__version__})",
             )
         )
+
+
+def _report_usage(error: Any) -> None:
+    """Say what is wrong with the arguments; print the help where nothing was asked for."""
+    command = error.ctx.command_path if error.ctx is not None else "paddle2om"
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        sys.exit(2)
+    message: str = error.format_message()
+    for theirs, ours in _PLAIN:
+        message = re.sub(theirs, ours, message, flags=re.DOTALL)
+    hint = f"{command} --help says what it takes"
+    if "'--opset'" in message:
+        from converter.model.task import OPSET_HINT
+
+        hint = OPSET_HINT
+    _report(InputError(message.strip(), hint=hint))
 
 
 def _refuse_what_is_no_text() -> None:

@@ -102,6 +102,7 @@ def merge_command(
     bom: views.Bom = None,
     baseline: views.BaselineFile = None,
     update_baseline: views.UpdateBaseline = False,
+    prune_baseline: views.PruneBaseline = False,
 ) -> None:
     """Make one report of several, and exit as a run of all of them would have.
 
@@ -112,7 +113,9 @@ def merge_command(
     from converter.report.json_file import read_json
     from converter.report.merge import merge_reports, missing_models
 
-    wanted = views.Views.checked(junit, markdown, baseline, update_baseline, bom=bom)
+    wanted = views.Views.checked(
+        junit, markdown, baseline, update_baseline, prune_baseline, bom=bom
+    )
     files = [_file(source) for source in sources]
     merged = merge_reports([(file, read_json(file)) for file in files], out)
     out.mkdir(parents=True, exist_ok=True)

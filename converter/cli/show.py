@@ -40,15 +40,15 @@ def print_failures(report: RunReport) -> None:
             if stage.status is Status.DEGRADED
             for message in stage.messages
         ]
-    if report.baseline is not None and not report.baseline.updated:
-        from converter.report.baseline import change_text
+    if report.baseline is not None:
+        from converter.report.baseline_text import change_text, hint_text
 
         lines += [
             (
                 f"{change.model}: {change.verdict} than the baseline: {change_text(change)}"
                 if change.verdict == "worse"
                 else f"{change.model}: {change_text(change)}",
-                "if that is meant, write the baseline anew with --update-baseline",
+                hint_text([change]),
             )
             for change in report.baseline.failures
         ]

@@ -8,10 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from converter.engine.cache.digests import Digests
-from converter.engine.cache.entries import Entry
-from converter.engine.cache.objects import BadObject
-from converter.engine.cache.planning import Keyed
-from converter.engine.cache.recall import find_entry
+from converter.engine.cache.planning import Keyed, stages_that_run
 from converter.engine.cache.store import Cache
 from converter.engine.executor import Executor
 from converter.engine.origin import digested
@@ -77,14 +74,18 @@ def plan_build(
     )
     cache = Cache.open(settings.cache) if settings.cache else None
     plans = []
-    estimates = estimates_for(tasks, cache)
-    keyed = None
+    foretold: dict[str, tuple[dict[str, StageState], str]]
     if cache is not None:
         keyed = Keyed(cache, cache.digests(), failures=settings.failures)
         tasks = keyed.all(tasks)
+        foretold = {task.name: keyed.states(task) for task in tasks}
+    else:
+        foretold = {task.name: (dict.fromkeys(task.stages, "run"), "no cache") for task in tasks}
+    running = {name: stages_that_run(states) for name, (states, _) in foretold.items()}
+    estimates = estimates_for(tasks, cache, running)
     for task in tasks:
-        states, why = _states(cache, keyed, task)
-        runs = [stage for stage, state in states.items() if state == "run"]
+        states, why = foretold[task.name]
+        runs = running[task.name]
         told = estimates[task.name]
         plans.append(
             ModelPlan(
@@ -108,37 +109,6 @@ def plan_build(
         models=tuple(plans),
         pipelines=tuple(pipeline.out for pipeline in recipe.pipelines) if part is None else (),
     )
-
-
-def _states(
-    cache: Cache | None, keyed: Keyed | None, task: Task
-) -> tuple[dict[str, StageState], str]:
-    """Stage -> ``run``, ``cached``, ``failed`` (and not tried again) or ``not run``; and why."""
-    if cache is None or keyed is None:
-        return dict.fromkeys(task.stages, "run"), "no cache"
-    states: dict[str, StageState] = {}
-    why = ""
-    found: dict[str, Entry | None] = {}
-    for stage in task.stages:
-        try:
-            found[stage] = find_entry(cache, task, stage)
-        except BadObject as error:
-            found[stage], why = None, why or f"{stage}: {error}"
-    first = task.stages[0]
-    foreseen = next((s for s, e in found.items() if e and e.foreseen and found[first]), None)
-    failed = False
-    for stage, entry in found.items():
-        if failed or (foreseen is not None and stage not in (first, foreseen)):
-            states[stage] = "not run"
-        elif entry is None or (entry.foreseen and stage != foreseen):
-            states[stage] = "run"
-            why = why or f"{stage}: {keyed.why(task, stage)}"
-        elif entry.result.status.is_failure:
-            states[stage], failed = "failed", True
-            why = why or "failed before, and nothing has changed"
-        else:
-            states[stage] = "cached"
-    return states, why
 
 
 def check_recipe(recipe: Recipe) -> None:

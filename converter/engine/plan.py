@@ -10,9 +10,10 @@ import platform
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from converter.engine.cache.store import VARIABLE
 from converter.errors import InputError
 from converter.model.artefacts import MANIFEST, remove_temporaries
 from converter.model.compile_options import CompileOptions
@@ -20,7 +21,7 @@ from converter.model.distributions import distributions_of
 from converter.model.names import REPORT_FILES, RESERVED, check_model_name
 from converter.model.paddle_dir import model_name
 from converter.model.recipe import PlannedModel
-from converter.model.task import OPSET_RANGE, ConvertOptions, Task
+from converter.model.task import OPSET_HINT, OPSET_RANGE, ConvertOptions, Task
 from converter.stages.pipeline import STAGES
 from converter.stages.stage import describe_os_error
 
@@ -84,7 +85,7 @@ def check_options(options: ConvertOptions) -> ConvertOptions:
     if options.opset not in OPSET_RANGE:
         raise InputError(
             f"opset {options.opset} is not supported",
-            hint=f"choose {OPSET_RANGE[0]} to {OPSET_RANGE[-1]}; 11 works everywhere with atc",
+            hint=OPSET_HINT,
         )
     compiled = resolve_compile_options(options.compile)
     for name, value in (("--atol", options.atol), ("--rtol", options.rtol)):
@@ -152,15 +153,48 @@ def check_out_dir(out_dir: Path, sources: Sequence[Path], names: Sequence[str]) 
     """Refuse an output directory that is a file, or would put files into a model directory."""
     _check_text(out_dir)
     check_is_no_file(out_dir)
-    directories = {(each.parent if each.is_file() else each).resolve() for each in sources}
+    directories = _directories(sources)
     for name in names:
-        target = (out_dir / name).resolve()
-        around = next((each for each in (target, *target.parents) if each in directories), None)
+        around = _around(out_dir / name, directories)
         if around is not None:
             raise InputError(
                 f"output {out_dir / name} lies in the model directory {around}",
                 hint="choose an output directory elsewhere with -o",
             )
+
+
+def check_cache_dir(
+    cache: Path, out_dir: Path, sources: Sequence[Path], names: Sequence[str]
+) -> None:
+    """Refuse a cache where models are read or written, and an output directory in the cache.
+
+    All of a cache can be removed at any time, and what is beside it must not be taken for it. It
+    may be in the output directory, under a name that is no model's.
+    """
+    elsewhere = f"name another directory with --cache or {VARIABLE}, or use no cache"
+    around = _around(cache, _directories(sources))
+    if around is not None:
+        raise InputError(f"the cache {cache} lies in the model directory {around}", hint=elsewhere)
+    if _around(out_dir, {cache.resolve()}) is not None:
+        raise InputError(
+            f"output {out_dir} lies in the cache {cache}",
+            hint="choose an output directory elsewhere with -o",
+        )
+    around = _around(cache, {(out_dir / name).resolve() for name in (*names, *RESERVED)})
+    if around is not None:
+        raise InputError(
+            f"the cache {cache} lies in {around}, which the results are written to", hint=elsewhere
+        )
+
+
+def _directories(sources: Sequence[Path]) -> set[Path]:
+    return {(each.parent if each.is_file() else each).resolve() for each in sources}
+
+
+def _around(path: Path, directories: Collection[Path]) -> Path | None:
+    """The one of ``directories`` (resolved) that ``path`` is or lies in."""
+    path = path.resolve()
+    return next((each for each in (path, *path.parents) if each in directories), None)
 
 
 @contextlib.contextmanager

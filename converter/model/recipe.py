@@ -2,8 +2,8 @@
 
 These records are the schema: unknown keys are errors, and ``json_schema`` is made from them. Values
 come as the text that stands in the file (``converter.engine.recipe.document``), so that a version
-``3.10`` is not the number 3.1. Paths are as written; ``converter.engine.recipe.expansion`` resolves
-them.
+``3.10`` is not the number 3.1. Paths are as written; ``converter.engine.recipe.reading.resolve``
+makes them absolute.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from converter.errors import InputError
 from converter.model.compile_options import ONLY_INPUT, PRECISION_V1, PRECISION_V2, ProfileFlag
 from converter.model.memory import parse_bytes
 from converter.model.record import Record
-from converter.model.task import OPSET_RANGE, ConvertOptions
+from converter.model.task import OPSET_HINT, OPSET_RANGE, ConvertOptions
 from converter.model.time_limit import LONGEST
 from converter.model.tolerance import ToleranceOverride
 
@@ -92,12 +92,15 @@ def _no_double(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
+def _whole_opset(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]+", value):
+        raise _hinted(f"opset {value!r} is not a whole number", OPSET_HINT)
+    return value
+
+
 def _opset(value: int) -> int:
     if value not in OPSET_RANGE:
-        raise _hinted(
-            f"opset {value} is not supported",
-            f"choose {OPSET_RANGE[0]} to {OPSET_RANGE[-1]}; 11 works everywhere with atc",
-        )
+        raise _hinted(f"opset {value} is not supported", OPSET_HINT)
     return value
 
 
@@ -113,6 +116,7 @@ def _precision(value: str) -> str:
 Name = Annotated[str, AfterValidator(_plain_name)]
 Opset = Annotated[
     int,
+    BeforeValidator(_whole_opset),
     AfterValidator(_opset),
     WithJsonSchema({"type": "integer", "minimum": OPSET_RANGE[0], "maximum": OPSET_RANGE[-1]}),
 ]

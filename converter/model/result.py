@@ -41,6 +41,11 @@ class Status(StrEnum):
         """Whether the stage did not deliver what was asked for."""
         return self in (Status.FAILED, Status.CRASHED, Status.TIMEOUT)
 
+    @property
+    def ended(self) -> bool:
+        """Whether the stage came to an end of its own, now and not in an earlier run."""
+        return self in (Status.OK, Status.DEGRADED, Status.SKIPPED, Status.FAILED)
+
 
 class Artefact(Record):
     """A file a stage made: ``path`` relative to the run's output directory, bytes, sha256."""
@@ -360,7 +365,7 @@ class RunReport(Record):
         """The process exit code this run maps to (see ``docs/reference/exit-codes.md``)."""
         codes = [model.exit_code(strict=self.strict) for model in self.models]
         codes += [pipeline.error.exit_code for pipeline in self.pipelines if pipeline.error]
-        if self.baseline is not None and self.baseline.failures and not self.baseline.updated:
+        if self.baseline is not None and self.baseline.failures:
             codes.append(GateError.exit_code)
         if self.interrupted:
             codes.append(130)

@@ -11,6 +11,9 @@ from converter.model.tolerance import ToleranceOverride
 #: The opsets paddle2onnx 2.1.0 can write; outside this range it aborts the process.
 OPSET_RANGE = range(7, 22)
 
+#: What helps with another one.
+OPSET_HINT = f"choose {OPSET_RANGE[0]} to {OPSET_RANGE[-1]}; 11 works everywhere with atc"
+
 #: atc supports opset 11 on every CANN release; from 8.x on it also takes up to 18.
 DEFAULT_OPSET = 11
 

@@ -18,7 +18,7 @@ from converter.model.tensor import TensorSpec
 from converter.report import commands, compared, recognised, summary
 from converter.report import format as fmt
 from converter.report.atomic import write_text_atomically
-from converter.report.baseline import change_text
+from converter.report.baseline_text import change_text, update_texts
 from converter.report.variants import groups
 from converter.resources import template_dir
 
@@ -101,6 +101,7 @@ def report_environment() -> Environment:
         convert_words=commands.convert_words,
         reproduce_words=commands.reproduce_words,
         count=fmt.count,
+        update_texts=update_texts,
         find_stage=summary.find_stage,
         marks=summary.MARKS,
         model_mark=summary.model_mark,

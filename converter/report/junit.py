@@ -13,7 +13,7 @@ from converter.model.comparison import ValidateFacts
 from converter.model.result import ModelReport, RunReport, StageResult, Status
 from converter.report import format as fmt
 from converter.report.atomic import write_text_atomically
-from converter.report.baseline import change_text
+from converter.report.baseline_text import change_text, update_texts
 from converter.report.summary import notes_of, stage_fact
 
 #: What XML 1.0 has no way to write (https://www.w3.org/TR/xml/#charsets).
@@ -129,7 +129,10 @@ def _pipelines_suite(report: RunReport) -> ET.Element:
 def _baseline_suite(baseline: BaselineReport) -> ET.Element:
     """One case per change, and one for the comparison itself, so that it is never empty."""
     suite = _suite("baseline", 0.0)
-    _case(suite, "baseline", f"{fmt.count(baseline.compared, 'model')} compared", 0.0)
+    whole = _case(suite, "baseline", f"{fmt.count(baseline.compared, 'model')} compared", 0.0)
+    if baseline.updated:
+        written = "\n".join([f"{baseline.file} written", *update_texts(baseline)])
+        ET.SubElement(whole, "system-out").text = _text(written)
     for change in baseline.changes:
         case = _case(suite, f"baseline.{change.model}", change.what, 0.0)
         if change in baseline.failures:

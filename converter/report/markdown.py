@@ -13,7 +13,7 @@ from converter.model.comparison import ValidateFacts
 from converter.model.result import ModelReport, RunReport, StageResult, Status
 from converter.report import format as fmt
 from converter.report.atomic import write_text_atomically
-from converter.report.baseline import change_text
+from converter.report.baseline_text import change_text, update_texts
 from converter.report.compared import sweep_text, task_text, task_totals
 from converter.report.summary import (
     find_stage,
@@ -153,6 +153,8 @@ def _baseline(baseline: BaselineReport) -> Iterator[str]:
     worse = len(baseline.failures)
     if baseline.updated:
         yield f"Baseline `{_code(baseline.file)}` written."
+        for told in update_texts(baseline):
+            yield f"<br>{escape(told)}"
     elif not baseline.changes:
         yield f"✅ {fmt.count(baseline.compared, 'model')} as in the baseline."
     else:

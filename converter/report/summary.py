@@ -296,7 +296,7 @@ def verdict(report: RunReport) -> Verdict:
     if differ:
         parts.append(f"{fmt.count(differ, 'pipeline')} read other text than Paddle")
     worse = len(report.baseline.failures) if report.baseline else 0
-    if report.baseline and worse and not report.baseline.updated:
+    if worse:
         parts.append(f"{fmt.count(worse, 'change')} for the worse since the baseline")
     if not parts:
         ran = len(report.pipelines)

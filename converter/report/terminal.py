@@ -20,7 +20,7 @@ from rich.text import Text
 from converter.model.comparison import ValidateFacts
 from converter.model.result import ModelReport, PipelineReport, RunReport, Status
 from converter.report import format as fmt
-from converter.report.baseline import change_text
+from converter.report.baseline_text import change_text, hint_text, update_texts
 from converter.report.compared import sweep_rows, sweep_text, task_text, task_totals
 from converter.report.progress import Progress
 from converter.report.recognised import reads_like_paddle, text_rows
@@ -283,16 +283,18 @@ def _baseline(report: RunReport, write: Writer) -> list[tuple[str, Text]]:
         told = f"baseline {file}: {fmt.count(baseline.compared, 'model')} compared"
         lines = [(write.sign(mark), Text(told))]
     for change in baseline.changes[:_CHANGES_SHOWN]:
-        fails = change in baseline.failures and not baseline.updated
+        fails = change in baseline.failures
         text = Text(write.line(f"{change.model}:"), STYLES["bad" if fails else "skip"])
         text.append(" " + write.line(f"{change.verdict}: {change_text(change)}"), "default")
         lines.append(("", text))
     if len(baseline.changes) > _CHANGES_SHOWN:
         more = len(baseline.changes) - _CHANGES_SHOWN
         lines.append(("", Text(write.line(f"… and {more} more: see report.json"), "dim")))
-    if baseline.failures and not baseline.updated:
+    for told in update_texts(baseline):
+        lines.append(("", Text(write.line(told))))
+    if baseline.failures:
         hint = Text("hint: ", "bold")
-        hint.append("if that is meant, write the baseline anew with --update-baseline", "not bold")
+        hint.append(hint_text(baseline.failures), "not bold")
         lines.append(("", hint))
     return lines
 

@@ -105,6 +105,26 @@ def test_a_plan_says_what_runs_and_why(built, tmp_path, change, words):
     assert "→" in line
 
 
+def test_a_plan_reckons_only_the_stages_that_run(built, tmp_path):
+    root, first = built
+    ran = next(m for m in json.loads(first.stdout)["models"] if m["name"] == "tiny-opset13")
+    took = {stage["stage"]: stage for stage in ran["stages"]}
+    recipe = root / "reckoned.yaml"
+    text = (root / "zoo.yaml").read_text()[10:]
+    recipe.write_text("schema: 1\ndefaults: {tolerance: {max_abs: 0.3}}\n" + text)
+
+    plan = plan_build(
+        load_recipe(recipe), tmp_path / "out", Settings(cache=root / "user" / "results")
+    )
+
+    (tiny,) = [model for model in plan.models if model.name == "tiny-opset13"]
+    assert [stage for stage, state in tiny.stages.items() if state == "run"] == ["validate"]
+    assert tiny.measured
+    assert tiny.seconds == pytest.approx(took["validate"]["seconds"], abs=0.06)
+    assert tiny.seconds < sum(stage["seconds"] for stage in took.values()) - 0.06
+    assert tiny.peak_memory == took["validate"]["peak_memory"]
+
+
 def test_a_failure_is_tried_again_when_asked(built):
     root, _ = built
     told = paddle2om("build", "zoo.yaml", "--plan", "--retry-failed", cwd=root).stdout
@@ -132,6 +152,11 @@ def test_shards_say_which_they_are(built):
         (["zoo.yaml", "--cache", "zoo.yaml"], "cannot be written"),
         (["zoo.yaml", "--cache", "models"], "not a cache"),
         (["zoo.yaml", "-o", "models/tiny"], "lies in the model directory"),
+        (["zoo.yaml", "--cache", "models/tiny/cache"], "lies in the model directory"),
+        (["zoo.yaml", "-o", "c/out", "--cache", "c"], "lies in the cache c"),
+        (["zoo.yaml", "-o", "c", "--cache", "c"], "lies in the cache c"),
+        (["zoo.yaml", "-o", "c", "--cache", "c/tiny-opset13"], "which the results are written to"),
+        (["zoo.yaml", "-o", "c", "--cache", "c/logs/x"], "which the results are written to"),
     ],
 )
 def test_what_is_wrong_is_one_error(built, words, error):

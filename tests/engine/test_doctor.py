@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from converter.atc.toolkit import cann_version
 from converter.engine.doctor import machine, packages
-from converter.engine.doctor.ascend import cann_version, check_ascend
+from converter.engine.doctor.ascend import check_ascend
 from converter.engine.doctor.findings import Check
 from converter.engine.doctor.known_bad import KNOWN_BAD, known_bad, parse_version
 from converter.model.memory import FreeMemory

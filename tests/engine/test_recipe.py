@@ -438,3 +438,33 @@ def test_models_are_not_called_as_what_pipelines_make(zoo: Path) -> None:
         )
         assert place == "3:13"
         assert told.startswith(f"{name} is the name of a model too, at ")
+
+
+@pytest.mark.parametrize(
+    ("path", "exclude", "left"),
+    [
+        ("models/**", "models/*", ["deep"]),
+        ("models/**", "models/**/deep", ["det", "v4_rec", "v5_rec"]),
+        ("models/**", "models/group/**", ["det", "v4_rec", "v5_rec"]),
+        ("models/**", "**/v?_rec", ["det", "deep"]),
+        ("[models/det, models/.hid]", "models/*t", ["hid"]),
+        ("[models/det, models/.hid]", "models/.*", ["det"]),
+        ("models/*/inference.json", "models/v4*", ["det", "v5_rec"]),
+        ("models/*/inference.json", "models/v*/*.json", ["det"]),
+        ("models/*", "models/[ab]", ["det", "group", "v4_rec", "v5_rec"]),
+    ],
+)
+def test_exclude_is_read_as_path_is(zoo: Path, path: str, exclude: str, left: list[str]) -> None:
+    for name in ("group/deep", ".hid", "[ab]"):
+        (zoo / "models" / name).mkdir(parents=True)
+    for name in ("group/deep", ".hid"):
+        (zoo / "models" / name / "inference.json").write_text("{}")
+    text = f"schema: 1\nmodels: [{{path: {path}, exclude: '{exclude}', name: 'm{{name}}'}}]\n"
+    assert [model.name.lstrip("m").lstrip(".") for model in load(zoo, text).models] == left
+
+
+def test_an_opset_that_is_no_number(zoo: Path) -> None:
+    text = "schema: 1\nmodels: [{path: models/det, opset: abc}]\n"
+    ((place, told, hint),) = mistakes(zoo, text)
+    assert (place, told) == ("2:36", "opset 'abc' is not a whole number")
+    assert hint.startswith("choose 7 to 21")

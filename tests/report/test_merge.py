@@ -78,3 +78,37 @@ def test_versions_that_differ_are_joined(tmp_path: Path) -> None:
     other = shard(2, "c", versions={"onnx": "1.18.0"})
     report = merged(tmp_path, shard(1, "a", "b"), other)
     assert report.versions["onnx"].endswith("| 1.18.0")
+
+
+def test_merged_reports_are_merged_again(tmp_path: Path) -> None:
+    """Versions, platforms and commands stay there once, whatever the order of merging."""
+    kinds = [
+        {"versions": {"onnx": v}, "platform": f"p{v}", "command": f"build {c}", "out_dir": "x"}
+        for v, c in (("1", "--shard 1/3"), ("2", "'a && b'"), ("1", "--shard 3/3"))
+    ]
+    one, two, three = (
+        run([good(name)], shard=Shard(index=n, count=3, models=NAMES), **kind)
+        for n, (name, kind) in enumerate(zip(NAMES, kinds, strict=True), 1)
+    )
+    inner = merged(tmp_path, one, two)
+    again = merged(tmp_path, inner, three)
+    assert again.versions == {"onnx": "1 | 2"}
+    assert again.platform == "p1 | p2"
+    assert again.command == "build --shard 1/3 && build 'a && b' && build --shard 3/3"
+    assert [each.name for each in again.models] == ["a", "b", "c"]
+    assert missing_models(again) == ()
+    whole = merged(tmp_path, merged(tmp_path, one), merged(tmp_path, three, two))
+    assert whole.versions == {"onnx": "1 | 2"}
+    assert missing_models(whole) == ()
+
+
+def test_a_file_that_is_given_twice(tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+    with pytest.raises(InputError, match=r"report\.json is given twice"):
+        merge_reports([(file, run([])), (tmp_path / "x" / ".." / "report.json", run([]))], tmp_path)
+
+
+def test_a_merged_report_beside_one_of_its_parts(tmp_path: Path) -> None:
+    one = shard(1, "a")
+    with pytest.raises(InputError, match=r"a is in .*s1.* and in .*s2"):
+        merged(tmp_path, merged(tmp_path, one), one)

@@ -13,7 +13,7 @@ from converter.engine.cache.objects import DAMAGED, MISSING, OTHER_VERSION, BadO
 from converter.engine.cache.recall import fetch, find_entry, recalled, register
 from converter.engine.cache.store import Cache
 from converter.errors import InputError, InternalError, Paddle2omError
-from converter.model.result import Message, StageResult, Status
+from converter.model.result import Message, StageResult
 from converter.model.task import CacheUse
 from converter.stages.job import Job
 from converter.stages.stage import Stage
@@ -138,7 +138,7 @@ class Steps:
             return ""
         if result.status.is_failure and not _may_be_kept(stage, result):
             return ""
-        if result.status not in (Status.OK, Status.DEGRADED, Status.SKIPPED, Status.FAILED):
+        if not result.status.ended:
             return ""
         if not self.unchanged():
             return "not kept in the cache: the model's files changed meanwhile"
@@ -182,7 +182,9 @@ class KeptReference:
         self._steps = steps
 
     def load(self) -> bytes | None:
-        """The bytes, if they are there and sound."""
+        """The bytes, if they are there and sound, and the model is still the same."""
+        if not self._steps.unchanged():
+            return None
         try:
             self._cache.touch([self._key])
             digest = self._cache.entries.read_bytes(self._key)

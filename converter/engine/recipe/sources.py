@@ -74,7 +74,28 @@ def _raw(document: Document, steps: tuple[str | int, ...]) -> object:
 
 
 def _excludes(rule: str, path: Path) -> bool:
-    return fnmatch.fnmatchcase(str(path), rule)
+    """Whether ``rule`` means ``path``, or the directory of a program file, as ``_matches`` would.
+
+    Paths, too, may have a pattern's characters in their names.
+    """
+    literal = not glob.has_magic(rule) or os.path.lexists(rule)
+    named = (path, path.parent) if path.is_file() else (path,)
+    if literal:
+        return Path(rule) in named
+    return any(_fits(Path(rule).parts, each.parts) for each in named)
+
+
+def _fits(rule: tuple[str, ...], parts: tuple[str, ...]) -> bool:
+    """Match part by part, as ``glob`` does: ``**`` is any number of them, hidden ones left out."""
+    if not rule:
+        return not parts
+    if rule[0] == "**":
+        return _fits(rule[1:], parts) or (
+            bool(parts) and not parts[0].startswith(".") and _fits(rule, parts[1:])
+        )
+    if not parts or (parts[0].startswith(".") and not rule[0].startswith(".")):
+        return False
+    return fnmatch.fnmatchcase(parts[0], rule[0]) and _fits(rule[1:], parts[1:])
 
 
 def _matches(path: Path) -> list[Path]:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ import pytest
 from converter.engine.cache.locks import locked
 from converter.engine.cache.objects import ObjectStore
 from converter.engine.cache.store import Cache
+from converter.engine.cache.upkeep import verify
 from converter.engine.convert import Silent, run_conversion
 from converter.engine.pool import Pool
 from converter.model.result import RunReport, Status
@@ -102,6 +104,16 @@ def test_a_second_run_needs_no_worker_and_gives_the_same(where, filled, cache, t
     assert second.exit_code == first.exit_code == 0
     assert files_of(target) == files_of(out)
     assert told(second) == told(first)
+
+
+def test_a_cache_in_the_output_directory_is_left_alone(filled, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(filled[0], out / "cache")
+    for _ in range(2):
+        assert statuses(run(out, out / "cache", filled[2][0])) == ALL_CACHED
+
+    assert files_of(out / "tiny_pir") == files_of(filled[1] / "tiny_pir")
+    assert verify(Cache.open(out / "cache")).incomplete_entries == ()
 
 
 def test_an_output_that_was_edited_is_not_taken_for_ours(filled, cache, tmp_path):
@@ -351,3 +363,32 @@ def test_a_model_that_changes_meanwhile_is_not_kept(filled, tmp_path):
     assert report.exit_code == 0
     assert "changed meanwhile" in report.models[0].stages[-2].messages[-1].text
     assert statuses(run(tmp_path / "out2", cache, model))["validate"] == "ok"
+
+
+def test_nothing_is_taken_for_a_model_that_changes_after_planning(filled, cache, tmp_path):
+    """Its export has to run; what came after the old one's is still there, by the same keys."""
+    model = Path(shutil.copytree(filled[2][0], tmp_path / "tiny_pir"))
+    kept = Cache.open(cache)
+    for key in kept.entries.keys():  # noqa: SIM118 - no mapping
+        if b'"stage":"export"' in kept.entries.read_bytes(key)[:40]:
+            kept.entries.remove(key)
+    params = model / "inference.pdiparams"
+    data = bytearray(params.read_bytes())
+    data[-4:] = struct.pack("<f", struct.unpack("<f", data[-4:])[0] + 1)
+
+    class Changer(Silent):
+        def model_started(self, name: str) -> None:
+            params.write_bytes(data)
+
+    out = tmp_path / "out"
+    report = run_conversion([model], out, OPTIONS, cache=cache, observer=Changer())
+
+    assert report.exit_code == 0
+    assert not any(stage.cached for stage in report.models[0].stages)
+    afresh = run(tmp_path / "afresh", None, model)
+    facts = [[stage["facts"] for stage in told(each)[0]["stages"]] for each in (report, afresh)]
+    assert facts[0] == facts[1]  # the differences to Paddle's outputs among them
+    assert files_of(out) == files_of(tmp_path / "afresh") != {}
+    assert (
+        files_of(out)["tiny_pir/inference.onnx"] != files_of(filled[1])["tiny_pir/inference.onnx"]
+    )
