@@ -24,7 +24,7 @@ _KINDS = "a Paddle model, an ONNX file, an .npz file of recorded outputs or a di
 
 @dataclass(frozen=True)
 class Model:
-    """A side that can be run. ``hints`` and ``value_range`` are its ``inference.yml``'s.
+    """A side that can be run. ``yml`` is its ``inference.yml``; ``hints``, ``value_range`` are too.
 
     ``plain`` opens an ONNX file without graph optimisation.
     """
@@ -37,6 +37,7 @@ class Model:
     hints: Mapping[str, ShapeHint] = field(default_factory=dict)
     value_range: tuple[float, float] | None = None
     plain: Callable[[], OnnxPredictor] | None = None
+    yml: InferenceYml = field(default_factory=InferenceYml)
 
     @property
     def output_names(self) -> list[str]:
@@ -158,6 +159,7 @@ def _paddle(path: Path, threads: int) -> Model:
         outputs=facts.outputs,
         hints=facts.shape_hints,
         value_range=facts.value_range,
+        yml=read_inference_yml(model.yml) if model.yml else InferenceYml(),
     )
 
 
@@ -175,6 +177,7 @@ def _onnx(path: Path, threads: int) -> Model:
         hints=yml.shape_hints,
         value_range=yml.value_range,
         plain=lambda: OnnxPredictor(path, threads=threads, optimise=False),
+        yml=yml,
     )
 
 

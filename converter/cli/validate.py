@@ -50,6 +50,12 @@ def validate_command(
     sweep: Annotated[
         bool, typer.Option("--sweep", help="Compare on many more shapes of the dynamic dims.")
     ] = False,
+    min_agreement: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE", help="Fail below this share of equal texts, classes or boxes (0-1)."
+        ),
+    ] = None,
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", parser=seconds, help="Seconds it may take.")
     ] = 900.0,
@@ -76,6 +82,10 @@ def validate_command(
             "give B, or --record DIR" if record is None else "--record is of A alone",
             hint="paddle2om validate A B compares, paddle2om validate A --record DIR records",
         )
+    if min_agreement is not None and record is not None:
+        raise InputError(
+            "--min-agreement compares, --record does not", hint="leave one of them out"
+        )
     if sweep and record is not None:
         raise InputError("--sweep compares, --record does not", hint="leave one of them out")
     names, tolerances = parse_renames(rename or []), parse_tolerances(tolerance or [])
@@ -98,6 +108,7 @@ def validate_command(
         tolerances=tolerances,
         seed=seed,
         sweep=sweep,
+        min_agreement=min_agreement,
         timeout=timeout,
     )
     command = shlex.join(["paddle2om", *sys.argv[1:]])

@@ -19,7 +19,13 @@ from converter.accuracy.nearby import agree_nearby
 from converter.accuracy.plain import PLAIN, run_plain
 from converter.accuracy.reference import SHAPES_HINT, PaddleReference, ReferenceCase
 from converter.accuracy.swept import not_run, nothing_swept, swept_shape
-from converter.accuracy.task.agreement import MEANINGFUL, disagreements, gate_task, task_agreement
+from converter.accuracy.task.agreement import (
+    MEANINGFUL,
+    TASK_HINT,
+    disagreements,
+    gate_task,
+    task_agreement,
+)
 from converter.errors import GateError, StageError
 from converter.model.comparison import CaseComparison, SweptShape, ValidateFacts
 from converter.model.result import InspectFacts, Message, Status
@@ -35,9 +41,6 @@ if TYPE_CHECKING:
     from converter.accuracy.reference import Arrays, Swept
 
 _INPUTS_HINT = "try another --seed; if it stays so, compare the ONNX file on real inputs"
-
-
-_TASK_HINT = "set a tighter --atol, or --min-agreement 1 to make this a failure"
 
 
 class ValidateStage(Stage):
@@ -91,7 +94,7 @@ class ValidateStage(Stage):
             sweep=shapes,
         )
         weak = tuple(_warning(text, _INPUTS_HINT) for text in doubts(cases))
-        weak += tuple(_warning(text, _TASK_HINT) for text in disagreements(cases))
+        weak += tuple(_warning(text, TASK_HINT) for text in disagreements(cases))
         notes = tuple(_warning(text) for text in (*unplain, *warnings(cases)))
         notes += tuple(Message(level="info", text=text) for text in reorderings(cases))
         notes += tuple(_warning(text) for text in jumps(cases))

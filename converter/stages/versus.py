@@ -9,6 +9,7 @@ from converter.accuracy.limits import Limits
 from converter.accuracy.recorded import DEVICE_TOLERANCE, case_bytes
 from converter.accuracy.sides import Model, Side, open_side
 from converter.accuracy.swept import nothing_swept
+from converter.accuracy.task.agreement import TASK_HINT, disagreements, gate_task
 from converter.accuracy.versus import Versus, reference_of
 from converter.errors import GateError, InputError
 from converter.model.comparison import ValidateFacts
@@ -43,6 +44,9 @@ class VersusStage(Stage):
         shapes = tuple(shape for shape, _ in swept)
         cases += tuple(compared for _, compared in swept if compared)
         weak = tuple(Message(level="warning", text=text) for text in doubts(cases))
+        weak += tuple(
+            Message(level="warning", text=text, hint=TASK_HINT) for text in disagreements(cases)
+        )
         weak += nothing_swept(shapes) if job.options.sweep else ()
         told = f"reference: {_told(reference)}; compared with it: {_told(candidate)}"
         notes: tuple[Message, ...] = (Message(level="info", text=told),)
@@ -70,6 +74,8 @@ class VersusStage(Stage):
                 f"{job.task.candidate} does not agree with {job.task.source}: {reason}",
                 hint="the first is the reference; --json or -o DIR gives every output's numbers",
             )
+        found = "paddle2om locate finds the operator; --json or -o DIR gives the numbers"
+        gate_task(outcome.facts.cases, job.options.min_agreement, hint=found)
 
 
 class CasesStage(Stage):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -221,3 +222,60 @@ def test_a_fault_that_onnx_runtimes_fusion_hides_is_seen(tmp_path: Path) -> None
     cases = report.models[0].facts("validate").cases
     assert [case.passed for case in cases] == [True] * (len(cases) - 1) + [False]
     assert cases[-1].label.endswith("not optimised")
+
+
+def test_classes_are_compared_where_a_side_says_what_it_is(made: Path, tmp_path: Path) -> None:
+    shutil.copytree(CLS, tmp_path / "cls")
+    yml = "Global: {model_name: x}\nPostProcess: {name: ClsPostProcess, label_list: ['0', '180']}\n"
+    (tmp_path / "cls" / "inference.yml").write_text(yml)
+    same = validate(tmp_path / "cls", made / "good.onnx", min_agreement=1.0)
+    assert same.exit_code == 0
+    facts = same.models[0].facts("validate")
+    assert isinstance(facts, ValidateFacts)
+    told = {case.label.split()[0]: case.task for case in facts.cases if "not opt" not in case.label}
+    assert told["text"] is not None
+    assert (told["text"].kind, told["text"].agreement) == ("class", 1.0)
+    assert told["wide"] is None  # noise has no class
+
+    # The two classes swapped, and a tolerance that does not mind.
+    (tmp_path / "swapped").mkdir()
+    for file in (made / "cases").glob("*.npz"):
+        arrays = dict(np.load(file))
+        arrays[f"output:{OUTPUT}"] = arrays[f"output:{OUTPUT}"][:, ::-1]
+        np.savez(tmp_path / "swapped" / file.name, **arrays)
+    loose = ("--tolerance", "atol=2,min_cosine=-1")
+    warned = paddle2om("validate", tmp_path / "cls", tmp_path / "swapped", *loose)
+    assert warned.returncode == 0, warned.stderr
+    assert "0 became 180" in warned.stderr or "180 became 0" in warned.stderr
+    failed = paddle2om(
+        *("validate", tmp_path / "cls", tmp_path / "swapped", *loose, "--min-agreement", "1")
+    )
+    assert failed.returncode == 3
+    assert "classes differ on" in failed.stderr
+    assert "rejected/" not in failed.stderr
+
+    # Nobody says what kind of model it is.
+    unknown = paddle2om("validate", CLS, made / "good.onnx", "--min-agreement", "1")
+    assert unknown.returncode == 3
+    assert "no text, class or box was compared" in unknown.stderr
+
+
+def test_the_yml_beside_an_onnx_file_counts_too(made: Path, tmp_path: Path) -> None:
+    yml = "Global: {model_name: x}\nPostProcess: {name: ClsPostProcess, label_list: ['0', '180']}\n"
+    shutil.copy(made / "good.onnx", tmp_path / "good.onnx")
+    (tmp_path / "inference.yml").write_text(yml)
+    report = validate(CLS, tmp_path / "good.onnx", min_agreement=1.0)
+    assert report.exit_code == 0
+    report = validate(made / "cases", tmp_path / "good.onnx", min_agreement=1.0)
+    assert report.exit_code == 0
+    facts = report.models[0].facts("validate")
+    assert isinstance(facts, ValidateFacts)
+    assert [case.task is not None for case in facts.cases] == [
+        "text" in case.label for case in facts.cases
+    ]
+
+
+def test_a_record_has_no_agreement(tmp_path: Path) -> None:
+    done = paddle2om("validate", CLS, "--record", tmp_path / "x", "--min-agreement", "1")
+    assert done.returncode == 2
+    assert "--min-agreement" in done.stderr
