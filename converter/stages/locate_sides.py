@@ -80,10 +80,12 @@ class Side(ABC):
         """The sets of inputs to compare on; only ``given`` when there is one."""
 
     @abstractmethod
-    def prepare(self, facts: OnnxFacts, outputs: Mapping[str, str]) -> None:
+    def prepare(
+        self, facts: OnnxFacts, inputs: Mapping[str, str], outputs: Mapping[str, str]
+    ) -> None:
         """Get ready for ``source`` and ``pairs``; no more cases are asked for.
 
-        ``facts`` are the candidate's, ``outputs`` maps its outputs' names to the reference's.
+        ``facts`` are the candidate's, ``inputs`` and ``outputs`` map its names to the reference's.
         """
 
     @abstractmethod
@@ -148,7 +150,9 @@ class PaddleSide(Side):
         finally:
             predictor.release()
 
-    def prepare(self, facts: OnnxFacts, outputs: Mapping[str, str]) -> None:
+    def prepare(
+        self, facts: OnnxFacts, inputs: Mapping[str, str], outputs: Mapping[str, str]
+    ) -> None:
         """Export the model at the candidate's opset, for its names and to compare nodes with."""
         work = self._job.work_dir / "reference"
         work.mkdir()
@@ -256,12 +260,11 @@ class OnnxSide(Side):
                     hint="give inputs that it runs on with --inputs FILE.npz",
                 )
 
-    def prepare(self, facts: OnnxFacts, outputs: Mapping[str, str]) -> None:
+    def prepare(
+        self, facts: OnnxFacts, inputs: Mapping[str, str], outputs: Mapping[str, str]
+    ) -> None:
         """Load the file for its values."""
-        self._to_reference = outputs
-        self._input_names = dict(
-            zip((spec.name for spec in facts.inputs), self.inputs, strict=False)
-        )
+        self._input_names, self._to_reference = inputs, outputs
         work = self._job.work_dir / "reference"
         self._values = OnnxValues(self._path, work, threads=self._job.options.threads)
 
