@@ -7,7 +7,7 @@ compared as they are, if they were made from the same inputs as far as both have
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
@@ -64,7 +64,27 @@ class Versus:
     def generated(self) -> PaddleReference:
         """The cases on which two models are compared; the reference is a model."""
         assert isinstance(self.reference, Model)
-        return reference_of(self.reference, self.seed)
+        reference = self.reference
+        if isinstance(self.candidate, Model):
+            reference = replace(reference, inputs=self._for_both(reference, self.candidate))
+        return reference_of(reference, self.seed)
+
+    def _for_both(self, reference: Model, candidate: Model) -> tuple[TensorSpec, ...]:
+        """The reference's inputs, with the candidate's extents where only it has one."""
+        others = {spec.name: spec.shape for spec in candidate.inputs}
+        return tuple(
+            spec.model_copy(
+                update={
+                    "shape": tuple(
+                        other if isinstance(other, int) else dim
+                        for dim, other in zip(
+                            spec.shape, others[self.rename.get(spec.name, spec.name)], strict=True
+                        )
+                    )
+                }
+            )
+            for spec in reference.inputs
+        )
 
     @property
     def is_of_models(self) -> bool:
@@ -177,6 +197,12 @@ class Versus:
         for label, (inputs, wanted) in reference.cases.items():
             others, made = found[label]
             others = self._named(others)
+            if inputs and others and not inputs.keys() & others.keys():
+                raise InputError(
+                    f"{label}: the sides recorded other inputs: {', '.join(inputs)}, and "
+                    f"{', '.join(others)}",
+                    hint="if only names differ, pair them with --rename REFERENCE=OTHER",
+                )
             differing = [
                 name
                 for name in inputs.keys() & others.keys()

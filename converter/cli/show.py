@@ -39,6 +39,7 @@ def print_failures(report: RunReport) -> None:
             for stage in model.stages
             if stage.status is Status.DEGRADED
             for message in stage.messages
+            if message.level == "warning"
         ]
     if report.baseline is not None:
         from converter.report.baseline_text import change_text, hint_text

@@ -166,7 +166,9 @@ def _spec(value: onnx.ValueInfoProto) -> TensorSpec:
     dims: list[Dim] = []
     for axis, dim in enumerate(tensor.shape.dim):
         dynamic = dim.dim_param or f"{value.name}_axis{axis}"
-        dims.append(dim.dim_value if dim.HasField("dim_value") else dynamic)
+        # Some write -1 for a dynamic dim, and runtimes take it for one.
+        known = dim.HasField("dim_value") and dim.dim_value >= 0
+        dims.append(dim.dim_value if known else dynamic)
     return TensorSpec(name=value.name, dtype=_dtype(tensor.elem_type), shape=tuple(dims))
 
 

@@ -202,3 +202,17 @@ class TestTheCutOff:
         found = paired(b, a)
         assert (found.moved, found.unpaired) == (2, 1)
         assert 296 not in np.flatnonzero(np.isin(b[:, 2], found.reference[295:297, 2]))
+
+
+def test_memory_does_not_grow_with_the_square_of_the_boxes():
+    import tracemalloc
+
+    b = level(3000, 0, 3000)
+    b[:-1, 1] += 0.25
+    a = np.concatenate([b[-2::-1], b[-1:]])
+    tracemalloc.start()
+    found = paired(b, a)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.array_equal(found.candidate, b)
+    assert peak < 60e6  # at once it would be 8 * 6 * 3000**2 bytes, 430 MB

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from converter.accuracy.gate import compare_case, compare_output, gate, vacuous
+from converter.accuracy.gate import compare_case, compare_output, doubts, gate, vacuous
 
 INF, NAN = math.inf, math.nan
 
@@ -23,13 +23,14 @@ def draws(low, high, count=64):
 @pytest.mark.parametrize(
     ("low", "high", "passes"),
     [
-        (-1, 2, True),  # the whole width of the reference beyond each end
-        (-1.01, 1, False),
-        (0, 2.01, False),
-        (0.4, 0.6, True),
+        (-4, 0, True),
+        (1, 5, True),
+        (-4.01, -0.1, False),
+        (1.1, 5.01, False),
+        (0.3, 0.7, True),
     ],
 )
-def test_a_draw_may_reach_one_width_beyond_the_other(low, high, passes):
+def test_a_draw_may_reach_four_widths_beyond_the_other(low, high, passes):
     assert compare(draws(0, 1), draws(low, high)).passed is passes
 
 
@@ -90,3 +91,40 @@ def test_empty_in_one_case_and_nan_in_the_other_is_nothing_compared():
     assert all(case.passed for case in cases)
     assert "no number was compared" in vacuous(cases)
     assert not gate(cases)[0]
+
+
+def test_zeros_a_constant_and_a_narrower_draw_are_no_draws():
+    draw = np.random.default_rng(0).standard_normal(64).astype("float32")
+    assert compare(draw, draw[::-1].copy()).passed
+    for wrong in (np.zeros_like(draw), np.full_like(draw, 0.3), draw / 1000, draw / 5):
+        found = compare(draw, wrong)
+        assert not found.passed
+        assert "spread" in found.reason
+
+
+def test_coins_may_all_fall_on_one_side():
+    coins = (np.random.default_rng(0).random(64) < 0.1).astype("float32")
+    assert compare(coins, np.zeros_like(coins)).passed
+
+
+def test_what_no_draw_can_be_is_told_however_few_there_are():
+    few = draws(0, 1, 4)
+    assert compare(few, few + 500).passed
+    assert not compare(few, few * 1e30).passed
+
+
+@pytest.mark.parametrize("distribution", ["uniform", "standard_normal", "standard_exponential"])
+@pytest.mark.parametrize("count", [32, 100, 1000])
+def test_two_draws_of_one_distribution_pass(distribution, count):
+    for seed in range(50):
+        pair = (getattr(np.random.default_rng(s), distribution)(size=count) for s in (seed, -~seed))
+        found = compare(*(draw.astype("float32") for draw in pair))
+        assert found.passed, found.reason
+
+
+def test_infinity_everywhere_is_a_doubt():
+    for values in ([INF], [INF, INF], [INF, -INF, NAN]):
+        tensor = np.array(values, "float32")
+        case = compare_case("case", {}, 0, {"y": tensor}, {"y": tensor.copy()})
+        assert case.passed
+        assert doubts([case])
