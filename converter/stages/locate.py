@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -187,11 +188,9 @@ class LocateStage(Stage):
         value = values[pair.key]
         node, causes = _causes(nodes, search.candidate, side)
         node = node if node is not None else nodes[-1]
-        try:
+        made = None
+        with contextlib.suppress(StageError):
             ((_, made),) = search.candidate.evaluate([pair.tensor], given)
-            told = statistics(made)
-        except StageError:
-            told = None
         accumulated = search.errors.get(index, found.own)
         culprit = Culprit(
             operator=pair.operator,
@@ -203,7 +202,7 @@ class LocateStage(Stage):
             node=describe_node(node),
             region=tuple(describe_node(each) for each in nodes),
             reference=statistics(value),
-            candidate=told,
+            candidate=None if made is None else statistics(made),
             error_before=search.error_before(index),
             error=accumulated.error,
             own_error=found.own.error,
@@ -218,6 +217,7 @@ class LocateStage(Stage):
             given,
             pair.tensor,
             value,
+            made,
             culprit.model_dump(mode="json"),
         )
         for file in files:
