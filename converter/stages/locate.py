@@ -42,12 +42,13 @@ if TYPE_CHECKING:
 class Judged:
     """One case: the candidate's outputs under the reference's names, and how far they are off.
 
-    ``compared`` is None where the candidate did not run.
+    ``compared`` is None where the candidate did not run; ``refused`` then says why.
     """
 
     case: LocateCase
     outputs: tuple[OutputError, ...]
     compared: CaseComparison | None = None
+    refused: str = ""
 
     @property
     def passed(self) -> bool:
@@ -71,6 +72,7 @@ class LocateStage(Stage):
         inputs = _matched("inputs", [spec.name for spec in facts.inputs], side.inputs)
         outputs = _matched("outputs", [spec.name for spec in facts.outputs], side.outputs)
         candidate = OnnxValues(path, job.work_dir / "candidate", threads=job.options.threads)
+        side.narrow(facts, inputs)
         judged = self._judge(job, side, candidate, facts, inputs, outputs)
         job.close_sessions()
         release_unused_memory()
@@ -92,6 +94,12 @@ class LocateStage(Stage):
         )
         found = search.run()
         culprit = None
+        if judged.refused and found.index is None:
+            # Each operator by itself computes what it should: it is the inputs that do not fit.
+            raise StageError(
+                f"{path.name} was not compared: {judged.refused}",
+                hint="give inputs that both take with --inputs FILE.npz",
+            )
         if found.index is not None:
             culprit = self._culprit(job, side, search, found, with_bundle=not judged.passed)
         located = LocateFacts(
@@ -159,7 +167,7 @@ class LocateStage(Stage):
                     OutputError(name=name, error=math.inf, passed=False, reason=error.message)
                     for name in side.outputs
                 )
-                return Judged(case, failed)
+                return Judged(case, failed, refused=error.message)
             for found in (made, made | plain):
                 named = {theirs: found[ours] for ours, theirs in outputs.items()}
                 judged = _compare(case, named, job, side.random)

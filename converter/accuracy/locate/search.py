@@ -295,12 +295,15 @@ class Search:
         """Narrow the interval between agreement and divergence, then walk up to its cause."""
         found = Found(None, method="bisection")
         low, high = -1, len(self.pairs) - 1
-        # The growth, and the first interval. What differs at all differs in an output, if that is
-        # a pair, or in the last values: without those, what comes after the sample is not seen.
-        outputs = [
-            i for i, pair in enumerate(self.pairs.all) if pair.tensor in self.candidate.outputs
-        ]
-        self.measure(sorted({*self._spread(-1, len(self.pairs)), *outputs, high}))
+        # The growth, and the first interval. A fault shows in an output or in some value of which
+        # nothing is made: without those, what comes after the sample would not be seen.
+        outputs = set(self.candidate.outputs)
+        ends = {
+            index
+            for index, pair in enumerate(self.pairs.all)
+            if pair.tensor in outputs or not self.pairs.after(index)
+        }
+        self.measure(sorted({*self._spread(-1, len(self.pairs)), *ends}))
         while True:
             known = [i for i in sorted(self.errors) if low < i <= high]
             first = next((i for i in known if self.errors[i].matters), None)
