@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from converter.atc.command import is_atc_path, render_script
@@ -40,7 +41,7 @@ class CompileStage(Stage):
     name = "compile"
     reads = ("compile", "rename", "seed")
     tools = ("onnx", "onnxsim", "onnxruntime", "numpy", "pillow", "jinja2")
-    rooms = ("stages", "model", "accuracy", "atc")
+    rooms = ("stages", "model", "accuracy", "bridge", "atc")
     feeds = False
 
     def __init__(self) -> None:
@@ -104,6 +105,9 @@ class CompileStage(Stage):
         self._plan = plan = plan_compilation(job, soc)
         for message in plan.messages:  # in the log before atc's own words
             sys.stderr.write(f"{message.level}: {message.text}\n")
+        return replace(self._compile(job, plan), lasting=plan.prepared.lasting)
+
+    def _compile(self, job: Job, plan: CompilePlan) -> Outcome:
         status = Status.DEGRADED if plan.prepared.degraded else Status.OK
         if job.task.preflight_only:
             return Outcome(facts=plan.facts, status=status, messages=plan.messages)

@@ -73,7 +73,7 @@ class LocateStage(Stage):
         judged = self._judge(job, side, candidate, facts, inputs, outputs)
         job.close_sessions()
         release_unused_memory()
-        side.prepare(facts, outputs)
+        side.prepare(facts, inputs, outputs)
         release_unused_memory()
         pairs = Pairs(side.pairs(candidate), candidate)
         if not pairs.all:

@@ -17,6 +17,7 @@ from converter.accuracy.onnx_values import OnnxValues
 from converter.accuracy.paddle_values import PaddleValues
 from converter.accuracy.reference import PaddlePredictor, PaddleReference
 from converter.accuracy.sides import check_comparable
+from converter.bridge import onnxsim
 from converter.bridge.legacy_program import translate_legacy_program
 from converter.bridge.program_values import ProgramValues
 from converter.bridge.random_outputs import random_outputs
@@ -79,10 +80,12 @@ class Side(ABC):
         """The sets of inputs to compare on; only ``given`` when there is one."""
 
     @abstractmethod
-    def prepare(self, facts: OnnxFacts, outputs: Mapping[str, str]) -> None:
+    def prepare(
+        self, facts: OnnxFacts, inputs: Mapping[str, str], outputs: Mapping[str, str]
+    ) -> None:
         """Get ready for ``source`` and ``pairs``; no more cases are asked for.
 
-        ``facts`` are the candidate's, ``outputs`` maps its outputs' names to the reference's.
+        ``facts`` are the candidate's, ``inputs`` and ``outputs`` map its names to the reference's.
         """
 
     @abstractmethod
@@ -147,7 +150,9 @@ class PaddleSide(Side):
         finally:
             predictor.release()
 
-    def prepare(self, facts: OnnxFacts, outputs: Mapping[str, str]) -> None:
+    def prepare(
+        self, facts: OnnxFacts, inputs: Mapping[str, str], outputs: Mapping[str, str]
+    ) -> None:
         """Export the model at the candidate's opset, for its names and to compare nodes with."""
         work = self._job.work_dir / "reference"
         work.mkdir()
@@ -198,22 +203,21 @@ class PaddleSide(Side):
         if self._exported is None:
             return
         import onnx
-        import onnxsim
 
         if self._external and self._params is not None:
             write_external(self._external, self._params, self._job.work_dir / DATA_NAME)
-        for name in ("exported", "simplified"):
-            path = self._job.work_dir / f"{name}.onnx"
-            model = self._exported
-            if name == "simplified":
-                if self._external:
-                    return
-                try:
-                    model, _ = onnxsim.simplify(model)
-                except Exception:  # noqa: BLE001 - any: then there is nothing more to compare with
-                    return
-            onnx.save_model(model, str(path))
-            yield OnnxValues(path, self._job.work_dir / name)
+        work = self._job.work_dir
+        exported = work / "exported.onnx"
+        onnx.save_model(self._exported, str(exported))
+        yield OnnxValues(exported, work / "exported")
+        if self._external:
+            return
+        try:
+            model, _ = onnxsim.simplify(exported, work, model=self._exported)
+        except StageError:  # then there is nothing more to compare with
+            return
+        onnx.save_model(model, str(work / "simplified.onnx"))
+        yield OnnxValues(work / "simplified.onnx", work / "simplified")
 
 
 class OnnxSide(Side):
@@ -256,12 +260,11 @@ class OnnxSide(Side):
                     hint="give inputs that it runs on with --inputs FILE.npz",
                 )
 
-    def prepare(self, facts: OnnxFacts, outputs: Mapping[str, str]) -> None:
+    def prepare(
+        self, facts: OnnxFacts, inputs: Mapping[str, str], outputs: Mapping[str, str]
+    ) -> None:
         """Load the file for its values."""
-        self._to_reference = outputs
-        self._input_names = dict(
-            zip((spec.name for spec in facts.inputs), self.inputs, strict=False)
-        )
+        self._input_names, self._to_reference = inputs, outputs
         work = self._job.work_dir / "reference"
         self._values = OnnxValues(self._path, work, threads=self._job.options.threads)
 

@@ -210,6 +210,45 @@ def test_two_onnx_files_of_other_names(exported, cls_model, tmp_path):
     assert planted.node in culprit.node.outputs
 
 
+def _two_inputs(path: Path, *, swapped: bool, prefix: str = "", alpha: float = 0.1) -> Path:
+    """Two branches alike but for their inputs, whose order in the file may be another."""
+    from onnx import TensorProto, helper
+
+    def name(text: str) -> str:
+        return f"{prefix}{text}"
+
+    nodes = [
+        helper.make_node("LeakyRelu", ["q"], [name("leaky")], alpha=alpha),
+        *(helper.make_node("Sigmoid", [text], [name(f"{text}1")]) for text in "pq"),
+        helper.make_node("Sub", [name("p1"), name("q1")], [name("apart")]),
+        helper.make_node("Mul", [name("apart"), name("leaky")], ["y"]),
+    ]
+    inputs = [helper.make_tensor_value_info(text, TensorProto.FLOAT, [4, 8]) for text in "pq"]
+    graph = helper.make_graph(
+        nodes,
+        "two",
+        inputs[::-1] if swapped else inputs,
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [4, 8])],
+    )
+    opset = [helper.make_opsetid("", 13)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    return path
+
+
+def test_inputs_that_are_declared_in_another_order(tmp_path):
+    reference = _two_inputs(tmp_path / "reference.onnx", swapped=False)
+    good = _two_inputs(tmp_path / "good.onnx", swapped=True, prefix="other/")
+    result, _ = locate(tmp_path / "good", reference, good, LOCATE_ONNX_STAGES)
+    assert result.status is Status.OK, result.error
+    assert result.facts.culprit is None
+    assert not result.facts.quiet
+
+    bad = _two_inputs(tmp_path / "bad.onnx", swapped=True, prefix="other/", alpha=0.5)
+    result, _ = locate(tmp_path / "bad", reference, bad, LOCATE_ONNX_STAGES)
+    assert result.facts.culprit is not None
+    assert result.facts.culprit.node.op_type == "LeakyRelu"
+
+
 @pytest.fixture(scope="module")
 def sequence_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An LSTM, a transformer layer and a classifier, with seeded weights."""

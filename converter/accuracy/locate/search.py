@@ -5,8 +5,8 @@ own. So no line is drawn through accumulated errors. They only say where to look
 an operator's *own* error, the difference that remains when it is given the reference's values as
 inputs. One operator's rounding is small whatever came before it (``difference.OPERATOR_NOISE``).
 
-1. Compare all values in groups; in a model too large for that, halve the interval between the last
-   value that agrees and the first that does not, several values at a time.
+1. Compare all values in groups; in a model too large for that, some of them and the outputs, and
+   halve the interval between the last value that agrees and the first that does not.
 2. Suspects are values that jump: far more error than in anything they are made of. The first, in
    the graph's order, whose own error is more than rounding is the place.
 3. If none is confirmed, every operator's own error is computed, in order: the fallback.
@@ -18,6 +18,7 @@ survived with another meaning), and is passed over.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -40,8 +41,11 @@ JUMP = 4.0
 #: Values compared at a time when halving.
 _SAMPLE = 24
 
-#: Operators whose own error is computed at a time.
+#: Operators whose own error is computed at a time, at most.
 _BATCH = 16
+
+#: What holds a batch together is its size: no group of values is divided again.
+_NO_BUDGET = sys.maxsize
 
 
 class Source(Protocol):
@@ -74,6 +78,8 @@ class Search:
     ``reference_inputs`` and ``candidate_inputs`` are the same arrays under each side's names.
     ``errors`` and ``own`` are what was measured, by index of the pair, ``seen`` the shape and
     dtype that tensors have in the ONNX file.
+
+    Pairs whose value the reference does not give out are passed through, and never the place.
     """
 
     source: Source
@@ -117,19 +123,19 @@ class Search:
 
     def measure(self, indices: Iterable[int]) -> None:
         """Compare values that accumulated whatever error comes before them."""
-        waiting = [index for index in indices if index not in self.errors]
+        known = self.errors.keys() | self.pairs.withheld
+        waiting = [index for index in indices if index not in known]
         for group in self._grouped(waiting):
             self.tell(f"comparing values: {len(self.errors)} of {len(self.pairs)}")
             tensors = {self.pairs.all[index].tensor: index for index in group}
             reference = self._reference_values(group)
+            there = {name: i for name, i in tensors.items() if i not in self.pairs.withheld}
             for name, value in self.candidate.evaluate(
-                tensors, self.candidate_inputs, budget=self.budget, sizes=self._sizes
+                there, self.candidate_inputs, budget=self.budget, sizes=self._sizes
             ):
-                index = tensors[name]
-                key = self.pairs.all[index].key
-                if key in reference:
-                    self.errors[index] = difference(reference[key], value)
-                    self.seen[name] = value.shape, value.dtype
+                index = there[name]
+                self.errors[index] = difference(reference[self.pairs.all[index].key], value)
+                self.seen[name] = value.shape, value.dtype
             reference.clear()
             release_unused_memory()
 
@@ -140,14 +146,12 @@ class Search:
 
     def own_errors(self, indices: Sequence[int]) -> None:
         """Compute what operators do with the reference's own values as inputs."""
-        for start in range(0, len(indices), _BATCH):
-            batch = [index for index in indices[start : start + _BATCH] if index not in self.own]
-            needed = sorted(
-                {i for index in batch for i in (index, *self.pairs.region(index).before)}
-            )
-            values = self._reference_values(needed)
+        for batch in self._batches([index for index in indices if index not in self.own]):
+            values = self._values_around(batch)
             for index in batch:
                 self.own[index] = self._own(index, values)
+            values.clear()
+            release_unused_memory()
 
     def given(self, index: int, values: Mapping[Hashable, NDArray[Any]]) -> dict[str, Any]:
         """What a pair's nodes read: the reference's values under the ONNX file's names."""
@@ -160,12 +164,13 @@ class Search:
                 shape, dtype = self.seen.get(pair.tensor, (value.shape, value.dtype))
                 # A scalar on one side may be a vector of one on the other, and float32 float16.
                 same = math.prod(shape) == value.size
-                fed[pair.tensor] = (value.reshape(shape) if same else value).astype(dtype)
+                shaped = value.reshape(shape) if same else value
+                fed[pair.tensor] = shaped.astype(dtype, copy=False)
         return fed
 
     def reference_values(self, index: int) -> dict[Hashable, NDArray[Any]]:
         """The reference's value of a pair and of what it is made of."""
-        return self._reference_values([*self.pairs.region(index).before, index])
+        return self._values_around([index])
 
     def _own(self, index: int, values: Mapping[Hashable, NDArray[Any]]) -> Difference:
         key, tensor = self.pairs.all[index].key, self.pairs.all[index].tensor
@@ -177,13 +182,59 @@ class Search:
             return Difference(math.inf, why=error.message)
         return difference(values[key], made)
 
+    def _values_around(self, batch: Sequence[int]) -> dict[Hashable, NDArray[Any]]:
+        """The reference's values of these pairs and of all that they are made of."""
+        values: dict[Hashable, NDArray[Any]] = {}
+        while True:
+            keys = {index: self.pairs.all[index].key for index in self._around(batch)}
+            missing = [i for i in keys if keys[i] not in values and i not in self.pairs.withheld]
+            if not missing:
+                return values
+            # What turns out to be withheld now is made of others, which may be missing yet.
+            values |= self._reference_values(missing)
+
+    def _around(self, batch: Sequence[int]) -> list[int]:
+        return sorted({i for index in batch for i in (index, *self.pairs.region(index).before)})
+
     def _reference_values(self, indices: Sequence[int]) -> dict[Hashable, NDArray[Any]]:
-        keys = [self.pairs.all[index].key for index in indices]
-        return dict(
-            self.source.evaluate(
-                dict.fromkeys(keys), self.reference_inputs, budget=self.budget, sizes=None
-            )
+        """The values of a group that fits into the budget; what is not given out is withheld."""
+        pairs = {index: self.pairs.all[index] for index in indices}
+        sizes = {pair.key: self._sizes.get(pair.tensor, 0) for pair in pairs.values()}
+        values = dict(
+            self.source.evaluate(sizes, self.reference_inputs, budget=_NO_BUDGET, sizes=sizes)
         )
+        for pair in pairs.values():
+            if pair.key in values:
+                self._sizes.setdefault(pair.tensor, values[pair.key].nbytes)
+        if withheld := [i for i, pair in pairs.items() if pair.key not in values]:
+            self.pairs.withhold(withheld)
+        return values
+
+    def _batches(self, indices: Sequence[int]) -> Iterator[list[int]]:
+        """Operators that fit into the budget with all that they read, at least one at a time.
+
+        Sizes are not known where the ONNX file cannot be run: a value counts as the largest that
+        it is made of, until it was there.
+        """
+        batch: list[int] = []
+        guessed: dict[int, int] = {}
+
+        def size(index: int) -> int:
+            known = self._sizes.get(self.pairs.all[index].tensor)
+            return guessed.get(index, 0) if known is None else known
+
+        for index in indices:
+            region = self.pairs.region(index)
+            read = [*map(size, region.before)]
+            read += [self.candidate_inputs[name].nbytes for name in region.inputs]
+            guessed[index] = max(read, default=self.budget)
+            wider = [*batch, index]
+            if batch and (len(wider) > _BATCH or sum(map(size, self._around(wider))) > self.budget):
+                yield batch
+                wider = [index]
+            batch = wider
+        if batch:
+            yield batch
 
     def _grouped(self, indices: Sequence[int]) -> Iterator[list[int]]:
         group: list[int] = []
@@ -244,7 +295,12 @@ class Search:
         """Narrow the interval between agreement and divergence, then walk up to its cause."""
         found = Found(None, method="bisection")
         low, high = -1, len(self.pairs) - 1
-        self.measure(self._spread(-1, len(self.pairs)))  # the growth, and the first interval
+        # The growth, and the first interval. What differs at all differs in an output, if that is
+        # a pair, or in the last values: without those, what comes after the sample is not seen.
+        outputs = [
+            i for i, pair in enumerate(self.pairs.all) if pair.tensor in self.candidate.outputs
+        ]
+        self.measure(sorted({*self._spread(-1, len(self.pairs)), *outputs, high}))
         while True:
             known = [i for i in sorted(self.errors) if low < i <= high]
             first = next((i for i in known if self.errors[i].matters), None)
@@ -261,18 +317,24 @@ class Search:
         # Neighbours in the graph's order may be on other branches: go by what it is made of.
         place = high
         while True:
-            before = self.pairs.region(place).before
-            self.measure(before)
-            worse = [i for i in before if self.errors[i].matters]
+            worse = [i for i in self._measured_before(place) if self.errors[i].matters]
             if not worse:
                 break
             place = max(worse, key=lambda i: self.errors[i].error)
         self.measure(self.pairs.after(place))
         return self._confirm([place], found)
 
+    def _measured_before(self, index: int) -> list[int]:
+        """What a pair is made of, compared; for what is withheld, what that is made of."""
+        while True:
+            before = self.pairs.region(index).before
+            self.measure(before)
+            if self.pairs.withheld.isdisjoint(before):
+                return before
+
     def _spread(self, low: int, high: int) -> list[int]:
         """Some indices between two, evenly spread, that fit into one group."""
-        inside = range(low + 1, high)
+        inside = [i for i in range(low + 1, high) if i not in self.pairs.withheld]
         step = max(1, math.ceil(len(inside) / _SAMPLE))
         chosen = [*inside[step // 2 :: step]]
         while len(chosen) > 1 and self._bytes(chosen) > self.budget:

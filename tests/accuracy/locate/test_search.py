@@ -1,0 +1,139 @@
+"""The search itself: what it compares, what it holds at once, and what it does without a value."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from converter.accuracy.locate.onnx_pairs import onnx_pairs
+from converter.accuracy.locate.pairs import Pairs
+from converter.accuracy.locate.search import Found, Search
+from converter.accuracy.onnx_values import OnnxValues
+
+#: Elements of every value, and bytes of one.
+SIZE = 4096
+BYTES = 4 * SIZE
+
+
+def chain(directory: Path, operators: Collection[str]) -> OnnxValues:
+    """``v0 = first(x)``, ``v1 = second(v0)`` and so on."""
+    nodes, before = [], "x"
+    for index, operator in enumerate(operators):
+        nodes.append(helper.make_node(operator, [before], [f"v{index}"], f"n{index}"))
+        before = f"v{index}"
+    graph = helper.make_graph(
+        nodes,
+        "chain",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [SIZE])],
+        [helper.make_tensor_value_info(before, TensorProto.FLOAT, [SIZE])],
+    )
+    directory.mkdir()
+    path = directory / "chain.onnx"
+    opset = [helper.make_opsetid("", 13)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    return OnnxValues(path, directory / "work")
+
+
+class Source:
+    """A reference that does not give ``withheld`` out and notes how much it was asked for."""
+
+    def __init__(self, values: OnnxValues, withheld: Collection[str] = ()) -> None:
+        self.values = values
+        self.withheld = withheld
+        self.most = 0
+
+    def evaluate(self, keys, inputs, *, budget, sizes):
+        found = dict(
+            self.values.evaluate(
+                [key for key in keys if key not in self.withheld],
+                inputs,
+                budget=budget,
+                sizes=sizes,
+            )
+        )
+        self.most = max(self.most, sum(value.nbytes for value in found.values()))
+        yield from found.items()
+
+
+def search(
+    tmp_path: Path,
+    reference: Collection[str],
+    candidate: Collection[str],
+    *,
+    budget: int,
+    withheld: Collection[str] = (),
+) -> tuple[Search, Source]:
+    one, other = chain(tmp_path / "one", reference), chain(tmp_path / "other", candidate)
+    source = Source(one, withheld)
+    pairs = Pairs(onnx_pairs(one, other, {"x": "x"}, {one.outputs[0]: one.outputs[0]}), other)
+    x = {"x": np.linspace(-1, 1, SIZE).astype(np.float32)}
+    return Search(source, pairs, x, x, budget=budget), source
+
+
+def changed(operators: list[str], at: int) -> list[str]:
+    return [*operators[:at], "Tanh", *operators[at + 1 :]]
+
+
+#: What one does the next undoes, so that a fault is seen up to the end.
+OPERATORS = ["Sinh", "Asinh"] * 20
+
+
+@pytest.mark.parametrize("at", [0, 7, 19, 20, 30, 38, 39])
+@pytest.mark.parametrize("held", [1, 2])
+def test_halving_finds_a_fault_wherever_it_is(tmp_path: Path, at: int, held: int) -> None:
+    """The sample may be one value in the middle: what comes after it counts as well."""
+    searched, source = search(tmp_path, OPERATORS, changed(OPERATORS, at), budget=held * BYTES)
+    found = searched.run()
+    assert (found.index, found.method) == (at, "bisection")
+    assert len(searched.errors) < len(OPERATORS)
+    assert source.most <= max(searched.budget, 2 * BYTES)
+
+
+def test_halving_a_model_without_a_fault_looks_at_its_outputs(tmp_path: Path) -> None:
+    searched, _ = search(tmp_path, OPERATORS, OPERATORS, budget=BYTES)
+    assert searched.run() == Found(None, method="bisection")
+    assert len(OPERATORS) - 1 in searched.errors
+
+
+@pytest.mark.parametrize("sized", [True, False])
+def test_operators_by_themselves_are_held_within_the_budget(tmp_path: Path, sized: bool) -> None:
+    budget = 4 * BYTES
+    searched, source = search(tmp_path, OPERATORS, changed(OPERATORS, 25), budget=budget)
+    if sized:
+        names = [pair.tensor for pair in searched.pairs.all]
+        searched._sizes = searched.candidate.sizes(names, searched.candidate_inputs)
+    else:  # as where some node of the file cannot be run
+        searched._sizes = {}
+    searched.own_errors(range(len(OPERATORS)))
+    assert [i for i in searched.own if searched.own[i].matters] == [25]
+    assert BYTES < source.most <= budget
+
+
+@pytest.mark.parametrize("budget", [BYTES, 1 << 20])
+@pytest.mark.parametrize("at", [9, 10, 12])
+def test_a_value_that_is_withheld_is_passed_through(tmp_path: Path, at: int, budget: int) -> None:
+    """The operator after it is not charged with it: it is made of what that is made of."""
+    searched, _ = search(
+        tmp_path,
+        OPERATORS,
+        changed(OPERATORS, at),
+        budget=budget,
+        withheld=["v9", "v10", "v19", "v20"],
+    )
+    found = searched.run()
+    # The first value after the fault that is given out, and the nodes from the last before.
+    assert found.index == {9: 11, 10: 11, 12: 12}[at]
+    nodes = [node.name for node in searched.pairs.region(found.index).nodes]
+    assert nodes == {9: ["n9", "n10", "n11"], 10: ["n9", "n10", "n11"], 12: ["n12"]}[at]
+
+
+def test_operators_by_themselves_need_no_value_that_is_withheld(tmp_path: Path) -> None:
+    searched, _ = search(tmp_path, OPERATORS, OPERATORS, budget=1 << 20, withheld=["v9", "v10"])
+    searched.own_errors(range(len(OPERATORS)))
+    assert not any(own.matters for own in searched.own.values())
+    assert "does not give it out" in searched.own[9].why
