@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,12 +42,13 @@ if TYPE_CHECKING:
 class Judged:
     """One case: the candidate's outputs under the reference's names, and how far they are off.
 
-    ``compared`` is None where the candidate did not run.
+    ``compared`` is None where the candidate did not run; ``refused`` then says why.
     """
 
     case: LocateCase
     outputs: tuple[OutputError, ...]
     compared: CaseComparison | None = None
+    refused: str = ""
 
     @property
     def passed(self) -> bool:
@@ -70,10 +72,11 @@ class LocateStage(Stage):
         inputs = _matched("inputs", [spec.name for spec in facts.inputs], side.inputs)
         outputs = _matched("outputs", [spec.name for spec in facts.outputs], side.outputs)
         candidate = OnnxValues(path, job.work_dir / "candidate", threads=job.options.threads)
+        side.narrow(facts, inputs)
         judged = self._judge(job, side, candidate, facts, inputs, outputs)
         job.close_sessions()
         release_unused_memory()
-        side.prepare(facts, outputs)
+        side.prepare(facts, inputs, outputs)
         release_unused_memory()
         pairs = Pairs(side.pairs(candidate), candidate)
         if not pairs.all:
@@ -92,6 +95,12 @@ class LocateStage(Stage):
         )
         found = search.run()
         culprit = None
+        if judged.refused and found.index is None:
+            # Each operator by itself computes what it should: it is the inputs that do not fit.
+            raise StageError(
+                f"{path.name} was not compared: {judged.refused}",
+                hint="give inputs that both take with --inputs FILE.npz",
+            )
         if found.index is not None:
             culprit = self._culprit(job, side, search, found, with_bundle=not judged.passed)
         located = LocateFacts(
@@ -159,7 +168,7 @@ class LocateStage(Stage):
                     OutputError(name=name, error=math.inf, passed=False, reason=error.message)
                     for name in side.outputs
                 )
-                return Judged(case, failed)
+                return Judged(case, failed, refused=error.message)
             for found in (made, made | plain):
                 named = {theirs: found[ours] for ours, theirs in outputs.items()}
                 judged = _compare(case, named, job, side.random)
@@ -188,11 +197,9 @@ class LocateStage(Stage):
         value = values[pair.key]
         node, causes = _causes(nodes, search.candidate, side)
         node = node if node is not None else nodes[-1]
-        try:
+        made = None
+        with contextlib.suppress(StageError):
             ((_, made),) = search.candidate.evaluate([pair.tensor], given)
-            told = statistics(made)
-        except StageError:
-            told = None
         accumulated = search.errors.get(index, found.own)
         culprit = Culprit(
             operator=pair.operator,
@@ -204,7 +211,7 @@ class LocateStage(Stage):
             node=describe_node(node),
             region=tuple(describe_node(each) for each in nodes),
             reference=statistics(value),
-            candidate=told,
+            candidate=None if made is None else statistics(made),
             error_before=search.error_before(index),
             error=accumulated.error,
             own_error=found.own.error,
@@ -219,6 +226,7 @@ class LocateStage(Stage):
             given,
             pair.tensor,
             value,
+            made,
             culprit.model_dump(mode="json"),
         )
         for file in files:

@@ -31,7 +31,7 @@ from converter.model.paddle_dir import PaddleModel
 from converter.model.pir_document import load_pir
 from converter.model.result import InspectFacts
 from converter.model.task import OPSET_RANGE
-from converter.model.tensor import TensorSpec
+from converter.model.tensor import TensorSpec, narrowed
 from converter.stages.job import Job
 from converter.stages.locate_pairs import paddle_pairs
 
@@ -75,15 +75,25 @@ class Side(ABC):
     outputs: tuple[str, ...]
     random: tuple[str, ...] = ()
 
+    def narrow(self, facts: OnnxFacts, inputs: Mapping[str, str]) -> None:
+        """Take over the extents that only the candidate fixes: other inputs it does not take.
+
+        ``facts`` are the candidate's, ``inputs`` maps its names to the reference's.
+        """
+        others = {inputs[spec.name]: spec for spec in facts.inputs}
+        self.specs = narrowed(self.specs, [others[spec.name] for spec in self.specs])
+
     @abstractmethod
     def cases(self, given: Arrays | None) -> Iterator[LocateCase]:
         """The sets of inputs to compare on; only ``given`` when there is one."""
 
     @abstractmethod
-    def prepare(self, facts: OnnxFacts, outputs: Mapping[str, str]) -> None:
+    def prepare(
+        self, facts: OnnxFacts, inputs: Mapping[str, str], outputs: Mapping[str, str]
+    ) -> None:
         """Get ready for ``source`` and ``pairs``; no more cases are asked for.
 
-        ``facts`` are the candidate's, ``outputs`` maps its outputs' names to the reference's.
+        ``facts`` are the candidate's, ``inputs`` and ``outputs`` map its names to the reference's.
         """
 
     @abstractmethod
@@ -130,7 +140,7 @@ class PaddleSide(Side):
                 return
             reference = PaddleReference(
                 predictor,
-                self._facts.inputs,
+                self.specs,
                 self._facts.outputs,
                 hints=self._facts.shape_hints,
                 value_range=self._facts.value_range,
@@ -148,7 +158,9 @@ class PaddleSide(Side):
         finally:
             predictor.release()
 
-    def prepare(self, facts: OnnxFacts, outputs: Mapping[str, str]) -> None:
+    def prepare(
+        self, facts: OnnxFacts, inputs: Mapping[str, str], outputs: Mapping[str, str]
+    ) -> None:
         """Export the model at the candidate's opset, for its names and to compare nodes with."""
         work = self._job.work_dir / "reference"
         work.mkdir()
@@ -256,12 +268,11 @@ class OnnxSide(Side):
                     hint="give inputs that it runs on with --inputs FILE.npz",
                 )
 
-    def prepare(self, facts: OnnxFacts, outputs: Mapping[str, str]) -> None:
+    def prepare(
+        self, facts: OnnxFacts, inputs: Mapping[str, str], outputs: Mapping[str, str]
+    ) -> None:
         """Load the file for its values."""
-        self._to_reference = outputs
-        self._input_names = dict(
-            zip((spec.name for spec in facts.inputs), self.inputs, strict=False)
-        )
+        self._input_names, self._to_reference = inputs, outputs
         work = self._job.work_dir / "reference"
         self._values = OnnxValues(self._path, work, threads=self._job.options.threads)
 

@@ -26,9 +26,18 @@ def children(pid):
 
 
 def workers(pid):
-    """The children of the build's fork server, which is a child of the build."""
+    """The children of the build's fork server, which is a child of the build.
+
+    Workers lead process groups; what Paddle starts while it is imported (``/bin/sh``) does not.
+    """
     hosts = [child for child in children(pid) if b"engine.host" in _command(child)]
-    return [child for host in hosts for child in children(host)]
+    return [child for host in hosts for child in children(host) if leads_group(child)]
+
+
+def leads_group(pid):
+    with suppress(ProcessLookupError):
+        return os.getpgid(pid) == pid
+    return False
 
 
 def state(pid):

@@ -194,6 +194,37 @@ def test_a_node_that_cannot_run_is_found(exported, tiny_pir, tmp_path):
     assert result.facts.method == "local scan"
 
 
+def test_a_static_file_of_a_dynamic_model_gets_its_own_shape(exported, tiny_pir, tmp_path):
+    """Its one batch is all that it takes, and all that it is compared on."""
+    path = tmp_path / "static.onnx"
+    model = onnx.load(exported(tiny_pir)[0])
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    del model.graph.value_info[:]
+    onnx.save(model, path)
+    result, _ = locate(tmp_path / "good", tiny_pir, path)
+    assert result.status is Status.OK, result.error
+    assert all(shape[0] == 1 for shape in result.facts.input_shapes.values())
+
+    path, planted = faulty(path, tmp_path, "weights", 0.0)
+    result, _ = locate(tmp_path / "work", tiny_pir, path)
+    check_found(result, planted)
+
+
+def test_a_file_that_refuses_the_inputs_is_not_said_to_differ(exported, tiny_pir, tmp_path):
+    """Every node by itself computes what it should: what is wrong is what the file declares."""
+    paths = []
+    for batch in (2, 1):
+        model = onnx.load(exported(tiny_pir)[0])
+        model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = batch
+        del model.graph.value_info[:]
+        paths.append(tmp_path / f"{batch}.onnx")
+        onnx.save(model, paths[-1])
+    result, _ = locate(tmp_path / "work", *paths, LOCATE_ONNX_STAGES)
+    assert result.error.exit_code == 1
+    assert result.error.message.startswith("1.onnx was not compared: ONNX Runtime cannot run")
+    assert "--inputs" in result.error.hint
+
+
 def test_two_onnx_files_of_other_names(exported, cls_model, tmp_path):
     """Inner tensors that are all called otherwise are paired by what makes them."""
     original = exported(cls_model)[1]
@@ -215,6 +246,45 @@ def test_two_onnx_files_of_other_names(exported, cls_model, tmp_path):
     culprit = result.facts.culprit
     assert culprit is not None
     assert planted.node in culprit.node.outputs
+
+
+def _two_inputs(path: Path, *, swapped: bool, prefix: str = "", alpha: float = 0.1) -> Path:
+    """Two branches alike but for their inputs, whose order in the file may be another."""
+    from onnx import TensorProto, helper
+
+    def name(text: str) -> str:
+        return f"{prefix}{text}"
+
+    nodes = [
+        helper.make_node("LeakyRelu", ["q"], [name("leaky")], alpha=alpha),
+        *(helper.make_node("Sigmoid", [text], [name(f"{text}1")]) for text in "pq"),
+        helper.make_node("Sub", [name("p1"), name("q1")], [name("apart")]),
+        helper.make_node("Mul", [name("apart"), name("leaky")], ["y"]),
+    ]
+    inputs = [helper.make_tensor_value_info(text, TensorProto.FLOAT, [4, 8]) for text in "pq"]
+    graph = helper.make_graph(
+        nodes,
+        "two",
+        inputs[::-1] if swapped else inputs,
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [4, 8])],
+    )
+    opset = [helper.make_opsetid("", 13)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    return path
+
+
+def test_inputs_that_are_declared_in_another_order(tmp_path):
+    reference = _two_inputs(tmp_path / "reference.onnx", swapped=False)
+    good = _two_inputs(tmp_path / "good.onnx", swapped=True, prefix="other/")
+    result, _ = locate(tmp_path / "good", reference, good, LOCATE_ONNX_STAGES)
+    assert result.status is Status.OK, result.error
+    assert result.facts.culprit is None
+    assert not result.facts.quiet
+
+    bad = _two_inputs(tmp_path / "bad.onnx", swapped=True, prefix="other/", alpha=0.5)
+    result, _ = locate(tmp_path / "bad", reference, bad, LOCATE_ONNX_STAGES)
+    assert result.facts.culprit is not None
+    assert result.facts.culprit.node.op_type == "LeakyRelu"
 
 
 @pytest.fixture(scope="module")

@@ -5,22 +5,21 @@ own. So no line is drawn through accumulated errors. They only say where to look
 an operator's *own* error, the difference that remains when it is given the reference's values as
 inputs. One operator's rounding is small whatever came before it (``difference.OPERATOR_NOISE``).
 
-1. Compare all values in groups; in a model too large for that, compare the outputs, then halve the
-   interval between the last value that agrees and the first that does not, several values at a
-   time.
+1. Compare all values in groups; in a model too large for that, some of them and the outputs, and
+   halve the interval between the last value that agrees and the first that does not.
 2. Suspects are values that jump: far more error than in anything they are made of. The first, in
    the graph's order, whose own error is more than rounding is the place.
 3. If none is confirmed, the own error of every operator whose value was not found to agree is
    computed, in order: the fallback.
 
 What differs and has no effect on the values made of it is a pair that is none (a name that
-survived with another meaning), and is passed over. So is a value that the reference does not give
-out: what is made of it is computed together with it.
+survived with another meaning), and is passed over.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
@@ -43,8 +42,11 @@ JUMP = 4.0
 #: Values compared at a time when halving.
 _SAMPLE = 24
 
-#: Operators whose own error is computed at a time, at most; the budget may hold fewer.
+#: Operators whose own error is computed at a time, at most.
 _BATCH = 16
+
+#: What holds a batch together is its size: no group of values is divided again.
+_NO_BUDGET = sys.maxsize
 
 
 class Source(Protocol):
@@ -81,6 +83,8 @@ class Search:
     ``failed`` says that an output was found to differ on them, so that there is something to find.
     ``errors`` and ``own`` are what was measured, by index of the pair, ``seen`` the shape and
     dtype that tensors have in the ONNX file.
+
+    Pairs whose value the reference does not give out are passed through, and never the place.
     """
 
     source: Source
@@ -94,7 +98,7 @@ class Search:
     own: dict[int, Difference] = field(default_factory=dict)
     seen: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = field(default_factory=dict)
     _sizes: dict[str, int] = field(default_factory=dict)
-    _runs: bool = True  # whether all of the ONNX file can be run on these inputs
+    _runs: bool = True  # the ONNX file, on these inputs
 
     @property
     def candidate(self) -> OnnxValues:
@@ -102,11 +106,15 @@ class Search:
         return self.pairs.candidate
 
     def run(self) -> Found:
-        """Find the place; ``index`` is None when there is none: see ``unjudged``."""
+        """Find the place; ``index`` is None when none was found: see ``unjudged``."""
         count = len(self.pairs)
         if not count:
             return Found(None)
-        if not self._learn_sizes():  # some node cannot be run at all: it is found by itself
+        try:
+            names = [pair.tensor for pair in self.pairs.all]
+            self._sizes = self.candidate.sizes(names, self.candidate_inputs)
+        except StageError:  # some node cannot be run at all: it is found by itself
+            self._runs = False
             return self._first_place(range(count), "local scan")
         release_unused_memory()
         groups = sum(self._sizes.values()) / self.budget
@@ -124,33 +132,32 @@ class Search:
     def unjudged(self) -> list[str]:
         """Tensors of pairs, and outputs, that may hold the place even when none was found.
 
-        No value that was found to agree, and no operator that was computed by itself, has the
-        node that makes them in its region.
+        The node that makes them is in no region of a value that was found to agree, or that was
+        computed by itself.
         """
         judged = (
             i
             for i in range(len(self.pairs))
-            if i not in self.pairs.hidden and (i in self.own or not self._doubted(i))
+            if i not in self.pairs.withheld and (i in self.own or not self._doubted(i))
         )
         made = {name for i in judged for node in self.pairs.region(i).nodes for name in node.output}
-        names = set(self.candidate.names) - made
+        left = set(self.candidate.names) - made
         asked = dict.fromkeys([*(pair.tensor for pair in self.pairs.all), *self.candidate.outputs])
-        return [name for name in asked if name in names]
+        return [name for name in asked if name in left]
 
     def measure(self, indices: Iterable[int]) -> None:
         """Compare values that accumulated whatever error comes before them."""
-        waiting = [i for i in indices if i not in self.errors and i not in self.pairs.hidden]
+        known = self.errors.keys() | self.pairs.withheld
+        waiting = [index for index in indices if index not in known]
         for group in self._grouped(waiting):
             self.tell(f"comparing values: {len(self.errors)} of {len(self.pairs)}")
             tensors = {self.pairs.all[index].tensor: index for index in group}
-            reference = self._held(group)
-            shown = [
-                name for name, index in tensors.items() if self.pairs.all[index].key in reference
-            ]
+            reference = self._reference_values(group)
+            there = {name: i for name, i in tensors.items() if i not in self.pairs.withheld}
             for name, value in self.candidate.evaluate(
-                shown, self.candidate_inputs, budget=self.budget, sizes=self._sizes
+                there, self.candidate_inputs, budget=self.budget, sizes=self._sizes
             ):
-                index = tensors[name]
+                index = there[name]
                 self.errors[index] = difference(reference[self.pairs.all[index].key], value)
                 self.seen[name] = value.shape, value.dtype
             reference.clear()
@@ -164,13 +171,12 @@ class Search:
     def own_errors(self, indices: Sequence[int]) -> None:
         """Compute what operators do with the reference's own values as inputs.
 
-        There is no result for an operator whose own value the reference does not give out.
+        There is no result for those whose own value the reference does not give out.
         """
-        waiting = [index for index in indices if index not in self.own]
-        for batch in self._batches(waiting):
-            values = self._with_inputs(batch)
+        for batch in self._batches([index for index in indices if index not in self.own]):
+            values = self._values_around(batch)
             for index in batch:
-                if self.pairs.all[index].key in values:
+                if index not in self.pairs.withheld:
                     self.own[index] = self._own(index, values)
             values.clear()
             release_unused_memory()
@@ -185,30 +191,13 @@ class Search:
             shape, dtype = self.seen.get(pair.tensor, (value.shape, value.dtype))
             # A scalar on one side may be a vector of one on the other, and float32 float16.
             same = math.prod(shape) == value.size
-            fed[pair.tensor] = (value.reshape(shape) if same else value).astype(dtype, copy=False)
+            shaped = value.reshape(shape) if same else value
+            fed[pair.tensor] = shaped.astype(dtype, copy=False)
         return fed
 
     def reference_values(self, index: int) -> dict[Hashable, NDArray[Any]]:
         """The reference's value of a pair and of what it is made of."""
-        return self._with_inputs([index])
-
-    def _learn_sizes(self) -> bool:
-        """Note the bytes of all values; of those before the first that cannot be computed if any.
-
-        Returns whether all can be computed.
-        """
-        names = [pair.tensor for pair in self.pairs.all]
-        low, high = 0, len(names)  # the first ``low`` can be computed, the first ``high`` perhaps
-        count = high
-        while low < high:
-            try:
-                self._sizes = self.candidate.sizes(names[:count], self.candidate_inputs)
-                low = count
-            except StageError:
-                self._runs = False
-                high = count - 1
-            count = (low + high + 1) // 2
-        return self._runs
+        return self._values_around([index])
 
     def _own(self, index: int, values: Mapping[Hashable, NDArray[Any]]) -> Difference:
         key, tensor = self.pairs.all[index].key, self.pairs.all[index].tensor
@@ -218,53 +207,57 @@ class Search:
             return Difference(math.inf, why=error.message)
         return difference(values[key], made)
 
-    def _with_inputs(self, batch: Iterable[int]) -> dict[Hashable, NDArray[Any]]:
-        """The reference's values of some pairs and of what they are made of.
-
-        What the reference does not give out is hidden; what is made of it is then made of more.
-        """
+    def _values_around(self, batch: Sequence[int]) -> dict[Hashable, NDArray[Any]]:
+        """The reference's values of these pairs and of all that they are made of."""
         values: dict[Hashable, NDArray[Any]] = {}
         while True:
-            needed = {i for index in batch for i in self._around(index)} - self.pairs.hidden
-            missing = sorted(i for i in needed if self.pairs.all[i].key not in values)
+            keys = {index: self.pairs.all[index].key for index in self._around(batch)}
+            missing = [i for i in keys if keys[i] not in values and i not in self.pairs.withheld]
             if not missing:
                 return values
-            values |= self._held(missing)
+            # What turns out to be withheld now is made of others, which may be missing yet.
+            values |= self._reference_values(missing)
 
-    def _around(self, index: int) -> list[int]:
-        """A pair and those that it is made of."""
-        return [index, *self.pairs.region(index).before]
+    def _around(self, batch: Sequence[int]) -> list[int]:
+        return sorted({i for index in batch for i in (index, *self.pairs.region(index).before)})
 
-    def _held(self, indices: Sequence[int]) -> dict[Hashable, NDArray[Any]]:
-        """The reference's values of some pairs; those that it does not give out are hidden."""
-        sizes = {
-            self.pairs.all[i].key: self._sizes[self.pairs.all[i].tensor]
-            for i in indices
-            if self.pairs.all[i].tensor in self._sizes
-        }
-        keys = dict.fromkeys(self.pairs.all[index].key for index in indices)
+    def _reference_values(self, indices: Sequence[int]) -> dict[Hashable, NDArray[Any]]:
+        """The values of a group that fits into the budget; what is not given out is withheld."""
+        pairs = {index: self.pairs.all[index] for index in indices}
+        sizes = {pair.key: self._sizes.get(pair.tensor, 0) for pair in pairs.values()}
         values = dict(
-            self.source.evaluate(keys, self.reference_inputs, budget=self.budget, sizes=sizes)
+            self.source.evaluate(sizes, self.reference_inputs, budget=_NO_BUDGET, sizes=sizes)
         )
-        for index in indices:
-            if self.pairs.all[index].key not in values:
-                self.pairs.hide(index)
+        for pair in pairs.values():
+            if pair.key in values:
+                self._sizes.setdefault(pair.tensor, values[pair.key].nbytes)
+        if withheld := [i for i, pair in pairs.items() if pair.key not in values]:
+            self.pairs.withhold(withheld)
         return values
 
     def _batches(self, indices: Sequence[int]) -> Iterator[list[int]]:
-        """Operators whose values and inputs fit into the budget together; never none of them.
+        """Operators that fit into the budget with all that they read, at least one at a time.
 
-        A value of unknown size counts as all of it.
+        Sizes are not known where the ONNX file cannot be run: a value counts as the largest that
+        it is made of, until it was there.
         """
         batch: list[int] = []
-        held: set[int] = set()
+        guessed: dict[int, int] = {}
+
+        def size(index: int) -> int:
+            known = self._sizes.get(self.pairs.all[index].tensor)
+            return guessed.get(index, 0) if known is None else known
+
         for index in indices:
-            grown = held.union(self._around(index))
-            if batch and (len(batch) == _BATCH or self._bytes(grown, self.budget) > self.budget):
+            region = self.pairs.region(index)
+            read = [*map(size, region.before)]
+            read += [self.candidate_inputs[name].nbytes for name in region.inputs]
+            guessed[index] = max(read, default=self.budget)
+            wider = [*batch, index]
+            if batch and (len(wider) > _BATCH or sum(map(size, self._around(wider))) > self.budget):
                 yield batch
-                batch, grown = [], {*self._around(index)}
-            batch.append(index)
-            held = grown
+                wider = [index]
+            batch = wider
         if batch:
             yield batch
 
@@ -310,13 +303,13 @@ class Search:
             self.measure([index, *after])
         if index in self.errors and not self.errors[index].matters:
             return False
-        measured = [i for i in after if i in self.errors]
-        return not measured or any(self.errors[i].matters for i in measured)
+        shown = [self.errors[i].matters for i in after if i in self.errors]
+        return not shown or any(shown)
 
     def _first_place(self, indices: Sequence[int], method: Method) -> Found:
-        """The first of some operators that is the place, in their order."""
+        """The first of some operators, in their order, that is the place."""
         for batch in self._batches(indices):
-            self.tell(f"computing operators by themselves: {len(self.own)} so far")
+            self.tell(f"computing operators by themselves: {len(self.own)} of {len(self.pairs)}")
             self.own_errors(batch)
             for index in batch:
                 if self._is_place(index):
@@ -326,12 +319,15 @@ class Search:
     def _bisect(self) -> Found:
         """Narrow the interval between agreement and divergence, then walk up to its cause."""
         low, high = -1, len(self.pairs) - 1
-        # Samples alone end before the last value: what differs behind them would not be seen.
-        outputs = [
-            i for i, pair in enumerate(self.pairs.all) if pair.tensor in self.candidate.outputs
-        ]
-        self.measure(outputs or [high])
-        self.measure(self._spread(-1, len(self.pairs)))  # the growth, and the first interval
+        # The growth, and the first interval. A fault shows in an output or in some value of which
+        # nothing is made: without those, what comes after the sample would not be seen.
+        outputs = set(self.candidate.outputs)
+        ends = {
+            index
+            for index, pair in enumerate(self.pairs.all)
+            if pair.tensor in outputs or not self.pairs.after(index)
+        }
+        self.measure(sorted({*self._spread(-1, len(self.pairs)), *ends}))
         while True:
             known = [i for i in sorted(self.errors) if low < i <= high]
             first = next((i for i in known if self.errors[i].matters), None)
@@ -348,24 +344,28 @@ class Search:
         # Neighbours in the graph's order may be on other branches: go by what it is made of.
         place = high
         while True:
-            before = self.pairs.region(place).before
-            self.measure(before)
-            if not self.pairs.hidden.isdisjoint(before):
-                continue  # it is made of others than it seemed
-            worse = [i for i in before if self.errors[i].matters]
+            worse = [i for i in self._measured_before(place) if self.errors[i].matters]
             if not worse:
                 break
             place = max(worse, key=lambda i: self.errors[i].error)
         return self._first_place([place], "bisection")
 
+    def _measured_before(self, index: int) -> list[int]:
+        """What a pair is made of, compared; for what is withheld, what that is made of."""
+        while True:
+            before = self.pairs.region(index).before
+            self.measure(before)
+            if self.pairs.withheld.isdisjoint(before):
+                return before
+
     def _spread(self, low: int, high: int) -> list[int]:
         """Some indices between two, evenly spread, that fit into one group."""
-        inside = [i for i in range(low + 1, high) if i not in self.pairs.hidden]
+        inside = [i for i in range(low + 1, high) if i not in self.pairs.withheld]
         step = max(1, math.ceil(len(inside) / _SAMPLE))
         chosen = [*inside[step // 2 :: step]]
         while len(chosen) > 1 and self._bytes(chosen) > self.budget:
             chosen = chosen[len(chosen) % 2 :: 2]
         return chosen
 
-    def _bytes(self, indices: Iterable[int], unknown: int = 0) -> int:
-        return sum(self._sizes.get(self.pairs.all[index].tensor, unknown) for index in indices)
+    def _bytes(self, indices: Iterable[int]) -> int:
+        return sum(self._sizes.get(self.pairs.all[index].tensor, 0) for index in indices)

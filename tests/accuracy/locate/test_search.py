@@ -1,8 +1,9 @@
-"""The search on chains of small operators, with a budget that the values exceed."""
+"""The search itself: what it compares, what it holds at once, and what it does without a value."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Collection, Sequence
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -11,145 +12,178 @@ from onnx import TensorProto, helper, numpy_helper
 
 from converter.accuracy.locate.onnx_pairs import onnx_pairs
 from converter.accuracy.locate.pairs import Pairs
-from converter.accuracy.locate.search import Search
+from converter.accuracy.locate.search import Found, Search
 from converter.accuracy.onnx_values import OnnxValues
 
-#: Elements of a value, its bytes, and a budget that holds one of them but not two.
-WIDTH = 256
-BYTES = 4 * WIDTH
-TIGHT = 3 * BYTES // 2
-
-INPUTS = {"x": np.linspace(0.1, 1, WIDTH, dtype=np.float32)}
+#: Elements of every value, and bytes of one.
+SIZE = 4096
+BYTES = 4 * SIZE
 
 
-@pytest.fixture
-def values(tmp_path):
-    """Returns a function that makes a file of nodes from ``x`` to ``y`` and opens it."""
-
-    def make(name, nodes, **constants):
-        ends = [
-            helper.make_tensor_value_info(each, TensorProto.FLOAT, [WIDTH]) for each in ("x", "y")
-        ]
-        tensors = [numpy_helper.from_array(np.float32(v), key) for key, v in constants.items()]
-        graph = helper.make_graph(nodes, name, ends[:1], ends[1:], tensors)
-        opset = helper.make_opsetid("", 13)
-        path = tmp_path / f"{name}.onnx"
-        onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
-        return OnnxValues(path, tmp_path / name)
-
-    return make
-
-
-def chain(count, fault=None):
-    """Sines and cosines from ``x`` to ``y``; at ``fault`` there is a hyperbolic tangent."""
+def chain(directory: Path, operators: Collection[str]) -> OnnxValues:
+    """``v0 = first(x)``, ``v1 = second(v0)`` and so on."""
     nodes, before = [], "x"
-    for number in range(count):
-        made = "y" if number == count - 1 else f"t{number}"
-        kind = "Tanh" if number == fault else ("Cos", "Sin")[number % 2]
-        nodes.append(helper.make_node(kind, [before], [made]))
-        before = made
-    return nodes
+    for index, operator in enumerate(operators):
+        nodes.append(helper.make_node(operator, [before], [f"v{index}"], f"n{index}"))
+        before = f"v{index}"
+    return opened(directory, nodes, before)
 
 
-def search(reference, candidate, source=None, **options):
-    pairs = Pairs(onnx_pairs(reference, candidate, {"x": "x"}, {"y": "y"}), candidate)
-    return Search(source or reference, pairs, INPUTS, INPUTS, **options)
+def opened(directory: Path, nodes: Sequence[onnx.NodeProto], output: str) -> OnnxValues:
+    """The file of nodes that make ``output`` of ``x`` and the number ``tiny``."""
+    graph = helper.make_graph(
+        nodes,
+        "nodes",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [SIZE])],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, [SIZE])],
+        [numpy_helper.from_array(np.float32(1e-7), "tiny")],
+    )
+    directory.mkdir()
+    path = directory / "model.onnx"
+    opset = [helper.make_opsetid("", 13)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    return OnnxValues(path, directory / "work")
 
 
-class Recording:
-    """A source that leaves some values out, and notes what it was asked for at a time."""
+class Source:
+    """A reference that does not give ``withheld`` out and notes how much it was asked for."""
 
-    def __init__(self, values, without=()):
-        self.values, self.without, self.asked = values, without, []
+    def __init__(self, values: OnnxValues, withheld: Collection[str] = ()) -> None:
+        self.values = values
+        self.withheld = withheld
+        self.most = 0
 
     def evaluate(self, keys, inputs, *, budget, sizes):
-        keys = list(keys)
-        self.asked.append(keys)
-        given = [key for key in keys if key not in self.without]
-        return self.values.evaluate(given, inputs, budget=budget, sizes=sizes)
+        found = dict(
+            self.values.evaluate(
+                [key for key in keys if key not in self.withheld],
+                inputs,
+                budget=budget,
+                sizes=sizes,
+            )
+        )
+        self.most = max(self.most, sum(value.nbytes for value in found.values()))
+        yield from found.items()
 
 
-@pytest.mark.parametrize("fault", [0, 8, 21, 30, 38, 39])
-def test_bisection_finds_a_fault_wherever_it_is(values, fault):
-    """The only value that fits into the budget lies before the last four."""
-    at_work = search(
-        values("one", chain(40)), values("other", chain(40, fault)), budget=TIGHT, failed=True
+def search(
+    tmp_path: Path,
+    reference: Collection[str],
+    candidate: Collection[str],
+    *,
+    budget: int,
+    withheld: Collection[str] = (),
+) -> tuple[Search, Source]:
+    one, other = chain(tmp_path / "one", reference), chain(tmp_path / "other", candidate)
+    source = Source(one, withheld)
+    pairs = Pairs(onnx_pairs(one, other, {"x": "x"}, {one.outputs[0]: one.outputs[0]}), other)
+    x = {"x": np.linspace(-1, 1, SIZE).astype(np.float32)}
+    return Search(source, pairs, x, x, budget=budget), source
+
+
+def changed(operators: list[str], at: int) -> list[str]:
+    return [*operators[:at], "Tanh", *operators[at + 1 :]]
+
+
+#: What one does the next undoes, so that a fault is seen up to the end.
+OPERATORS = ["Sinh", "Asinh"] * 20
+
+
+@pytest.mark.parametrize("at", [0, 7, 19, 20, 30, 38, 39])
+@pytest.mark.parametrize("held", [1, 2])
+def test_halving_finds_a_fault_wherever_it_is(tmp_path: Path, at: int, held: int) -> None:
+    """The sample may be one value in the middle: what comes after it counts as well."""
+    searched, source = search(tmp_path, OPERATORS, changed(OPERATORS, at), budget=held * BYTES)
+    found = searched.run()
+    assert (found.index, found.method) == (at, "bisection")
+    assert len(searched.errors) < len(OPERATORS)
+    assert source.most <= max(searched.budget, 2 * BYTES)
+
+
+def test_halving_a_model_without_a_fault_looks_at_its_outputs(tmp_path: Path) -> None:
+    searched, _ = search(tmp_path, OPERATORS, OPERATORS, budget=BYTES)
+    assert searched.run() == Found(None, method="bisection")
+    assert len(OPERATORS) - 1 in searched.errors
+
+
+@pytest.mark.parametrize("sized", [True, False])
+def test_operators_by_themselves_are_held_within_the_budget(tmp_path: Path, sized: bool) -> None:
+    budget = 4 * BYTES
+    searched, source = search(tmp_path, OPERATORS, changed(OPERATORS, 25), budget=budget)
+    if sized:
+        names = [pair.tensor for pair in searched.pairs.all]
+        searched._sizes = searched.candidate.sizes(names, searched.candidate_inputs)
+    else:  # as where some node of the file cannot be run
+        searched._sizes = {}
+    searched.own_errors(range(len(OPERATORS)))
+    assert [i for i in searched.own if searched.own[i].matters] == [25]
+    assert BYTES < source.most <= budget
+
+
+@pytest.mark.parametrize("budget", [BYTES, 1 << 20])
+@pytest.mark.parametrize("at", [9, 10, 12])
+def test_a_value_that_is_withheld_is_passed_through(tmp_path: Path, at: int, budget: int) -> None:
+    """The operator after it is not charged with it: it is made of what that is made of."""
+    searched, _ = search(
+        tmp_path,
+        OPERATORS,
+        changed(OPERATORS, at),
+        budget=budget,
+        withheld=["v9", "v10", "v19", "v20"],
     )
-    found = at_work.run()
-    assert (found.index, found.method) == (fault, "bisection")
-    assert len(at_work.errors) < 12
+    found = searched.run()
+    # The first value after the fault that is given out, and the nodes from the last before.
+    assert found.index == {9: 11, 10: 11, 12: 12}[at]
+    nodes = [node.name for node in searched.pairs.region(found.index).nodes]
+    assert nodes == {9: ["n9", "n10", "n11"], 10: ["n9", "n10", "n11"], 12: ["n12"]}[at]
 
 
-def test_when_no_value_looked_at_differs_all_operators_are_computed(values):
-    """The gate failed, and what was compared agrees: the fault hardly reaches the output."""
+def test_operators_by_themselves_need_no_value_that_is_withheld(tmp_path: Path) -> None:
+    searched, _ = search(tmp_path, OPERATORS, OPERATORS, budget=1 << 20, withheld=["v9", "v10"])
+    searched.own_errors(range(len(OPERATORS)))
+    assert not any(own.matters for own in searched.own.values())
+    assert searched.own.keys() == set(range(len(OPERATORS))) - {9, 10}  # of these nothing is said
+    searched.failed = True
+    assert searched.run().index is None
+    assert searched.unjudged() == []  # they were computed as parts of the one after them
+
+
+def test_an_output_that_is_withheld_is_told_to_be_unjudged(tmp_path: Path) -> None:
+    last = f"v{len(OPERATORS) - 1}"
+    wrong = changed(OPERATORS, len(OPERATORS) - 1)
+    searched, _ = search(tmp_path, OPERATORS, wrong, budget=1 << 20, withheld=[last])
+    searched.failed = True
+    assert searched.run().index is None
+    assert searched.unjudged() == [last]
+
+
+@pytest.mark.parametrize("budget", [BYTES, 1 << 20])
+def test_after_a_failure_every_operator_is_judged(tmp_path: Path, budget: int) -> None:
+    """Nothing that was compared in halving differs: then the rest is looked at, too."""
+    searched, _ = search(tmp_path, OPERATORS, OPERATORS, budget=budget)
+    searched.failed = True
+    assert searched.run() == Found(None, method="local scan")
+    assert searched.unjudged() == []
+
+
+def test_a_fault_that_outputs_show_less_than_rounding_is_found(tmp_path: Path) -> None:
+    """No value on the way to it differs by what the search takes for more than rounding."""
     nodes = [
-        *chain(40)[:5],
-        helper.make_node("Mul", ["t4", "factor"], ["odd"]),
+        *(
+            helper.make_node(op, [f"v{i - 1}" if i else "x"], [f"v{i}"])
+            for i, op in enumerate(OPERATORS)
+        ),
+        helper.make_node("LeakyRelu", ["x"], ["odd"], alpha=0.1),
         helper.make_node("Mul", ["odd", "tiny"], ["odder"]),
-        helper.make_node("Add", ["odder", "t4"], ["t5"]),
-        *chain(40)[6:],
+        helper.make_node("Add", ["odder", f"v{len(OPERATORS) - 1}"], ["y"]),
     ]
-    files = [values(str(f), nodes, factor=f, tiny=1e-8) for f in (2, 3)]
-    assert search(*files, budget=TIGHT).run().index is None  # nobody says that anything differs
-    at_work = search(*files, budget=TIGHT, failed=True)
-    found = at_work.run()
-    assert found.index is not None
-    assert (at_work.pairs.all[found.index].tensor, found.method) == ("odd", "local scan")
-
-
-def test_when_nothing_is_found_every_operator_was_judged(values):
-    at_work = search(values("one", chain(40)), values("two", chain(40)), budget=TIGHT, failed=True)
-    assert at_work.run().index is None
-    assert at_work.unjudged() == []
-
-
-def test_operators_by_themselves_stay_within_the_budget(values):
-    """Never more values at a time than the budget holds, or than one operator reads and makes."""
-    one, other = values("one", chain(40)), values("other", chain(40))
-    for budget, most in ((TIGHT, 2), (4 * BYTES, 4), (100 * BYTES, 17)):
-        source = Recording(one)
-        at_work = search(one, other, source, budget=budget)
-        at_work.run()
-        source.asked.clear()
-        at_work.own_errors(range(40))
-        assert max(map(len, source.asked)) == most
-        assert len(at_work.own) == 40
-
-
-def test_a_value_that_the_reference_does_not_give_out_is_no_verdict(values):
-    """What reads it is computed together with it, from what it is made of."""
-    one, other = values("one", chain(6)), values("other", chain(6))
-    source = Recording(one, without={"t2", "t3"})
-    at_work = search(one, other, source)
-    at_work.own_errors(range(6))
-    assert {*at_work.own} == {0, 1, 4, 5}
-    assert all(own.error == 0 for own in at_work.own.values())
-    assert [node.output[0] for node in at_work.pairs.region(4).nodes] == ["t2", "t3", "t4"]
-    assert at_work.unjudged() == []  # they are a part of what was computed
-
-
-@pytest.mark.parametrize("budget", [TIGHT, 100 * BYTES])
-@pytest.mark.parametrize(("fault", "told"), [(2, 4), (4, 4), (5, 5)])
-def test_the_search_goes_around_values_that_are_not_given_out(values, budget, fault, told):
-    one, other = values("one", chain(30)), values("other", chain(30, fault))
-    at_work = search(one, other, Recording(one, {"t2", "t3"}), budget=budget, failed=True)
-    assert at_work.run().index == told
-
-
-def test_an_output_that_is_not_given_out_is_told(values):
-    one, other = values("one", chain(6)), values("other", chain(6, 5))
-    at_work = search(one, other, Recording(one, without={"y"}), failed=True)
-    assert at_work.run().index is None
-    assert at_work.unjudged() == ["y"]
-
-
-def test_a_node_that_cannot_run_is_found_within_the_budget(values):
-    """The sizes of what comes before it are known all the same."""
-    one, nodes = values("one", chain(40)), chain(40)
-    nodes[30] = helper.make_node("Concat", ["t29"], ["t30"], axis=3)  # of one dimension
-    source = Recording(one)
-    at_work = search(one, values("other", nodes), source, budget=8 * BYTES, failed=True)
-    found = at_work.run()
-    assert (found.index, found.method) == (30, "local scan")
-    assert found.own is not None and found.own.error == math.inf
-    assert 1 < max(map(len, source.asked)) <= 8
+    one = opened(tmp_path / "one", nodes, "y")
+    nodes[-3].attribute[0].f = 0.4
+    other = opened(tmp_path / "other", nodes, "y")
+    pairs = Pairs(onnx_pairs(one, other, {"x": "x"}, {"y": "y"}), other)
+    x = {"x": np.linspace(-1, 1, SIZE).astype(np.float32)}
+    assert Search(one, pairs, x, x, budget=BYTES).run().index is None  # nobody says it differs
+    searched = Search(one, pairs, x, x, failed=True, budget=BYTES)
+    found = searched.run()
+    assert found.method == "local scan"
+    assert found.index is not None and pairs.all[found.index].tensor == "odd"
