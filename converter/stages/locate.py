@@ -13,7 +13,7 @@ from converter.accuracy.array_files import read_npz, recorded_inputs
 from converter.accuracy.gate import compare_case, vacuous
 from converter.accuracy.locate.bundle import write_bundle
 from converter.accuracy.locate.causes import covers, describe_node, find_causes
-from converter.accuracy.locate.difference import difference, statistics
+from converter.accuracy.locate.difference import OPERATOR_NOISE, difference, statistics
 from converter.accuracy.locate.pairs import Pairs
 from converter.accuracy.locate.search import Found, Search
 from converter.accuracy.nearby import agree_nearby
@@ -90,6 +90,7 @@ class LocateStage(Stage):
             pairs,
             judged.case.inputs,
             _fed(judged.case, inputs, facts),
+            failed=not judged.passed,
             tell=job.tell,
         )
         found = search.run()
@@ -110,7 +111,8 @@ class LocateStage(Stage):
             case=judged.case.label,
             outputs=judged.outputs,
             pairs=len(pairs),
-            measured=len(search.errors) or len(search.own),
+            measured=len(search.errors.keys() | search.own.keys()),
+            unjudged=0 if culprit or judged.passed else len(search.unjudged()),
             tensors=len(candidate.names),
             method=found.method,
             growth=_growth(search),
@@ -128,8 +130,7 @@ class LocateStage(Stage):
             return
         if facts.culprit is None:
             raise GateError(
-                "the outputs differ, and every operator by itself computes what it should: "
-                + _unlocated(facts),
+                f"the outputs differ, and {_unlocated(facts)}",
                 hint="see the growth of the error in the report",
             )
         cause = facts.culprit.causes[0] if facts.culprit.causes else "cause not told by the graph"
@@ -347,8 +348,14 @@ def _quiet(culprit: Culprit) -> str:
 
 
 def _unlocated(facts: LocateFacts) -> str:
+    if facts.unjudged:
+        return (
+            "the place was not found: of the values inside, "
+            f"{facts.unjudged} could be neither compared nor computed by themselves"
+        )
     outputs = {output.name for output in facts.outputs if not output.passed}
     inside = [point.error for point in facts.growth if point.tensor in outputs]
-    if inside and max(inside) < 2e-5:
-        return "with ONNX Runtime's graph optimisation off they agree, so it is that"
-    return "rounding grows along the graph"
+    why = "rounding grows along the graph"
+    if inside and max(inside) < OPERATOR_NOISE:
+        why = "with ONNX Runtime's graph optimisation off they agree, so it is that"
+    return f"every operator by itself computes what it should: {why}"
