@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -21,7 +23,8 @@ def onnx_pairs(
     """Pair the tensors; ``inputs`` and ``outputs`` map the candidate's names to the reference's.
 
     Tensors of one name are a pair. Of the others, two nodes of the same operator that read the
-    same values and constants of the same shapes are taken for each other, in the graphs' order.
+    same values and constants of the same shapes are taken for each other: those whose constants
+    and attributes are the same too, wherever they are, the others in the graphs' order.
     """
     known = set(reference.names)
     places = {name: place for place, name in enumerate(reference.names)}
@@ -29,17 +32,24 @@ def onnx_pairs(
     stands_for |= {name: name for name in candidate.names if name in known}
     stands_for |= {ours: theirs for ours, theirs in outputs.items() if theirs in known}
     taken = set(stands_for.values())
-    free: dict[str, list[onnx.NodeProto]] = {}
+    free: dict[str, list[tuple[bytes, onnx.NodeProto]]] = {}
     for node in reference.model.graph.node:
         if not taken.intersection(node.output):
-            free.setdefault(_told(node, reference, {}), []).append(node)
-    for node in candidate.model.graph.node:
-        if any(name in stands_for for name in node.output):
-            continue
+            own = _digest(node, reference)
+            free.setdefault(_told(node, reference, {}), []).append((own, node))
+    unnamed = [
+        (_digest(node, candidate), node)
+        for node in candidate.model.graph.node
+        if stands_for.keys().isdisjoint(node.output)
+    ]
+    waiting = Counter(own for own, _ in unnamed)  # a node that differs must not take another's
+    for own, node in unnamed:
+        waiting[own] -= 1
         alike = free.get(_told(node, candidate, stands_for))
         if alike:
-            other = alike.pop(0)
-            stands_for.update(zip(node.output, other.output, strict=False))
+            other = min(alike, key=lambda each: (each[0] != own, waiting[each[0]] > 0))
+            alike.remove(other)
+            stands_for.update(zip(node.output, other[1].output, strict=False))
     pairs = []
     for name in candidate.names:
         source = stands_for.get(name)
@@ -59,6 +69,18 @@ def onnx_pairs(
             )
         )
     return pairs
+
+
+def _digest(node: onnx.NodeProto, values: OnnxValues) -> bytes:
+    """Stands for a node's operator, attributes and the elements of its constants."""
+    attributes = sorted(each.SerializeToString(deterministic=True) for each in node.attribute)
+    constants = [
+        (place, values.digest(name))
+        for place, name in enumerate(node.input)
+        if name in values.initializers
+    ]
+    told = repr((node.domain, node.op_type, attributes, constants))
+    return hashlib.sha256(told.encode()).digest()
 
 
 def _told(node: onnx.NodeProto, values: OnnxValues, stands_for: Mapping[str, str]) -> str:

@@ -15,7 +15,7 @@ from converter.accuracy.onnx_values import OnnxValues
 def values(tmp_path):
     """Returns a function that makes a file of nodes ("Add a b > c") from x to y, and opens it."""
 
-    def make(name, *lines, weights=("w",), width=4):
+    def make(name, *lines, weights=("w",), width=4, **constants):
         nodes = []
         for number, line in enumerate(lines):
             read, _, made = line.partition(" > ")
@@ -25,6 +25,7 @@ def values(tmp_path):
             helper.make_tensor_value_info(each, TensorProto.FLOAT, [2, 4]) for each in ("x", "y")
         ]
         tensors = [numpy_helper.from_array(np.ones(width, np.float32), each) for each in weights]
+        tensors += [numpy_helper.from_array(array, each) for each, array in constants.items()]
         graph = helper.make_graph(nodes, name, ends[:1], ends[1:], tensors)
         opset = helper.make_opsetid("", 13)
         path = tmp_path / f"{name}.onnx"
@@ -66,6 +67,32 @@ def test_alike_nodes_are_paired_in_order(values):
     other = values("other", "Relu x > p", "Relu x > q", "Add p q > y")
 
     assert paired(one, other) == {"p": "a", "q": "b", "y": "y"}
+
+
+@pytest.mark.parametrize("size", [4, 4096])
+def test_alike_nodes_in_another_order_are_paired_by_their_constants(values, size):
+    """Constants of 1 KiB and more are in a file."""
+    wq, wk, wv, wrong = (np.arange(size, dtype=np.float32) + start for start in range(4))
+    one = values(
+        "one", "Add x k > a", "Add x q > b", "Add x v > c", "Sum a b c > y", k=wk, q=wq, v=wv
+    )
+    lines = ("Add x 1 > p", "Add x 2 > q", "Add x 3 > r", "Sum p q r > y")
+    other = values("other", *lines, **{"1": wv, "2": wk, "3": wq})
+    assert paired(one, other) == {"p": "c", "q": "a", "r": "b", "y": "y"}
+
+    # The one whose constant is wrong takes none that another one is waiting for.
+    faulty = values("faulty", *lines, **{"1": wrong, "2": wk, "3": wq})
+    assert paired(one, faulty) == {"p": "c", "q": "a", "r": "b", "y": "y"}
+
+
+def test_alike_nodes_in_another_order_are_paired_by_their_attributes(values, tmp_path):
+    one = values("one", "Elu x > a", "Elu x > b", "Add a b > y")
+    other = values("other", "Elu x > p", "Elu x > q", "Add p q > y")
+    for opened, alphas in ((one, (0.25, 0.5)), (other, (0.5, 0.25))):
+        for node, alpha in zip(opened.model.graph.node, alphas, strict=False):
+            node.attribute.append(helper.make_attribute("alpha", alpha))
+
+    assert paired(one, other) == {"p": "b", "q": "a", "y": "y"}
 
 
 def test_another_operator_or_constant_is_no_pair(values):
