@@ -31,7 +31,7 @@ from converter.model.paddle_dir import PaddleModel
 from converter.model.pir_document import load_pir
 from converter.model.result import InspectFacts
 from converter.model.task import OPSET_RANGE
-from converter.model.tensor import TensorSpec
+from converter.model.tensor import TensorSpec, narrowed
 from converter.stages.job import Job
 from converter.stages.locate_pairs import paddle_pairs
 
@@ -74,6 +74,14 @@ class Side(ABC):
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     random: tuple[str, ...] = ()
+
+    def narrow(self, facts: OnnxFacts, inputs: Mapping[str, str]) -> None:
+        """Take over the extents that only the candidate fixes: other inputs it does not take.
+
+        ``facts`` are the candidate's, ``inputs`` maps its names to the reference's.
+        """
+        others = {inputs[spec.name]: spec for spec in facts.inputs}
+        self.specs = narrowed(self.specs, [others[spec.name] for spec in self.specs])
 
     @abstractmethod
     def cases(self, given: Arrays | None) -> Iterator[LocateCase]:
@@ -132,7 +140,7 @@ class PaddleSide(Side):
                 return
             reference = PaddleReference(
                 predictor,
-                self._facts.inputs,
+                self.specs,
                 self._facts.outputs,
                 hints=self._facts.shape_hints,
                 value_range=self._facts.value_range,
