@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from converter.accuracy.locate.pairs import Pair
@@ -23,8 +22,8 @@ def onnx_pairs(
     """Pair the tensors; ``inputs`` and ``outputs`` map the candidate's names to the reference's.
 
     Tensors of one name are a pair. Of the others, two nodes of the same operator that read the
-    same values and constants of the same shapes are taken for each other: those whose constants
-    and attributes are the same too, wherever they are, the others in the graphs' order.
+    same values and constants of the same shapes are taken for each other. Where several would do,
+    those of equal constants and attributes are, and the rest in the graphs' order.
     """
     known = set(reference.names)
     places = {name: place for place, name in enumerate(reference.names)}
@@ -32,24 +31,28 @@ def onnx_pairs(
     stands_for |= {name: name for name in candidate.names if name in known}
     stands_for |= {ours: theirs for ours, theirs in outputs.items() if theirs in known}
     taken = set(stands_for.values())
-    free: dict[str, list[tuple[bytes, onnx.NodeProto]]] = {}
+    free: dict[str, list[onnx.NodeProto]] = {}
     for node in reference.model.graph.node:
         if not taken.intersection(node.output):
-            own = _digest(node, reference)
-            free.setdefault(_told(node, reference, {}), []).append((own, node))
-    unnamed = [
-        (_digest(node, candidate), node)
-        for node in candidate.model.graph.node
-        if stands_for.keys().isdisjoint(node.output)
-    ]
-    waiting = Counter(own for own, _ in unnamed)  # a node that differs must not take another's
-    for own, node in unnamed:
-        waiting[own] -= 1
+            free.setdefault(_told(node, reference, {}), []).append(node)
+    ours, theirs = _Digests(candidate), _Digests(reference)
+    waiting: dict[str, list[onnx.NodeProto]] = {}
+    for node in candidate.model.graph.node:
+        if not any(name in stands_for for name in node.output):
+            waiting.setdefault(_form(node, candidate), []).append(node)
+    for node in candidate.model.graph.node:
+        if any(name in stands_for for name in node.output):
+            continue
+        rivals = waiting[_form(node, candidate)]
+        rivals.remove(node)
         alike = free.get(_told(node, candidate, stands_for))
         if alike:
-            other = min(alike, key=lambda each: (each[0] != own, waiting[each[0]] > 0))
-            alike.remove(other)
-            stands_for.update(zip(node.output, other[1].output, strict=False))
+            other = alike.pop(_best(node, rivals, ours, alike, theirs))
+            stands_for.update(
+                (name, source)
+                for name, source in zip(node.output, other.output, strict=False)
+                if name  # "" is an output that is left out
+            )
     pairs = []
     for name in candidate.names:
         source = stands_for.get(name)
@@ -71,16 +74,52 @@ def onnx_pairs(
     return pairs
 
 
-def _digest(node: onnx.NodeProto, values: OnnxValues) -> bytes:
-    """Stands for a node's operator, attributes and the elements of its constants."""
-    attributes = sorted(each.SerializeToString(deterministic=True) for each in node.attribute)
-    constants = [
-        (place, values.digest(name))
-        for place, name in enumerate(node.input)
-        if name in values.initializers
-    ]
-    told = repr((node.domain, node.op_type, attributes, constants))
-    return hashlib.sha256(told.encode()).digest()
+class _Digests:
+    """Of nodes' attributes and constants, each computed once and only when it is asked for."""
+
+    def __init__(self, values: OnnxValues) -> None:
+        self._values = values
+        self._known: dict[str, bytes] = {}
+
+    def of(self, node: onnx.NodeProto) -> bytes:
+        """The digest of ``node``."""
+        if (name := node.output[0]) not in self._known:
+            self._known[name] = self._computed(node)
+        return self._known[name]
+
+    def _computed(self, node: onnx.NodeProto) -> bytes:
+        digest = hashlib.sha256()
+        for attribute in sorted(node.attribute, key=lambda attribute: attribute.name):
+            digest.update(attribute.SerializeToString(deterministic=True))
+        for place, name in enumerate(node.input):
+            if name in self._values.initializers:
+                digest.update(f"{place}".encode() + self._values.digest(name))
+        return digest.digest()
+
+
+def _best(
+    node: onnx.NodeProto,
+    rivals: Sequence[onnx.NodeProto],
+    ours: _Digests,
+    alike: Sequence[onnx.NodeProto],
+    theirs: _Digests,
+) -> int:
+    """The place of the node in ``alike`` that ``node`` is most likely to stand for.
+
+    That is an equal one, else the first that none of the ``rivals``, which come later, is equal to.
+    """
+    if len(alike) == 1:
+        return 0
+    equal = [theirs.of(other) for other in alike]
+    if ours.of(node) in equal:
+        return equal.index(ours.of(node))
+    claimed = {ours.of(rival) for rival in rivals}
+    return next((place for place, digest in enumerate(equal) if digest not in claimed), 0)
+
+
+def _form(node: onnx.NodeProto, values: OnnxValues) -> str:
+    """What a node is, and the dtypes and shapes of its constants."""
+    return _told(node, values, dict.fromkeys(node.input, ""))
 
 
 def _told(node: onnx.NodeProto, values: OnnxValues, stands_for: Mapping[str, str]) -> str:
