@@ -92,10 +92,8 @@ class _Digests:
         for attribute in sorted(node.attribute, key=lambda attribute: attribute.name):
             digest.update(attribute.SerializeToString(deterministic=True))
         for place, name in enumerate(node.input):
-            constant = self._values.constant(name)
-            if constant is not None:
-                digest.update(f"{place}{constant.dtype}{constant.shape}".encode())
-                digest.update(constant.tobytes())
+            if name in self._values.initializers:
+                digest.update(f"{place}".encode() + self._values.digest(name))
         return digest.digest()
 
 

@@ -58,7 +58,6 @@ class Pairs:
         self._given = {*self.index_of, *candidate.inputs}
         self._regions: dict[int, Region] = {}
         self._after: dict[int, list[int]] | None = None
-        self.hidden: set[int] = set()
 
     def withhold(self, indices: Collection[int]) -> None:
         """Take pairs whose value the reference does not give out for no values at all.
@@ -72,13 +71,6 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.all)
-
-    def hide(self, index: int) -> None:
-        """Take pair ``index`` for none: what is made of it is made of what it is made of."""
-        self.hidden.add(index)
-        self._given.discard(self.all[index].tensor)
-        self._regions.clear()
-        self._after = None
 
     def region(self, index: int) -> Region:
         """What makes the tensor of pair ``index``."""
