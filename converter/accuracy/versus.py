@@ -26,7 +26,7 @@ from converter.accuracy.user_data import checked_inputs
 from converter.errors import InputError, StageError
 from converter.model.comparison import CaseComparison, SweptShape
 from converter.model.inference_yml import InferenceYml
-from converter.model.tensor import TensorSpec
+from converter.model.tensor import TensorSpec, narrowed
 
 if TYPE_CHECKING:
     from converter.accuracy.reference import Arrays
@@ -64,27 +64,12 @@ class Versus:
     def generated(self) -> PaddleReference:
         """The cases on which two models are compared; the reference is a model."""
         assert isinstance(self.reference, Model)
-        reference = self.reference
         if isinstance(self.candidate, Model):
-            reference = replace(reference, inputs=self._for_both(reference, self.candidate))
-        return reference_of(reference, self.seed)
-
-    def _for_both(self, reference: Model, candidate: Model) -> tuple[TensorSpec, ...]:
-        """The reference's inputs, with the candidate's extents where only it has one."""
-        others = {spec.name: spec.shape for spec in candidate.inputs}
-        return tuple(
-            spec.model_copy(
-                update={
-                    "shape": tuple(
-                        other if isinstance(other, int) else dim
-                        for dim, other in zip(
-                            spec.shape, others[self.rename.get(spec.name, spec.name)], strict=True
-                        )
-                    )
-                }
-            )
-            for spec in reference.inputs
-        )
+            others = {spec.name: spec for spec in self.candidate.inputs}
+            beside = [others[self.rename.get(s.name, s.name)] for s in self.reference.inputs]
+            inputs = narrowed(self.reference.inputs, beside)
+            return reference_of(replace(self.reference, inputs=inputs), self.seed)
+        return reference_of(self.reference, self.seed)
 
     @property
     def is_of_models(self) -> bool:

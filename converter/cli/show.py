@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from converter.model.result import RunReport
 
 
+#: What helps where a fallback is good enough.
+_LENIENT = "leave out --strict if that is good enough"
+
+
 def print_report(report: RunReport) -> None:
     """Print the table of ``report`` on stderr."""
     from converter.report.console import report_console
@@ -34,12 +38,11 @@ def print_failures(report: RunReport) -> None:
     lines = [(where + error.message, error.hint) for where, error in failed if error]
     if report.strict:
         lines += [
-            (f"{model.name}: {stage.stage} degraded: {message.text}", message.hint)
+            (f"{model.name}: {stage.stage} degraded: {message.text}", message.hint or _LENIENT)
             for model in report.models
             for stage in model.stages
             if stage.status is Status.DEGRADED
-            for message in stage.messages
-            if message.level == "warning"
+            for message in stage.reasons
         ]
     if report.baseline is not None:
         from converter.report.baseline_text import change_text, hint_text

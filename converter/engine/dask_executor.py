@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import re
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -67,7 +68,7 @@ def cluster(address: str, store: str | None = None) -> Iterator[DaskExecutor]:
     with contextlib.ExitStack() as stack:
         if address == "local" or address.startswith("local:"):
             count = address.partition(":")[2]
-            if count and not (count.isdigit() and int(count) > 0):
+            if count and not re.fullmatch("[1-9][0-9]{0,3}", count):
                 raise InputError(f"{address!r} is no scheduler", hint="local:2 has two workers")
             target: Any = stack.enter_context(
                 distributed.LocalCluster(

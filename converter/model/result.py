@@ -226,6 +226,19 @@ class StageResult(Record):
     seconds: float = 0.0
     peak_memory: int = 0
 
+    @property
+    def reasons(self) -> tuple[Message, ...]:
+        """Why a degraded stage is that: its warnings, or whatever it says if it warns of nothing.
+
+        A message of its own stands in where it says nothing.
+        """
+        nothing = Message(level="warning", text="no reason was recorded")
+        return (
+            tuple(message for message in self.messages if message.level == "warning")
+            or self.messages
+            or (nothing,)
+        )
+
 
 def _without(data: Any, name: str) -> Any:
     """``data`` without a field that is computed: JSON has it for readers, we derive it anew."""

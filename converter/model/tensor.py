@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
@@ -44,6 +45,30 @@ class TensorSpec(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.name} {self.dtype}[{','.join(map(str, self.shape))}]"
+
+
+def narrowed(specs: Sequence[TensorSpec], others: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
+    """``specs`` with the extents that ``others``, one for each, fix where they are dynamic.
+
+    A dim that becomes fixed is so wherever its name stands, unless another extent is there. Where
+    ranks differ, nothing is taken over.
+    """
+    fixed: dict[str, int] = {}
+    shapes: list[list[Dim]] = []
+    for spec, other in zip(specs, others, strict=True):
+        shape = list(spec.shape)
+        if spec.rank == other.rank:
+            for axis, (dim, extent) in enumerate(zip(spec.shape, other.shape, strict=True)):
+                if isinstance(dim, str) and isinstance(extent, int):
+                    shape[axis] = extent
+                    fixed.setdefault(dim, extent)
+        shapes.append(shape)
+    return tuple(
+        spec.model_copy(
+            update={"shape": tuple(fixed.get(d, d) if isinstance(d, str) else d for d in shape)}
+        )
+        for spec, shape in zip(specs, shapes, strict=True)
+    )
 
 
 class ShapeHint(BaseModel):

@@ -267,7 +267,7 @@ def _compare_output(
         limit = (
             was - slack.similarity if similar else (was * slack.error_factor + slack.error_floor)
         )
-        # Written so that a NaN is worse.
+        # What was measured once and is no more, as a number that is NaN in every case, is worse.
         if is_now is None or not (is_now >= limit if similar else is_now <= limit):
             yield what, was, is_now, "worse", limit
         elif _much_better(was, is_now, slack, similar=similar):

@@ -66,7 +66,7 @@ def _model_suite(report: RunReport, model: ModelReport) -> ET.Element:
             )
             failure.text = _text("\n".join(_failure_lines(report, model, stage)))
         elif report.strict and stage.status is Status.DEGRADED:
-            told = "; ".join(message.text for message in stage.messages) or "degraded"
+            told = "; ".join(message.text for message in stage.reasons)
             failure = ET.SubElement(
                 case, "failure", type="degraded (--strict)", message=_text(fmt.one_line(told))
             )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from converter.accuracy.inputs import alternatives, make_inputs, plan_cases
 from converter.accuracy.locate.onnx_pairs import onnx_pairs
-from converter.accuracy.locate.pairs import Pair
+from converter.accuracy.locate.pairs import Pair, Pairs
 from converter.accuracy.locate.search import Source
 from converter.accuracy.onnx_values import OnnxValues
 from converter.accuracy.paddle_values import PaddleValues
@@ -31,7 +31,7 @@ from converter.model.paddle_dir import PaddleModel
 from converter.model.pir_document import load_pir
 from converter.model.result import InspectFacts
 from converter.model.task import OPSET_RANGE
-from converter.model.tensor import TensorSpec
+from converter.model.tensor import TensorSpec, narrowed
 from converter.stages.job import Job
 from converter.stages.locate_pairs import paddle_pairs
 
@@ -75,6 +75,14 @@ class Side(ABC):
     outputs: tuple[str, ...]
     random: tuple[str, ...] = ()
 
+    def narrow(self, facts: OnnxFacts, inputs: Mapping[str, str]) -> None:
+        """Take over the extents that only the candidate fixes: other inputs it does not take.
+
+        ``facts`` are the candidate's, ``inputs`` maps its names to the reference's.
+        """
+        others = {inputs[spec.name]: spec for spec in facts.inputs}
+        self.specs = narrowed(self.specs, [others[spec.name] for spec in self.specs])
+
     @abstractmethod
     def cases(self, given: Arrays | None) -> Iterator[LocateCase]:
         """The sets of inputs to compare on; only ``given`` when there is one."""
@@ -95,6 +103,10 @@ class Side(ABC):
     @abstractmethod
     def pairs(self, candidate: OnnxValues) -> list[Pair]:
         """Which of its values the candidate's tensors stand for."""
+
+    def stands_for(self, pairs: Pairs) -> Mapping[str, str] | None:
+        """The tensors of ``expected`` that the candidate's stand for; None if of the same names."""
+        return None
 
     @abstractmethod
     def expected(self) -> Iterator[OnnxValues]:
@@ -132,7 +144,7 @@ class PaddleSide(Side):
                 return
             reference = PaddleReference(
                 predictor,
-                self._facts.inputs,
+                self.specs,
                 self._facts.outputs,
                 hints=self._facts.shape_hints,
                 value_range=self._facts.value_range,
@@ -277,6 +289,10 @@ class OnnxSide(Side):
         """By name, then by structure."""
         assert self._values is not None
         return onnx_pairs(self._values, candidate, self._input_names, self._to_reference)
+
+    def stands_for(self, pairs: Pairs) -> Mapping[str, str]:
+        """As they were paired."""
+        return {**self._input_names, **{pair.tensor: str(pair.key) for pair in pairs.all}}
 
     def expected(self) -> Iterator[OnnxValues]:
         """The file itself."""

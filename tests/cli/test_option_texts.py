@@ -33,7 +33,7 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "--shard": parse_shard,
     "--memory": parse_bytes,
     "--timeout": seconds,
-    "--older-than": parse_age,
+    "--max-age": parse_age,
     "--shape": lambda text: parse_shapes([text]),
     "--profile": lambda text: parse_profiles([text]),
     "--rename": lambda text: parse_renames([text]),
@@ -105,3 +105,12 @@ def test_an_argument_that_is_not_utf8(tiny_pir: Path, tmp_path: Path, option: st
     assert first.startswith("error: ")
     assert first.endswith("is not UTF-8 text")
     assert hint.startswith("hint: ")
+
+
+@pytest.mark.parametrize("address", ["local:²", "local:0", "local:-1", f"local:{DIGITS}", "", "x"])
+def test_what_is_no_scheduler(address: str) -> None:
+    pytest.importorskip("distributed")
+    from converter.engine.dask_executor import cluster
+
+    with pytest.raises(InputError, match="no scheduler"), cluster(address):
+        pass

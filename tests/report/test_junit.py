@@ -56,7 +56,12 @@ def test_a_failure_says_all_by_itself() -> None:
 
 def test_strict_fails_what_is_degraded() -> None:
     degraded = exported(Status.DEGRADED).model_copy(
-        update={"messages": (Message(level="warning", text="a fallback", hint="h"),)}
+        update={
+            "messages": (
+                Message(level="info", text="a remark"),
+                Message(level="warning", text="a fallback", hint="h"),
+            )
+        }
     )
     models = [model("m", degraded)]
     assert not parsed(run(models)).findall("testsuite/testcase/failure")

@@ -9,7 +9,8 @@ inputs. One operator's rounding is small whatever came before it (``difference.O
    halve the interval between the last value that agrees and the first that does not.
 2. Suspects are values that jump: far more error than in anything they are made of. The first, in
    the graph's order, whose own error is more than rounding is the place.
-3. If none is confirmed, every operator's own error is computed, in order: the fallback.
+3. If none is confirmed, the own error of every operator whose value was not found to agree is
+   computed, in order: the fallback.
 
 What differs and has no effect on the values made of it is a pair that is none (a name that
 survived with another meaning), and is passed over.
@@ -21,7 +22,7 @@ import math
 import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,20 +63,24 @@ class Source(Protocol):
         """Yield values, at most about ``budget`` bytes held at a time."""
 
 
+Method: TypeAlias = Literal["scan", "bisection", "local scan"]
+
+
 @dataclass
 class Found:
     """The place (index of the pair), its own error, and how it was found; None without one."""
 
     index: int | None
     own: Difference | None = None
-    method: Literal["scan", "bisection", "local scan"] = "scan"
+    method: Method = "scan"
 
 
 @dataclass
 class Search:
     """One search on one set of inputs.
 
-    ``reference_inputs`` and ``candidate_inputs`` are the same arrays under each side's names.
+    ``reference_inputs`` and ``candidate_inputs`` are the same arrays under each side's names;
+    ``failed`` says that an output was found to differ on them, so that there is something to find.
     ``errors`` and ``own`` are what was measured, by index of the pair, ``seen`` the shape and
     dtype that tensors have in the ONNX file.
 
@@ -86,12 +91,14 @@ class Search:
     pairs: Pairs
     reference_inputs: Mapping[str, NDArray[Any]]
     candidate_inputs: Mapping[str, NDArray[Any]]
+    failed: bool = False
     budget: int = BUDGET
     tell: Callable[[str], None] = lambda _: None
     errors: dict[int, Difference] = field(default_factory=dict)
     own: dict[int, Difference] = field(default_factory=dict)
     seen: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = field(default_factory=dict)
     _sizes: dict[str, int] = field(default_factory=dict)
+    _runs: bool = True  # the ONNX file, on these inputs
 
     @property
     def candidate(self) -> OnnxValues:
@@ -99,7 +106,7 @@ class Search:
         return self.pairs.candidate
 
     def run(self) -> Found:
-        """Find the place; ``index`` is None when every operator computes what it should."""
+        """Find the place; ``index`` is None when none was found: see ``unjudged``."""
         count = len(self.pairs)
         if not count:
             return Found(None)
@@ -107,19 +114,36 @@ class Search:
             names = [pair.tensor for pair in self.pairs.all]
             self._sizes = self.candidate.sizes(names, self.candidate_inputs)
         except StageError:  # some node cannot be run at all: it is found by itself
-            return self._local_scan(range(count), Found(None, method="local scan"))
+            self._runs = False
+            return self._first_place(range(count), "local scan")
         release_unused_memory()
         groups = sum(self._sizes.values()) / self.budget
         if groups > SCAN_GROUPS:
             found = self._bisect()
         else:
             self.measure(range(count))
-            found = self._confirm(self._suspects(), Found(None))
-        if found.index is None and any(error.matters for error in self.errors.values()):
+            found = self._first_place(self._suspects(), "scan")
+        differs = self.failed or any(error.matters for error in self.errors.values())
+        if found.index is None and differs:
             # In order of the graph, as far as it matters: what agrees cannot be the place.
-            doubted = [i for i in range(count) if self._doubted(i)]
-            return self._local_scan(doubted, Found(None, method="local scan"))
+            return self._first_place([i for i in range(count) if self._doubted(i)], "local scan")
         return found
+
+    def unjudged(self) -> list[str]:
+        """Tensors of pairs, and outputs, that may hold the place even when none was found.
+
+        The node that makes them is in no region of a value that was found to agree, or that was
+        computed by itself.
+        """
+        judged = (
+            i
+            for i in range(len(self.pairs))
+            if i not in self.pairs.withheld and (i in self.own or not self._doubted(i))
+        )
+        made = {name for i in judged for node in self.pairs.region(i).nodes for name in node.output}
+        left = set(self.candidate.names) - made
+        asked = dict.fromkeys([*(pair.tensor for pair in self.pairs.all), *self.candidate.outputs])
+        return [name for name in asked if name in left]
 
     def measure(self, indices: Iterable[int]) -> None:
         """Compare values that accumulated whatever error comes before them."""
@@ -145,11 +169,15 @@ class Search:
         return max((self.errors[i].error for i in before if i in self.errors), default=0.0)
 
     def own_errors(self, indices: Sequence[int]) -> None:
-        """Compute what operators do with the reference's own values as inputs."""
+        """Compute what operators do with the reference's own values as inputs.
+
+        There is no result for those whose own value the reference does not give out.
+        """
         for batch in self._batches([index for index in indices if index not in self.own]):
             values = self._values_around(batch)
             for index in batch:
-                self.own[index] = self._own(index, values)
+                if index not in self.pairs.withheld:
+                    self.own[index] = self._own(index, values)
             values.clear()
             release_unused_memory()
 
@@ -159,13 +187,12 @@ class Search:
         fed = {name: self.candidate_inputs[name] for name in region.inputs}
         for before in region.before:
             pair = self.pairs.all[before]
-            if pair.key in values:
-                value = values[pair.key]
-                shape, dtype = self.seen.get(pair.tensor, (value.shape, value.dtype))
-                # A scalar on one side may be a vector of one on the other, and float32 float16.
-                same = math.prod(shape) == value.size
-                shaped = value.reshape(shape) if same else value
-                fed[pair.tensor] = shaped.astype(dtype, copy=False)
+            value = values[pair.key]
+            shape, dtype = self.seen.get(pair.tensor, (value.shape, value.dtype))
+            # A scalar on one side may be a vector of one on the other, and float32 float16.
+            same = math.prod(shape) == value.size
+            shaped = value.reshape(shape) if same else value
+            fed[pair.tensor] = shaped.astype(dtype, copy=False)
         return fed
 
     def reference_values(self, index: int) -> dict[Hashable, NDArray[Any]]:
@@ -174,8 +201,6 @@ class Search:
 
     def _own(self, index: int, values: Mapping[Hashable, NDArray[Any]]) -> Difference:
         key, tensor = self.pairs.all[index].key, self.pairs.all[index].tensor
-        if key not in values:
-            return Difference(0.0, why="the reference does not give it out")
         try:
             ((_, made),) = self.candidate.evaluate([tensor], self.given(index, values))
         except StageError as error:
@@ -265,47 +290,49 @@ class Search:
                 found.append(index)
         return found
 
-    def _has_effect(self, index: int) -> bool:
-        """Whether values made of this one differ, too; without any it is an output."""
-        after = [i for i in self.pairs.after(index) if i in self.errors]
-        return not after or any(self.errors[i].matters for i in after)
+    def _is_place(self, index: int) -> bool:
+        """Whether a pair differs by itself, and so that the values made of it show it.
 
-    def _confirm(self, suspects: Sequence[int], found: Found) -> Found:
-        """The first suspect whose own error is more than rounding."""
-        for start in range(0, len(suspects), _BATCH):
-            batch = suspects[start : start + _BATCH]
-            self.tell(f"computing {len(batch)} operators by themselves")
+        One that nothing is made of is an output, and shows it.
+        """
+        own = self.own.get(index)
+        if own is None or not own.matters:
+            return False
+        after = self.pairs.after(index)
+        if self._runs:
+            self.measure([index, *after])
+        if index in self.errors and not self.errors[index].matters:
+            return False
+        shown = [self.errors[i].matters for i in after if i in self.errors]
+        return not shown or any(shown)
+
+    def _first_place(self, indices: Sequence[int], method: Method) -> Found:
+        """The first of some operators, in their order, that is the place."""
+        for batch in self._batches(indices):
+            self.tell(f"computing operators by themselves: {len(self.own)} of {len(self.pairs)}")
             self.own_errors(batch)
             for index in batch:
-                if self.own[index].matters and self._has_effect(index):
-                    return Found(index, self.own[index], found.method)
-        return found
-
-    def _local_scan(self, indices: Sequence[int], found: Found) -> Found:
-        for start in range(0, len(indices), _BATCH):
-            batch = list(indices[start : start + _BATCH])
-            self.tell(f"computing operators by themselves: {start} of {len(indices)}")
-            self.own_errors(batch)
-            for index in batch:
-                if self.own[index].matters and self._has_effect(index):
-                    return Found(index, self.own[index], found.method)
-        return found
+                if self._is_place(index):
+                    return Found(index, self.own[index], method)
+        return Found(None, method=method)
 
     def _bisect(self) -> Found:
         """Narrow the interval between agreement and divergence, then walk up to its cause."""
-        found = Found(None, method="bisection")
         low, high = -1, len(self.pairs) - 1
-        # The growth, and the first interval. What differs at all differs in an output, if that is
-        # a pair, or in the last values: without those, what comes after the sample is not seen.
-        outputs = [
-            i for i, pair in enumerate(self.pairs.all) if pair.tensor in self.candidate.outputs
-        ]
-        self.measure(sorted({*self._spread(-1, len(self.pairs)), *outputs, high}))
+        # The growth, and the first interval. A fault shows in an output or in some value of which
+        # nothing is made: without those, what comes after the sample would not be seen.
+        outputs = set(self.candidate.outputs)
+        ends = {
+            index
+            for index, pair in enumerate(self.pairs.all)
+            if pair.tensor in outputs or not self.pairs.after(index)
+        }
+        self.measure(sorted({*self._spread(-1, len(self.pairs)), *ends}))
         while True:
             known = [i for i in sorted(self.errors) if low < i <= high]
             first = next((i for i in known if self.errors[i].matters), None)
             if first is None:
-                return found
+                return Found(None, method="bisection")
             high = first
             low = max(
                 (i for i in self.errors if i < high and not self.errors[i].matters), default=-1
@@ -321,8 +348,7 @@ class Search:
             if not worse:
                 break
             place = max(worse, key=lambda i: self.errors[i].error)
-        self.measure(self.pairs.after(place))
-        return self._confirm([place], found)
+        return self._first_place([place], "bisection")
 
     def _measured_before(self, index: int) -> list[int]:
         """What a pair is made of, compared; for what is withheld, what that is made of."""

@@ -51,7 +51,9 @@ def planned_pipeline(
         except InputError as error:
             wrong("paddlex", error.message, error.hint.replace("--paddlex ", "paddlex: "))
     named = bool(entry.name or entry.base)
-    if not (named or wrong_keys):
+    # A wrong key may have been meant to say what the pipeline or its config is called.
+    unsure = bool(wrong_keys - (PipelineEntry.model_fields.keys() - {"name", "base", "out"}))
+    if not (named or unsure):
         wrong("", "a pipeline needs name or base", "name: OCR, or base: my_pipeline.yaml")
     base = entry.base or entry.name or ""
     if Path(base).suffix.lower() in (".yaml", ".yml") or "/" in base:
@@ -67,9 +69,8 @@ def planned_pipeline(
     dictionaries = {
         model: existing("dictionaries", text) for model, text in entry.dictionaries.items()
     }
-    known = None if wrong_keys - {"device", "paddlex"} and entry.out is None else out
     if len(mistakes) > before or wrong_keys or out is None:
-        return None, known
+        return None, None if unsure else out
     plain = ("backend", "device", "paddlex", "wrapper", "use", "place", "shapes", "scripts")
     planned = PlannedPipeline(
         name=name,

@@ -152,8 +152,12 @@ class Reader:
         self.mistakes += [mistake for mistake in mistakes if mistake.place not in told]
         if not isinstance(data, dict):
             return None
+        places = [each["loc"] for each in found]
+        # A section that is none, or an unknown one: `default:` may have been meant to have a chip.
+        self.chip_unknown |= any(len(place) == 1 and place != ("schema",) for place in places)
+        self.chip_unknown |= any(place[:1] == ("include",) for place in places)
         try:
-            return RecipeFile.model_validate(_without(data, [each["loc"] for each in found], wrong))
+            return RecipeFile.model_validate(_without(data, places, wrong))
         except ValidationError:
             return None
 
@@ -178,6 +182,7 @@ class Reader:
                 defaults |= self.read(path, name)
             except InputError as error:
                 self.mistakes.append(Mistake(place, error.message, error.hint))
+                self.chip_unknown = True
         return defaults
 
     def _refuse_cycle(self, path: Path, name: str) -> None:

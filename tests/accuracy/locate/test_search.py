@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from converter.accuracy.locate.onnx_pairs import onnx_pairs
 from converter.accuracy.locate.pairs import Pairs
@@ -26,14 +26,20 @@ def chain(directory: Path, operators: Collection[str]) -> OnnxValues:
     for index, operator in enumerate(operators):
         nodes.append(helper.make_node(operator, [before], [f"v{index}"], f"n{index}"))
         before = f"v{index}"
+    return opened(directory, nodes, before)
+
+
+def opened(directory: Path, nodes: Sequence[onnx.NodeProto], output: str) -> OnnxValues:
+    """The file of nodes that make ``output`` of ``x`` and the number ``tiny``."""
     graph = helper.make_graph(
         nodes,
-        "chain",
+        "nodes",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [SIZE])],
-        [helper.make_tensor_value_info(before, TensorProto.FLOAT, [SIZE])],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, [SIZE])],
+        [numpy_helper.from_array(np.float32(1e-7), "tiny")],
     )
     directory.mkdir()
-    path = directory / "chain.onnx"
+    path = directory / "model.onnx"
     opset = [helper.make_opsetid("", 13)]
     onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
     return OnnxValues(path, directory / "work")
@@ -136,4 +142,48 @@ def test_operators_by_themselves_need_no_value_that_is_withheld(tmp_path: Path) 
     searched, _ = search(tmp_path, OPERATORS, OPERATORS, budget=1 << 20, withheld=["v9", "v10"])
     searched.own_errors(range(len(OPERATORS)))
     assert not any(own.matters for own in searched.own.values())
-    assert "does not give it out" in searched.own[9].why
+    assert searched.own.keys() == set(range(len(OPERATORS))) - {9, 10}  # of these nothing is said
+    searched.failed = True
+    assert searched.run().index is None
+    assert searched.unjudged() == []  # they were computed as parts of the one after them
+
+
+def test_an_output_that_is_withheld_is_told_to_be_unjudged(tmp_path: Path) -> None:
+    last = f"v{len(OPERATORS) - 1}"
+    wrong = changed(OPERATORS, len(OPERATORS) - 1)
+    searched, _ = search(tmp_path, OPERATORS, wrong, budget=1 << 20, withheld=[last])
+    searched.failed = True
+    assert searched.run().index is None
+    assert searched.unjudged() == [last]
+
+
+@pytest.mark.parametrize("budget", [BYTES, 1 << 20])
+def test_after_a_failure_every_operator_is_judged(tmp_path: Path, budget: int) -> None:
+    """Nothing that was compared in halving differs: then the rest is looked at, too."""
+    searched, _ = search(tmp_path, OPERATORS, OPERATORS, budget=budget)
+    searched.failed = True
+    assert searched.run() == Found(None, method="local scan")
+    assert searched.unjudged() == []
+
+
+def test_a_fault_that_outputs_show_less_than_rounding_is_found(tmp_path: Path) -> None:
+    """No value on the way to it differs by what the search takes for more than rounding."""
+    nodes = [
+        *(
+            helper.make_node(op, [f"v{i - 1}" if i else "x"], [f"v{i}"])
+            for i, op in enumerate(OPERATORS)
+        ),
+        helper.make_node("LeakyRelu", ["x"], ["odd"], alpha=0.1),
+        helper.make_node("Mul", ["odd", "tiny"], ["odder"]),
+        helper.make_node("Add", ["odder", f"v{len(OPERATORS) - 1}"], ["y"]),
+    ]
+    one = opened(tmp_path / "one", nodes, "y")
+    nodes[-3].attribute[0].f = 0.4
+    other = opened(tmp_path / "other", nodes, "y")
+    pairs = Pairs(onnx_pairs(one, other, {"x": "x"}, {"y": "y"}), other)
+    x = {"x": np.linspace(-1, 1, SIZE).astype(np.float32)}
+    assert Search(one, pairs, x, x, budget=BYTES).run().index is None  # nobody says it differs
+    searched = Search(one, pairs, x, x, failed=True, budget=BYTES)
+    found = searched.run()
+    assert found.method == "local scan"
+    assert found.index is not None and pairs.all[found.index].tensor == "odd"
