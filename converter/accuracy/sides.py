@@ -74,6 +74,9 @@ class Recorded:
         return list(dict.fromkeys(name for inputs, _ in self.cases.values() for name in inputs))
 
 
+#: How the names of dtypes begin that are neither numbers nor bools; text is ``object``.
+_NO_NUMBERS = ("object", "str", "complex")
+
 Side: TypeAlias = Model | Recorded
 
 
@@ -192,10 +195,10 @@ def check_comparable(path: Path, facts: onnx_file.OnnxFacts) -> None:
                 f"{path}: {spec} has a dtype that ONNX Runtime does not exchange with NumPy",
                 hint="put a Cast to float32 or int32 there, which loses nothing",
             )
-        if spec.dtype.startswith(("object", "str", "complex")):
+        if spec.dtype.startswith(_NO_NUMBERS):
             raise InputError(
-                f"{path}: {spec} is neither numbers nor bools",
-                hint="compare up to the tensor before it",
+                f"{path}: {spec.name} is of dtype {spec.dtype}, which no tolerance compares",
+                hint="give a file without it, cut before text or complex numbers",
             )
 
 
