@@ -66,7 +66,8 @@ def _lines(facts: ForecastFacts) -> Iterator[str]:
     over = [one for one in facts.operators if one.overflow]
     if over:
         yield ""
-        yield f"{fmt.count(len(over), 'operator')} give out numbers above 65504, float16's largest"
+        told = f"{fmt.count(len(over), 'operator')} {'gives' if len(over) == 1 else 'give'}"
+        yield f"{told} out numbers above 65504, float16's largest"
 
 
 def _cases(cases: tuple[CaseComparison, ...]) -> Iterator[str]:

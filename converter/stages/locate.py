@@ -195,7 +195,7 @@ class LocateStage(Stage):
         values = search.reference_values(index)
         given = search.given(index, values)
         value = values[pair.key]
-        node, causes = _causes(nodes, search.candidate, side)
+        node, causes = _causes(nodes, search.pairs, side)
         node = node if node is not None else nodes[-1]
         made = None
         with contextlib.suppress(StageError):
@@ -294,9 +294,10 @@ def _compare(case: LocateCase, made: Arrays, job: Job, random: tuple[str, ...]) 
 
 
 def _causes(
-    nodes: list[onnx.NodeProto], candidate: OnnxValues, side: Side
+    nodes: list[onnx.NodeProto], pairs: Pairs, side: Side
 ) -> tuple[onnx.NodeProto | None, tuple[str, ...]]:
     """What differs from the graph that the candidate's is most like: the export, or simplified."""
+    candidate = pairs.candidate
     best: tuple[float, OnnxValues] | None = None
     ours = set(candidate.names)
     for expected in side.expected():
@@ -308,7 +309,7 @@ def _causes(
             break
     if best is None:
         return None, ()
-    node, causes = find_causes(nodes, candidate, best[1])
+    node, causes = find_causes(nodes, candidate, best[1], side.stands_for(pairs))
     if node is None and covers(nodes, best[1]) == len(nodes) and isinstance(side, PaddleSide):
         told = "the file has here what an export of this model has: the ONNX form itself differs"
         return None, (told,)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from converter.accuracy.inputs import alternatives, make_inputs, plan_cases
 from converter.accuracy.locate.onnx_pairs import onnx_pairs
-from converter.accuracy.locate.pairs import Pair
+from converter.accuracy.locate.pairs import Pair, Pairs
 from converter.accuracy.locate.search import Source
 from converter.accuracy.onnx_values import OnnxValues
 from converter.accuracy.paddle_values import PaddleValues
@@ -103,6 +103,10 @@ class Side(ABC):
     @abstractmethod
     def pairs(self, candidate: OnnxValues) -> list[Pair]:
         """Which of its values the candidate's tensors stand for."""
+
+    def stands_for(self, pairs: Pairs) -> Mapping[str, str] | None:
+        """The tensors of ``expected`` that the candidate's stand for; None if of the same names."""
+        return None
 
     @abstractmethod
     def expected(self) -> Iterator[OnnxValues]:
@@ -285,6 +289,10 @@ class OnnxSide(Side):
         """By name, then by structure."""
         assert self._values is not None
         return onnx_pairs(self._values, candidate, self._input_names, self._to_reference)
+
+    def stands_for(self, pairs: Pairs) -> Mapping[str, str]:
+        """As they were paired."""
+        return {**self._input_names, **{pair.tensor: str(pair.key) for pair in pairs.all}}
 
     def expected(self) -> Iterator[OnnxValues]:
         """The file itself."""

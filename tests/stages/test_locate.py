@@ -285,6 +285,7 @@ def test_inputs_that_are_declared_in_another_order(tmp_path):
     result, _ = locate(tmp_path / "bad", reference, bad, LOCATE_ONNX_STAGES)
     assert result.facts.culprit is not None
     assert result.facts.culprit.node.op_type == "LeakyRelu"
+    assert result.facts.culprit.causes == ("attribute: alpha is 0.5 instead of 0.1",)
 
 
 @pytest.fixture(scope="module")
