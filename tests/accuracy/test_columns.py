@@ -244,7 +244,7 @@ def test_few_columns_of_rank_three_are_judged_as_strictly(boxes):
 @pytest.mark.parametrize(
     ("masks", "largest", "hidden"),
     [
-        ((1e4, 9900.0), 9.5, False),
+        ((1e4, 9900.0), 9.895, False),
         ((1e4, 9899.0), 9.5, True),  # not one mask
         ((1e4, 9900.0), 9.95, True),  # not so many times larger
         ((1e4, 1e4), 10.0, True),
