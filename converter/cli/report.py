@@ -61,7 +61,7 @@ def write_command(
     CycloneDX ML-BOM.
     """
     from converter.model.run_manifest import require_manifest
-    from converter.report.atomic import write_text_atomically
+    from converter.report.atomic import write_text_through
     from converter.report.bom.document import render_bom
     from converter.report.html import render_html
     from converter.report.json_file import read_json
@@ -84,7 +84,7 @@ def write_command(
     if str(out) == "-":
         typer.echo(text, nl=False)
     else:
-        write_text_atomically(out, text)
+        write_text_through(out, text)
         typer.echo(out)
 
 

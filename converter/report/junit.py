@@ -12,7 +12,7 @@ from converter.model.baseline import BaselineReport
 from converter.model.comparison import ValidateFacts
 from converter.model.result import ModelReport, RunReport, StageResult, Status
 from converter.report import format as fmt
-from converter.report.atomic import write_text_atomically
+from converter.report.atomic import write_text_through
 from converter.report.baseline_text import change_text, update_texts
 from converter.report.summary import notes_of, stage_fact
 
@@ -25,7 +25,7 @@ _LISTED = 20
 
 def write_junit(report: RunReport, path: Path) -> None:
     """Write ``report`` to ``path``. Raises ``InputError`` when that cannot be."""
-    write_text_atomically(path, render_junit(report))
+    write_text_through(path, render_junit(report))
 
 
 def render_junit(report: RunReport) -> str:
