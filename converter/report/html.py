@@ -65,6 +65,7 @@ def render_html(report: RunReport, *, image_roots: tuple[Path, ...] = ()) -> str
         tally=summary.tally(report),
         stages=summary.stage_columns(report),
         repairs=summary.repair_totals(report),
+        missing=summary.missing_note(report, len(report.missing)),
         few_failed=sum(model.failure is not None for model in report.models) <= _OPEN,
         peak_memory=max(map(summary.peak_memory_of, report.models), default=0),
         image_of=lambda pipeline: embedded_image(pipeline, roots),

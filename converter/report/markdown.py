@@ -16,6 +16,7 @@ from converter.report.baseline_text import change_text, update_texts
 from converter.report.compared import sweep_text, task_text, task_totals
 from converter.report.summary import (
     find_stage,
+    missing_note,
     model_mark,
     notes_of,
     seconds_of,
@@ -27,6 +28,9 @@ from converter.report.summary import (
 
 #: GitHub refuses a step summary above 1 MiB (2**20 bytes), and then shows none of it.
 _MOST_BYTES = 1_000_000
+
+#: Missing models that are named.
+_NAMED = 20
 
 _SIGNS = {"ok": "✅", "cached": "♻️", "warn": "⚠️", "skip": "➖", "bad": "❌"}
 _ESCAPED = re.compile(r"([\\`*_\[\]<>|#~$])")
@@ -70,12 +74,16 @@ def _head(report: RunReport) -> Iterator[str]:
     yield f"{fmt.seconds(report.seconds)}, exit code {told.exit_code}{meaning}"
     yield ""
     yield f"`{_code(report.command)}`"
-    if report.shard is not None:
+    if report.shard is not None and report.shard.count > 1:
         yield ""
         yield f"Shard {report.shard.index} of {report.shard.count}."
 
 
 def _failures(report: RunReport) -> Iterator[str]:
+    if note := missing_note(report, _NAMED):
+        yield ""
+        yield f"❌ {escape(note.message)}"
+        yield f"<br>hint: {escape(note.hint)}"
     for model in report.models:
         degraded = report.strict and model.status is Status.DEGRADED
         stopped = model.failure or (

@@ -45,6 +45,8 @@ MARKS: dict[Status, Mark] = {
     Status.TIMEOUT: Mark("✗", "x", "timeout", "bad"),
 }
 WARNING = Mark("!", "!", "warning", "warn")
+MISSING = Mark("✗", "x", "missing", "bad")
+MISSING_HINT = "a shard did not run or its report was not merged: run it, and merge all of them"
 NOT_RUN = Mark("–", "-", "not run", "skip")
 
 _STAGE_ORDER = ("inspect", "read", "export", "simplify", "validate", "compile", "render")
@@ -222,6 +224,15 @@ def _passing_limits(failing: list[OutputComparison], name: str) -> str:
     return ",".join(f"{limit}={value!r}" for limit, value in loosest.items())
 
 
+def missing_note(report: RunReport, most: int) -> Note | None:
+    """What there is to say of models that no merged shard has, ``most`` by name; None if none."""
+    if not report.missing:
+        return None
+    more = len(report.missing) - most
+    names = ", ".join(report.missing[:most]) + (f" and {more:,} more" if more > 0 else "")
+    return Note("", "merge", MISSING, f"no shard has {names}", MISSING_HINT)
+
+
 @dataclass(frozen=True)
 class SkipReason:
     """Why a stage was skipped on purpose, and what would let it run."""
@@ -289,6 +300,8 @@ def verdict(report: RunReport) -> Verdict:
         parts.append(f"{whole} {verb}" if part == total else f"{part} of {whole} {verb}")
     if bad and idle:
         parts.append(f"{idle} not run")
+    if report.missing:
+        parts.append(f"{fmt.count(len(report.missing), 'model')} missing")
     if warned and not bad:
         parts.append(f"{warned} with warnings")
     if broken:
@@ -315,4 +328,6 @@ def verdict(report: RunReport) -> Verdict:
     meaning = _EXIT_MEANING.get(code, "unknown")
     if code == 1 and not bad and not broken:
         meaning = "--strict, and a stage was degraded"
+        if report.missing:
+            meaning = "a shard is missing"
     return Verdict(mark, ", ".join(parts), code, meaning)
