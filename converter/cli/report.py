@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -72,7 +73,8 @@ def write_command(
     report = read_json(path)
     match form:
         case Form.HTML:
-            text = render_html(report, image_roots=(path.parent,))
+            files = None if str(out) == "-" else os.path.relpath(path.parent, out.parent)
+            text = render_html(report, image_roots=(path.parent,), files=files)
         case Form.JUNIT:
             text = render_junit(report)
         case Form.MARKDOWN:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -115,9 +116,11 @@ def model_mark(model: ModelReport) -> Mark:
     if all(stage.status is Status.SKIPPED for stage in model.stages):
         return NOT_RUN
     marks = [stage_mark(stage) for stage in model.stages]
+    if model.status is Status.OK and WARNING in marks:
+        return WARNING
     if model.status is Status.OK and all(stage.cached for stage in model.stages):
         return MARKS[Status.CACHED]
-    return WARNING if model.status is Status.OK and WARNING in marks else MARKS[model.status]
+    return MARKS[model.status]
 
 
 def stage_columns(report: RunReport) -> tuple[str, ...]:
@@ -151,6 +154,21 @@ def stage_fact(stage: StageResult) -> Fact:
         case CompileFacts(script=str()):
             return Fact("script", "script")
     return Fact()
+
+
+def stage_value(stage: StageResult) -> float | None:
+    """What stages of one name are put in order by; a NaN is worse than any number."""
+    match stage.facts:
+        case ExportFacts(opset=opset) | ReadFacts(opset=opset):
+            return float(opset)
+        case SimplifyFacts(nodes_before=before):
+            return float(before)
+        case ValidateFacts(cases=cases) as facts if any(case.outputs for case in cases):
+            worst = facts.worst_max_abs
+            return math.inf if math.isnan(worst) else worst
+        case CompileFacts(om_bytes=int(om_bytes)):
+            return float(om_bytes)
+    return None
 
 
 def seconds_of(model: ModelReport) -> float:
