@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import numpy as np
@@ -539,7 +540,8 @@ def test_operators_that_nobody_looked_at_are_not_declared_right(unjudged, words)
         growth=(),
     )
     with pytest.raises(GateError) as failure:
-        LocateStage().ensures(cast(Job, None), Outcome(facts=facts))
+        job = SimpleNamespace(task=SimpleNamespace(fleeting=False))
+        LocateStage().ensures(cast(Job, job), Outcome(facts=facts))
     assert words in failure.value.message
     assert ("every operator" in failure.value.message) == (not unjudged)
     assert ("not found" in verdict(facts)) == bool(unjudged)
