@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from converter.accuracy import metrics
 from converter.accuracy.recorded import read_recorded
 from converter.accuracy.reference import PaddlePredictor
 from converter.errors import InputError, StageError
@@ -72,6 +73,9 @@ class Recorded:
         """Names of the inputs that were recorded in some case."""
         return list(dict.fromkeys(name for inputs, _ in self.cases.values() for name in inputs))
 
+
+#: How the names of dtypes begin that are neither numbers nor bools; text is ``object``.
+_NO_NUMBERS = ("object", "str", "complex")
 
 Side: TypeAlias = Model | Recorded
 
@@ -203,6 +207,11 @@ def check_comparable(path: Path, facts: onnx_file.OnnxFacts) -> None:
                 f"{path}: {spec} has a dtype that ONNX Runtime does not exchange with NumPy",
                 hint="put a Cast to float32 or int32 there, which loses nothing",
             )
+        if spec.dtype.startswith(_NO_NUMBERS):
+            raise InputError(
+                f"{path}: {spec.name} is of dtype {spec.dtype}, which no tolerance compares",
+                hint="give a file without it, cut before text or complex numbers",
+            )
 
 
 def _recorded(path: Path, files: Iterable[Path]) -> Recorded:
@@ -214,6 +223,12 @@ def _recorded(path: Path, files: Iterable[Path]) -> Recorded:
                 f"{path}: {stem} holds no outputs",
                 hint="an array of it is an output, or is called output:NAME beside input:NAME",
             )
+        for name, array in outputs.items():
+            if not metrics.is_comparable(array.dtype):
+                raise InputError(
+                    f"{path}: {stem} holds {name!r} as {array.dtype}, which is not compared",
+                    hint="record floats of at most 64 bits, integers or bools",
+                )
         known = known or sorted(outputs)
         if sorted(outputs) != known:
             raise InputError(

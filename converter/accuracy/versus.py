@@ -7,7 +7,8 @@ compared as they are, if they were made from the same inputs as far as both have
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
 import numpy as np
@@ -25,7 +26,7 @@ from converter.accuracy.user_data import checked_inputs
 from converter.errors import InputError, StageError
 from converter.model.comparison import CaseComparison, SweptShape
 from converter.model.inference_yml import InferenceYml
-from converter.model.tensor import TensorSpec
+from converter.model.tensor import TensorSpec, narrowed
 
 if TYPE_CHECKING:
     from converter.accuracy.reference import Arrays
@@ -49,14 +50,31 @@ class Pair(NamedTuple):
 class Versus:
     """A reference and a candidate. ``rename`` maps the reference's names to the candidate's.
 
-    ``notes`` says what could not be compared.
+    ``random`` names outputs that the reference draws. ``notes`` says what could not be compared.
     """
 
     reference: Side
     candidate: Side
     seed: int = 0
     rename: Mapping[str, str] = field(default_factory=dict)
+    random: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def generated(self) -> PaddleReference:
+        """The cases on which two models are compared; the reference is a model."""
+        assert isinstance(self.reference, Model)
+        if isinstance(self.candidate, Model):
+            others = {spec.name: spec for spec in self.candidate.inputs}
+            beside = [others[self.rename.get(s.name, s.name)] for s in self.reference.inputs]
+            inputs = narrowed(self.reference.inputs, beside)
+            return reference_of(replace(self.reference, inputs=inputs), self.seed)
+        return reference_of(self.reference, self.seed)
+
+    @property
+    def is_of_models(self) -> bool:
+        """Whether both sides can be run."""
+        return isinstance(self.reference, Model) and isinstance(self.candidate, Model)
 
     def sweep(self, limits: Limits) -> Iterator[tuple[SweptShape, CaseComparison | None]]:
         """The shapes of a sweep of two models; no comparison where the reference refuses one.
@@ -68,7 +86,7 @@ class Versus:
                 "a record cannot be run on other shapes", hint="leave out --sweep, or give models"
             )
         lost = False
-        for swept in reference_of(self.reference, self.seed).swept():
+        for swept in self.generated.swept():
             compared = None
             if swept.ran is not None:
                 try:
@@ -112,7 +130,7 @@ class Versus:
         self._check_outputs()
         if isinstance(self.reference, Model) and isinstance(self.candidate, Model):
             self._check_inputs(self.reference, self.candidate)
-            yield from self._of_models(self.reference, self.candidate)
+            yield from self._of_models(self.candidate)
         elif isinstance(self.reference, Recorded) and isinstance(self.candidate, Recorded):
             yield from self._of_records(self.reference, self.candidate)
         elif isinstance(self.reference, Recorded) and isinstance(self.candidate, Model):
@@ -127,9 +145,9 @@ class Versus:
                 wanted = self.reference.run(fed)
                 yield Pair(label, 0, fed, wanted, self._named(made), _kind_of(label))
 
-    def _of_models(self, reference: Model, candidate: Model) -> Iterator[Pair]:
+    def _of_models(self, candidate: Model) -> Iterator[Pair]:
         first: ReferenceCase | None = None
-        for case in reference_of(reference, self.seed).cases():
+        for case in self.generated.cases():
             first = first or case
             yield self._pair(case, candidate)
         opener = candidate.plain
@@ -164,6 +182,12 @@ class Versus:
         for label, (inputs, wanted) in reference.cases.items():
             others, made = found[label]
             others = self._named(others)
+            if inputs and others and not inputs.keys() & others.keys():
+                raise InputError(
+                    f"{label}: the sides recorded other inputs: {', '.join(inputs)}, and "
+                    f"{', '.join(others)}",
+                    hint="if only names differ, pair them with --rename REFERENCE=OTHER",
+                )
             differing = [
                 name
                 for name in inputs.keys() & others.keys()
@@ -186,6 +210,7 @@ class Versus:
                 b,
                 a,
                 limits=limits.widened(wider),
+                random=self.random,
                 any_width=isinstance(self.candidate, Recorded),
             )
 

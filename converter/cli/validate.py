@@ -82,12 +82,21 @@ def validate_command(
             "give B, or --record DIR" if record is None else "--record is of A alone",
             hint="paddle2om validate A B compares, paddle2om validate A --record DIR records",
         )
-    if min_agreement is not None and record is not None:
+    comparing = {
+        "--atol": atol,
+        "--rtol": rtol,
+        "--tolerance": tolerance,
+        "--rename": rename,
+        "--min-agreement": min_agreement,
+        "--sweep": sweep or None,
+        "--device": device or None,
+        "-o": out,
+    }
+    if record is not None and (odd := [flag for flag, asked in comparing.items() if asked]):
         raise InputError(
-            "--min-agreement compares, --record does not", hint="leave one of them out"
+            f"{odd[0]} is for a comparison, and --record makes none",
+            hint="leave one of them out",
         )
-    if sweep and record is not None:
-        raise InputError("--sweep compares, --record does not", hint="leave one of them out")
     names, tolerances = parse_renames(rename or []), parse_tolerances(tolerance or [])
 
     from converter.engine.launch import Host

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 #: A known extent, or the name of a dynamic one.
 Dim: TypeAlias = int | str
@@ -15,7 +15,8 @@ class TensorSpec(BaseModel):
     """One graph input or output.
 
     ``dtype`` is numpy's name (``float32``, ``int64``, ``bool``, ``bfloat16``). ``shape`` has one
-    entry per axis; a string names a dynamic dim. ``()`` is a 0-D tensor.
+    entry per axis; a string names a dynamic dim. ``()`` is a 0-D tensor. ``index_limit`` is of an
+    integer input that indexes a table: the table's rows, so that indices are from [0, rows).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -23,6 +24,14 @@ class TensorSpec(BaseModel):
     name: str
     dtype: str
     shape: tuple[Dim, ...]
+    index_limit: int | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_none(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        made: dict[str, Any] = serialise(self)
+        if self.index_limit is None:
+            made.pop("index_limit", None)
+        return made
 
     @property
     def rank(self) -> int:

@@ -88,7 +88,8 @@ def check_names(tolerances: Tolerances, outputs: Iterable[str]) -> None:
     """
     known = list(outputs)
     for name in tolerances:
-        if name not in known and not _WILDCARDS & set(name):
+        literal = not {"*", "?"} & set(name)  # brackets alone may be a part of the name
+        if literal and not any(name == one or fnmatchcase(one, name) for one in known):
             raise InputError(
                 f"a tolerance is given for {name!r}, which is not an output of this model",
                 hint=f"its outputs are {', '.join(known)}; a pattern such as '*' may match none",

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
-from converter.accuracy import metrics
 from converter.accuracy.forecast.emulation import Emulation
 from converter.accuracy.forecast.output_error import output_error
 from converter.accuracy.forecast.ranges import Range, ranges
@@ -19,7 +15,7 @@ from converter.accuracy.onnx_values import OnnxValues
 from converter.accuracy.recorded import DEVICE_TOLERANCE
 from converter.accuracy.sides import check_comparable
 from converter.atc.precision_files import unkeepable_types
-from converter.errors import GateError, InputError, StageError
+from converter.errors import GateError, StageError
 from converter.model import onnx_file
 from converter.model.artefacts import sha256_of
 from converter.model.comparison import CaseComparison
@@ -34,9 +30,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Arrays = dict[str, NDArray[Any]]
-
-#: What dtypes that are not compared are called.
-_NO_NUMBERS = {"object": "text"}
 
 #: Sets of inputs that are searched on; the result is verified on all that were planned.
 _SEARCHED = 2
@@ -62,7 +55,7 @@ class ForecastStage(Stage):
         """
         assert job.onnx is not None
         facts = onnx_file.describe_file(job.onnx)
-        _check_outputs(job.onnx, facts)
+        check_comparable(job.onnx, facts)
         emulation = Emulation(job.onnx, job.work_dir, threads=job.options.threads)
         if not emulation.operators:
             raise StageError("the model has no float32 operator", hint="nothing is to be forecast")
@@ -197,17 +190,6 @@ class ForecastStage(Stage):
             for name, here in ranges(values.evaluate(values.names, given.inputs)).items():
                 found[name] = here.joined(found[name]) if name in found else here
         return found
-
-
-def _check_outputs(path: Path, facts: onnx_file.OnnxFacts) -> None:
-    check_comparable(path, facts)
-    for spec in facts.outputs:
-        if not metrics.is_comparable(np.dtype(spec.dtype)):
-            raise InputError(
-                f"{path}: output {spec.name} holds {_NO_NUMBERS.get(spec.dtype, spec.dtype)}, "
-                "which no tolerance compares",
-                hint="forecast a file without that output",
-            )
 
 
 def _operator(one: Any, error: float, measured: dict[str, Range]) -> OperatorForecast:

@@ -363,4 +363,6 @@ def _unlocated(facts: LocateFacts) -> str:
     why = "rounding grows along the graph"
     if inside and max(inside) < OPERATOR_NOISE:
         why = "with ONNX Runtime's graph optimisation off they agree, so it is that"
+    if any(point.own is not None and point.own > OPERATOR_NOISE for point in facts.growth):
+        return f"no operator that differs by itself changes what comes after it: {why}"
     return f"every operator by itself computes what it should: {why}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from converter.accuracy.coverage import coverage, is_narrow
 from converter.accuracy.gate import doubts, gate, jumps, reorderings, vacuous, warnings
 from converter.accuracy.limits import Limits
 from converter.accuracy.recorded import DEVICE_TOLERANCE, case_bytes
@@ -12,8 +13,11 @@ from converter.accuracy.sides import Model, Side, is_record, onnx_of, open_side
 from converter.accuracy.swept import nothing_swept
 from converter.accuracy.task.agreement import TASK_HINT, disagreements, gate_task
 from converter.accuracy.versus import Versus, reference_of
+from converter.bridge.random_outputs import random_outputs
 from converter.errors import GateError, InputError
 from converter.model.comparison import ValidateFacts
+from converter.model.paddle_dir import find_model
+from converter.model.pir_document import load_pir
 from converter.model.result import Message, Status
 from converter.model.tolerance import Tolerance, check_names
 from converter.stages.job import Job
@@ -39,7 +43,13 @@ class VersusStage(Stage):
             rtol=job.options.rtol,
             tolerances=job.options.tolerances,
         )
-        versus = Versus(reference, candidate, job.options.seed, job.options.rename)
+        versus = Versus(
+            reference,
+            candidate,
+            job.options.seed,
+            job.options.rename,
+            random=_drawn_by(reference),
+        )
         cases = tuple(versus.compare(limits))
         swept = tuple(versus.sweep(limits)) if job.options.sweep else ()
         shapes = tuple(shape for shape, _ in swept)
@@ -56,11 +66,16 @@ class VersusStage(Stage):
         )
         notes += tuple(Message(level="info", text=text) for text in reorderings(cases))
         notes += tuple(Message(level="warning", text=text) for text in jumps(cases))
+        narrow = False
+        if versus.is_of_models:
+            runner = "Paddle" if reference.kind == "Paddle" else "ONNX Runtime"
+            notes += coverage(versus.generated, runner)
+            narrow = is_narrow(versus.generated)
         judged = (output.tolerance for case in cases for output in case.outputs)
         first = next((each for each in judged if each and each.min_cosine < 1), None)
         return Outcome(
             facts=ValidateFacts(tolerance=first or _default(limits), cases=cases, sweep=shapes),
-            status=Status.DEGRADED if any(m.level == "warning" for m in weak) else Status.OK,
+            status=Status.DEGRADED if narrow or any(map(_warns, weak)) else Status.OK,
             messages=weak + notes,
         )
 
@@ -108,6 +123,18 @@ class CasesStage(Stage):
             path.write_bytes(case_bytes(case.inputs, case.outputs))
             job.add_file(name, path, self.name)
         return Outcome()
+
+
+def _warns(message: Message) -> bool:
+    return message.level == "warning"
+
+
+def _drawn_by(side: Side) -> tuple[str, ...]:
+    """Names of a Paddle model's outputs that it draws at random."""
+    if not isinstance(side, Model) or side.kind != "Paddle":
+        return ()
+    program = find_model(side.path).program
+    return random_outputs(load_pir(program)) if program.suffix == ".json" else ()
 
 
 def _default(limits: Limits) -> Tolerance:

@@ -121,3 +121,76 @@ def test_a_difference_of_one_is_judged_by_column_too():
     candidate[2, 1] = 1.0
     loose = Tolerance(atol=1e-5, rtol=1e-2, min_cosine=0.9)
     assert not check(boxes, candidate, loose).passed
+
+
+class TestUnlikeColumns:
+    """Raw detections of 85 entries: a box in pixels, and scores of 80 classes and one more."""
+
+    @pytest.fixture(params=["columns", "channels"])
+    def detections(self, request):
+        """[1, 200, 85] or [1, 85, 200]."""
+        generator = np.random.default_rng(0)
+        made = generator.uniform(0, 1, (1, 200, 85)).astype(np.float32)
+        made[..., :4] *= 640
+        made[0, 7, 0] = 640
+        return made if request.param == "columns" else np.ascontiguousarray(made.swapaxes(1, 2))
+
+    def test_scores_are_judged_beside_pixels(self, detections):
+        axis = 2 if detections.shape[2] == 85 else 1
+        factor = np.ones(85, np.float32)
+        factor[4:] = 0.955
+        shape = [85 if each == axis else 1 for each in range(3)]
+        result = check(detections, detections * factor.reshape(shape))
+        assert not result.passed
+        assert ("in column" if axis == 2 else "in channel") in result.reason
+        assert check(detections, detections * np.float32(1 + 2e-6)).passed
+        pixels = detections.copy()
+        pixels.flat[detections.argmax()] += 0.06
+        assert check(detections, pixels).passed
+
+    def test_entries_alike_are_one_part(self):
+        logits = np.random.default_rng(0).standard_normal((1, 85, 200)).astype(np.float32)
+        logits *= 640
+        logits[:, 3] /= 50
+        candidate = logits.copy()
+        candidate[0, 3, 5] += 0.06
+        assert check(logits, candidate).passed
+
+
+@pytest.mark.parametrize("mask", [-1e9, -65504.0, -1e4])
+class TestMasks:
+    def scores(self, mask):
+        made = np.random.default_rng(0).uniform(-4, 4, (1, 1000)).astype(np.float32)
+        made[0, 3], made[0, 5] = mask, mask * 0.9999
+        return made
+
+    def test_what_is_beside_a_mask_is_judged_by_itself(self, mask):
+        reference = self.scores(mask)
+        masks = np.abs(reference) > 100
+        for wrong in (0.0, reference * np.float32(1.5)):
+            result = check(reference, np.where(masks, reference, wrong).astype(np.float32))
+            assert not result.passed
+            assert "beside masks exceeds" in result.reason
+        assert check(reference, reference * np.float32(1 + 2e-6)).passed
+
+    def test_passing_atol_is_its_boundary(self, mask):
+        reference = self.scores(mask)
+        candidate = reference.copy()
+        candidate[0, 100] += 0.5
+        loose = {"rtol": 1e-6, "min_cosine": -1.0}
+        atol = check(reference, candidate, Tolerance(atol=0.0, **loose)).passing_atol
+        assert check(reference, candidate, Tolerance(atol=atol, **loose)).passed
+        low = Tolerance(atol=math.nextafter(atol, 0), **loose)
+        assert not check(reference, candidate, low).passed
+
+
+def test_a_few_small_numbers_among_large_ones_are_no_part():
+    """15 zeros of a map, or logits of very different sizes, have the rounding of the largest."""
+    reference = np.full((1, 1000), 1e6, np.float32)
+    reference[0, :15] = 1.0
+    candidate = reference + np.float32(10)
+    assert check(reference, candidate).passed
+    reference[0, 15] = 1.0
+    assert "beside masks" in check(reference, reference + np.float32(10)).reason
+    spread = np.geomspace(1, 1e6, 1000, dtype=np.float32)[None]
+    assert check(spread, spread + np.float32(10)).passed

@@ -444,7 +444,7 @@ def test_warnings():
         "every reference output is constant: this comparison proves little"
     ]
     assert doubts([cases["flat"], cases["tiny"]]) == [
-        "every reference output is empty, constant, NaN or within atol of zero: "
+        "every reference output is empty, constant, NaN, infinite or within atol of zero: "
         "this comparison proves little"
     ]
     both = {"y": RAMP, "z": flat["y"]}

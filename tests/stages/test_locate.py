@@ -15,7 +15,7 @@ import pytest
 from converter.accuracy.locate.search import Search
 from converter.accuracy.onnx_values import OnnxValues
 from converter.errors import GateError
-from converter.model.located import LocateFacts, OutputError
+from converter.model.located import GrowthPoint, LocateFacts, OutputError
 from converter.model.result import Status
 from converter.model.task import ConvertOptions, Task
 from converter.report.locate_text import verdict
@@ -518,13 +518,15 @@ def test_the_search_is_told_whether_there_is_something_to_find(tmp_path, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("unjudged", "words"),
+    ("unjudged", "own", "words"),
     [
-        (0, "every operator by itself computes what it should: rounding grows"),
-        (3, "the place was not found: of the values inside, 3 could be neither compared nor"),
+        (0, 1e-6, "every operator by itself computes what it should: rounding grows"),
+        (0, 0.5, "no operator that differs by itself changes what comes after it: rounding grows"),
+        (3, 1e-6, "the place was not found: of the values inside, 3 could be neither compared nor"),
     ],
 )
-def test_operators_that_nobody_looked_at_are_not_declared_right(unjudged, words):
+def test_only_operators_that_were_found_right_are_declared_right(unjudged, own, words):
+    point = GrowthPoint(index=0, operator="Relu", value="a", tensor="a", error=0, own=own)
     facts = LocateFacts(
         reference="one",
         candidate="two",
@@ -537,13 +539,12 @@ def test_operators_that_nobody_looked_at_are_not_declared_right(unjudged, words)
         unjudged=unjudged,
         tensors=9,
         method="local scan",
-        growth=(),
+        growth=(point,),
     )
     with pytest.raises(GateError) as failure:
         job = SimpleNamespace(task=SimpleNamespace(fleeting=False))
         LocateStage().ensures(cast(Job, job), Outcome(facts=facts))
     assert words in failure.value.message
-    assert ("every operator" in failure.value.message) == (not unjudged)
     assert ("not found" in verdict(facts)) == bool(unjudged)
 
 

@@ -166,15 +166,25 @@ def test_after_a_failure_every_operator_is_judged(tmp_path: Path, budget: int) -
     assert searched.unjudged() == []
 
 
-def test_a_fault_that_outputs_show_less_than_rounding_is_found(tmp_path: Path) -> None:
-    """No value on the way to it differs by what the search takes for more than rounding."""
+@pytest.mark.parametrize(
+    ("after", "place"),
+    [
+        (("Mul", "odd", "tiny"), "odd"),  # differs, too
+        (("Relu", "odd"), None),  # does not: what differs is no longer there
+    ],
+)
+def test_a_fault_that_outputs_show_less_than_rounding(
+    tmp_path: Path, after: tuple[str, ...], place: str | None
+) -> None:
+    """Nothing that is compared in halving differs: operators by themselves do."""
+    operator, *read = after
     nodes = [
         *(
             helper.make_node(op, [f"v{i - 1}" if i else "x"], [f"v{i}"])
             for i, op in enumerate(OPERATORS)
         ),
         helper.make_node("LeakyRelu", ["x"], ["odd"], alpha=0.1),
-        helper.make_node("Mul", ["odd", "tiny"], ["odder"]),
+        helper.make_node(operator, read, ["odder"]),
         helper.make_node("Add", ["odder", f"v{len(OPERATORS) - 1}"], ["y"]),
     ]
     one = opened(tmp_path / "one", nodes, "y")
@@ -186,4 +196,4 @@ def test_a_fault_that_outputs_show_less_than_rounding_is_found(tmp_path: Path) -
     searched = Search(one, pairs, x, x, failed=True, budget=BYTES)
     found = searched.run()
     assert found.method == "local scan"
-    assert found.index is not None and pairs.all[found.index].tensor == "odd"
+    assert place == (None if found.index is None else pairs.all[found.index].tensor)

@@ -33,6 +33,17 @@ def test_texts_collapse_repeats_and_differ_by_a_letter():
     assert other.detail == "line 0: 'ab' became 'aa'"
 
 
+def test_lines_on_which_nobody_reads_anything_are_no_texts():
+    none = line(0, 0, 0)
+    lines = np.concatenate([none, line(1, 0, 2)])
+    empty, both = found(TEXT, none, none), found(TEXT, lines, lines)
+    assert (empty.items, both.items, both.agreeing) == (0, 1, 1)
+    with pytest.raises(GateError, match="no text"):
+        gate_task([case(empty)], 1.0)
+    lost = found(TEXT, line(1, 0, 2), none)
+    assert (lost.items, lost.agreeing) == (1, 0)
+
+
 def test_classes_by_name():
     task = found(CLASS, np.float32([[1, 0], [0, 1]]), np.float32([[1, 0], [1, 0]]))
     assert (task.items, task.agreeing, task.detail) == (2, 1, "image 1: dog became cat")
