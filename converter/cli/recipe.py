@@ -47,7 +47,7 @@ def check_recipe_command(
     """List what a recipe asks for, or every mistake in it. Nothing is converted."""
     from converter.engine.recipe.load import load_recipe
 
-    planned = load_recipe(recipe)
+    planned = load_recipe(recipe, signatures=True)
     if json_output:
         typer.echo(planned.model_dump_json(indent=2))
         return
