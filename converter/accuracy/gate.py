@@ -20,6 +20,7 @@ doubt (``doubts``).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -177,11 +178,13 @@ def _pair_boxes(
 def gate(cases: Sequence[CaseComparison]) -> tuple[bool, str]:
     """Return whether all cases pass, and a sentence with the numbers why or why not.
 
+    Of several failures it quotes the one with the largest difference, as the tables do.
     Cases are judged by their outputs again; their own ``passed`` can only make the verdict worse.
     """
     if not cases:
         return False, "no cases were compared"
-    problems = [f"case {case.label!r}: {problem}" for case in cases if (problem := _problem(case))]
+    failed = sorted((case for case in cases if _problem(case)), key=_worst_difference, reverse=True)
+    problems = [f"case {case.label!r}: {_problem(case)}" for case in failed]
     problems += [
         f"case {case.label!r} is marked as failed"
         for case in cases
@@ -372,8 +375,20 @@ def _problem(case: CaseComparison) -> str:
         return "the models have no outputs to compare"
     failed = [output for output in case.outputs if not output.passed]
     if failed:
-        return f"output {failed[0].name!r}: {failed[0].reason}"
+        worst = max(failed, key=_difference)
+        return f"output {worst.name!r}: {worst.reason}"
     return ""
+
+
+def _worst_difference(case: CaseComparison) -> float:
+    """The largest difference of a failed output; infinite where there was none to compare."""
+    failed = [_difference(output) for output in case.outputs if not output.passed]
+    return max(failed, default=math.inf)
+
+
+def _difference(output: OutputComparison) -> float:
+    """The largest difference of an output; no number is worse than any."""
+    return math.inf if math.isnan(output.max_abs) else output.max_abs
 
 
 def _shape_reason(reference: Array, candidate: Array) -> str:

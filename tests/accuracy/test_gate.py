@@ -410,6 +410,23 @@ def test_gate_judges_the_outputs_again():
     )
 
 
+def test_a_failure_quotes_the_worst_case_and_its_worst_output():
+    small = {"a": RAMP + 0.1, "b": RAMP}
+    large = {"a": RAMP + 0.2, "b": RAMP + 0.3}
+    other = case_of({"a": RAMP, "b": RAMP}, {"a": RAMP, "b": RAMP[:1]})
+    cases = [case_of({"a": RAMP, "b": RAMP}, found) for found in (small, large, small)]
+    cases = [
+        case.model_copy(update={"label": name}) for case, name in zip(cases, "xyz", strict=True)
+    ]
+    passed, told = gate(cases)
+    assert not passed
+    assert told.startswith("3 of 3 cases failed; case 'y': output 'b': ")
+    assert "max_abs 0.3" in told
+    # What could not be compared at all is worse than any number; of equals the first is told.
+    assert "shape differs" in gate([*cases, other])[1]
+    assert "case 'x'" in gate([cases[0], cases[2]])[1]
+
+
 def test_weak_passes_are_named():
     for tensor, reason in (
         (np.ones((0, 2), np.float32), WEAK_EMPTY),
