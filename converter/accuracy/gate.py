@@ -20,6 +20,7 @@ doubt (``doubts``).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -30,6 +31,7 @@ from converter.accuracy.measure import at, incomparable, measure
 from converter.accuracy.metrics import Array
 from converter.accuracy.verdict import Verdict, judge
 from converter.model.comparison import CaseComparison, OutputComparison
+from converter.model.counting import count
 from converter.model.tolerance import Tolerance
 
 #: ``reason`` of an output that passed although the comparison could hardly have failed.
@@ -177,11 +179,13 @@ def _pair_boxes(
 def gate(cases: Sequence[CaseComparison]) -> tuple[bool, str]:
     """Return whether all cases pass, and a sentence with the numbers why or why not.
 
+    Of several failures it quotes the one with the largest difference, as the tables do.
     Cases are judged by their outputs again; their own ``passed`` can only make the verdict worse.
     """
     if not cases:
         return False, "no cases were compared"
-    problems = [f"case {case.label!r}: {problem}" for case in cases if (problem := _problem(case))]
+    failed = sorted((case for case in cases if _problem(case)), key=_worst_difference, reverse=True)
+    problems = [f"case {case.label!r}: {_problem(case)}" for case in failed]
     problems += [
         f"case {case.label!r} is marked as failed"
         for case in cases
@@ -195,7 +199,8 @@ def gate(cases: Sequence[CaseComparison]) -> tuple[bool, str]:
     # Outputs drawn at random have no max_abs.
     worst = max((o.max_abs for o in outputs if o.reason != WEAK_RANDOM), default=0.0)
     compared = sum(output.elements for output in outputs)
-    return True, f"{len(cases)} cases passed, {compared} elements, worst max_abs {worst:.3g}"
+    told = f"{count(len(cases), 'case')} passed, {compared} elements"
+    return True, f"{told}, worst max_abs {worst:.3g}"
 
 
 def vacuous(cases: Sequence[CaseComparison]) -> str:
@@ -372,8 +377,20 @@ def _problem(case: CaseComparison) -> str:
         return "the models have no outputs to compare"
     failed = [output for output in case.outputs if not output.passed]
     if failed:
-        return f"output {failed[0].name!r}: {failed[0].reason}"
+        worst = max(failed, key=_difference)
+        return f"output {worst.name!r}: {worst.reason}"
     return ""
+
+
+def _worst_difference(case: CaseComparison) -> float:
+    """The largest difference of a failed output; infinite where there was none to compare."""
+    failed = [_difference(output) for output in case.outputs if not output.passed]
+    return max(failed, default=math.inf)
+
+
+def _difference(output: OutputComparison) -> float:
+    """The largest difference of an output; no number is worse than any."""
+    return math.inf if math.isnan(output.max_abs) else output.max_abs
 
 
 def _shape_reason(reference: Array, candidate: Array) -> str:

@@ -129,6 +129,18 @@ def open_side(path: Path, *, threads: int) -> Side:
     raise InputError(f"{path} is a {path.suffix or 'nameless'} file", hint=f"give {_KINDS}")
 
 
+def is_record(path: Path) -> bool:
+    """Whether ``path``, which ``open_side`` takes, is recorded outputs."""
+    return path.suffix == ".npz" or (path.is_dir() and any(path.glob("*.npz")))
+
+
+def onnx_of(path: Path) -> Path | None:
+    """The ONNX file that ``path``, which ``open_side`` takes, is or holds; None for others."""
+    if path.is_dir():
+        return next(iter(sorted(path.glob("*.onnx"))), None)
+    return path if path.suffix == ".onnx" else None
+
+
 def _of_directory(path: Path, threads: int) -> Side:
     onnx, records = sorted(path.glob("*.onnx")), sorted(path.glob("*.npz"))
     kinds = {"a Paddle model": programs_in(path), "an ONNX file": onnx, "recorded outputs": records}

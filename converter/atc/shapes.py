@@ -102,7 +102,8 @@ def check_shapes(inputs: tuple[TensorSpec, ...], asked: Mapping[str, Shape]) -> 
     for name, shape in _with_name(asked, list(specs)).items():
         if name not in specs:
             raise InputError(
-                f"--shape names {name!r}, which is not an input", hint=f"inputs: {', '.join(specs)}"
+                f"--shape is given for {name!r}, which is not an input",
+                hint=f"inputs: {', '.join(specs)}",
             )
         _fitting(specs[name], shape)
 

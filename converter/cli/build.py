@@ -91,11 +91,11 @@ def build_command(
         raise InputError("--cache with --no-cache", hint="give one of the two")
     if store is not None and (scheduler is None or no_cache):
         raise InputError(
-            "--store is for --scheduler, and with a cache",
+            "--store without --scheduler, or without a cache: there is nothing to store for",
             hint="add --scheduler tcp://host:8786 and leave out --no-cache",
         )
     wanted = views.Views.checked(
-        junit, markdown, baseline, update_baseline, prune_baseline, bom=bom
+        junit, markdown, baseline, update_baseline, prune_baseline, bom=bom, json_output=json_output
     )
     settings = Settings(
         jobs=jobs,
@@ -120,7 +120,7 @@ def build_command(
         typer.echo("pipelines are left to a build of the whole recipe", err=True)
     with (
         Progress(total=len(models), quiet=quiet) as progress,
-        _executor(scheduler, store) as executor,
+        _executor(scheduler, store, quiet=quiet) as executor,
     ):
         observer = Silent() if quiet else progress
         report = run_build(loaded, out, settings, executor, observer, shard=shard)
@@ -128,7 +128,9 @@ def build_command(
     finish(report, out, json_output=json_output, quiet=quiet)
 
 
-def _executor(scheduler: str | None, store: str | None) -> AbstractContextManager[Executor]:
+def _executor(
+    scheduler: str | None, store: str | None, *, quiet: bool
+) -> AbstractContextManager[Executor]:
     """What runs the models: workers of this process, or a cluster."""
     if scheduler is None:
         from converter.engine.pool import Pool
@@ -136,6 +138,8 @@ def _executor(scheduler: str | None, store: str | None) -> AbstractContextManage
         return Pool()
     from converter.engine.dask_executor import cluster
 
+    if not quiet:
+        typer.echo(f"waiting for the Dask scheduler at {scheduler}", err=True)
     return cluster(scheduler, store)
 
 

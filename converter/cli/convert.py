@@ -130,7 +130,7 @@ def convert_command(
 
     tolerances = parse_tolerances(tolerance or [])
     wanted = views.Views.checked(
-        junit, markdown, baseline, update_baseline, prune_baseline, bom=bom
+        junit, markdown, baseline, update_baseline, prune_baseline, bom=bom, json_output=json_output
     )
     host = Host()  # its imports take longest: they run while the rest of this is imported
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -171,10 +172,21 @@ def _refuse_what_is_no_text() -> None:
 
 
 def _report(error: Paddle2omError) -> None:
+    if "--json" in sys.argv[1:]:
+        _print_json(error)
     for each in (error, *error.more):
         typer.echo(f"error: {each.message}", err=True)
         typer.echo(f"hint: {each.hint}", err=True)
     sys.exit(error.exit_code)
+
+
+def _print_json(error: Paddle2omError) -> None:
+    """Who asked for JSON gets it, whatever happened; see docs/reference/exit-codes.md."""
+    import json
+
+    told = [{"message": each.message, "hint": each.hint} for each in (error, *error.more)]
+    with contextlib.suppress(OSError):  # the error itself may be that nothing can be written
+        typer.echo(json.dumps({"exit_code": error.exit_code, "errors": told}, indent=2))
 
 
 if __name__ == "__main__":

@@ -16,11 +16,11 @@ _LENIENT = "leave out --strict if that is good enough"
 
 def print_report(report: RunReport) -> None:
     """Print the table of ``report`` on stderr."""
-    from converter.report.console import report_console
+    from converter.report.console import print_table
     from converter.report.terminal import render_table
 
     with contextlib.suppress(OSError):  # a full disk, say; report.json has it all
-        report_console().print(render_table(report))
+        print_table(render_table(report))
 
 
 def print_failures(report: RunReport) -> None:

@@ -59,6 +59,7 @@ class Views:
         prune: bool,
         *,
         bom: Path | None = None,
+        json_output: bool = False,
     ) -> Views:
         """What the flags ask for. Raises ``InputError`` before anything has run.
 
@@ -76,6 +77,11 @@ class Views:
             raise InputError(
                 "--prune-baseline without --update-baseline: nothing is written",
                 hint="add --update-baseline",
+            )
+        if json_output and str(markdown) == "-":
+            raise InputError(
+                "--json and --markdown - both write to standard output",
+                hint="give Markdown a file: --markdown summary.md",
             )
         before = None
         if baseline is not None and (baseline.exists() or not update):

@@ -14,6 +14,7 @@ from converter.engine.executor import Executor
 from converter.engine.origin import digested
 from converter.engine.plan import available_cpus, tasks_for
 from converter.engine.pool import Observer
+from converter.engine.recipe.wording import InKeys, report_in_keys
 from converter.engine.rendering import render_all
 from converter.engine.run import Settings, check_run, estimates_for, run_models
 from converter.engine.shards import parse_shard, select
@@ -48,8 +49,11 @@ def run_build(
     """
     models, part = chosen(recipe, shard)
     files = digested(recipe.files, Digests(None))
-    report = run_models(models, out_dir, settings, executor, observer, shard=part)
-    report = report.model_copy(update={"recipe": files})
+    places = {model.name: model.place for model in models}
+    told = InKeys(observer, places)
+    report = run_models(models, out_dir, settings, executor, told, shard=part)
+    reports = tuple(report_in_keys(each, places[each.name]) for each in report.models)
+    report = report.model_copy(update={"recipe": files, "models": reports})
     if report.interrupted or part is not None:
         return report
     started = time.perf_counter()

@@ -79,6 +79,7 @@ def run_locate(
                 candidate=str(onnx.absolute()),
                 inputs=str(inputs.absolute()) if inputs else None,
                 beside=True,
+                fleeting=out is None,
                 force=force,
                 options=options.model_copy(update={"threads": available_cpus()}),
             )

@@ -120,6 +120,7 @@ def _run(
             "work_dir": str(work.absolute()),
             "destination": str(directory.absolute()),
             "report_root": str(directory.absolute()),
+            "fleeting": out is None,
             "options": options,
         }
         task = task.model_copy(update=places)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, computed_field, model_validator
 
-from converter.errors import GateError, Paddle2omError, worst_exit_code
+from converter.errors import GateError, Paddle2omError, StageError, worst_exit_code
 from converter.model.baseline import BaselineReport
 from converter.model.comparison import ValidateFacts
 from converter.model.forecast import ForecastFacts
@@ -339,7 +339,8 @@ class PipelineReport(Record):
 class Shard(Record):
     """Which part of a recipe a run was: ``index`` of ``count``, from 1.
 
-    ``models`` are all that the recipe asks for, whichever shard they are in, by name.
+    ``models`` are all that the recipe asks for, whichever shard they are in, by name. The merge of
+    several shards is 1 of 1.
     """
 
     index: int
@@ -367,6 +368,14 @@ class RunReport(Record):
     pipelines: tuple[PipelineReport, ...] = ()
     baseline: BaselineReport | None = None
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Models that the recipe asks for and no merged shard had; none for a shard by itself."""
+        if self.shard is None or self.shard.count > 1:
+            return ()
+        there = {model.name for model in self.models}
+        return tuple(name for name in self.shard.models if name not in there)
+
     @model_validator(mode="before")
     @classmethod
     def _drop_exit_code(cls, data: Any) -> Any:
@@ -378,6 +387,8 @@ class RunReport(Record):
         """The process exit code this run maps to (see ``docs/reference/exit-codes.md``)."""
         codes = [model.exit_code(strict=self.strict) for model in self.models]
         codes += [pipeline.error.exit_code for pipeline in self.pipelines if pipeline.error]
+        if self.missing:
+            codes.append(StageError.exit_code)
         if self.baseline is not None and self.baseline.failures:
             codes.append(GateError.exit_code)
         if self.interrupted:

@@ -88,7 +88,8 @@ class Task(Record):
     ONNX file that ``locate`` searches; None to record ``source`` alone. ``on_device`` says that an
     NPU computed it. ``inputs`` is an ``.npz`` file with the inputs to search on. With
     ``preflight_only`` the compile stage ends before atc starts. Without ``cache``
-    nothing is looked up and nothing kept.
+    nothing is looked up and nothing kept. ``fleeting`` says that ``destination`` goes when the run
+    ends.
     """
 
     name: str
@@ -112,5 +113,6 @@ class Task(Record):
     candidate: str | None = None
     on_device: bool = False
     inputs: str | None = None
+    fleeting: bool = False
     options: ConvertOptions = ConvertOptions()
     cache: CacheUse | None = None

@@ -25,7 +25,7 @@ from converter.model.comparison import OutputComparison, ValidateFacts
 from converter.model.files import read_json_text
 from converter.model.problems import first_problem
 from converter.model.result import ExportFacts, ModelReport, RunReport, SimplifyFacts, Status
-from converter.report.atomic import write_text_atomically
+from converter.report.atomic import write_text_through
 
 #: Digits that an error is kept with: more would change from run to run.
 _DIGITS = 2
@@ -92,7 +92,7 @@ def update_baseline(
         del models[name]
     made = before.model_copy(update={"models": dict(sorted(models.items()))})
     text = json.dumps(made.model_dump(mode="json", exclude_none=True), indent=2, sort_keys=True)
-    write_text_atomically(path, text + "\n")
+    write_text_through(path, text + "\n")
     return compared.model_copy(
         update={
             "updated": True,

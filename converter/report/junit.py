@@ -12,9 +12,9 @@ from converter.model.baseline import BaselineReport
 from converter.model.comparison import ValidateFacts
 from converter.model.result import ModelReport, RunReport, StageResult, Status
 from converter.report import format as fmt
-from converter.report.atomic import write_text_atomically
+from converter.report.atomic import write_text_through
 from converter.report.baseline_text import change_text, update_texts
-from converter.report.summary import notes_of, stage_fact
+from converter.report.summary import MISSING_HINT, notes_of, stage_fact
 
 #: What XML 1.0 has no way to write (https://www.w3.org/TR/xml/#charsets).
 _NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -25,7 +25,7 @@ _LISTED = 20
 
 def write_junit(report: RunReport, path: Path) -> None:
     """Write ``report`` to ``path``. Raises ``InputError`` when that cannot be."""
-    write_text_atomically(path, render_junit(report))
+    write_text_through(path, render_junit(report))
 
 
 def render_junit(report: RunReport) -> str:
@@ -33,6 +33,8 @@ def render_junit(report: RunReport) -> str:
     root = ET.Element("testsuites", name="paddle2om", time=f"{report.seconds:.3f}")
     for model in report.models:
         root.append(_model_suite(report, model))
+    if report.missing:
+        root.append(_missing_suite(report))
     if report.pipelines:
         root.append(_pipelines_suite(report))
     if report.baseline is not None:
@@ -109,6 +111,16 @@ def _outputs(facts: ValidateFacts) -> Iterator[str]:
         )
     if len(failing) > _LISTED:
         yield f"  ... and {len(failing) - _LISTED} more"
+
+
+def _missing_suite(report: RunReport) -> ET.Element:
+    """One case per model that no merged shard has."""
+    suite = _suite("missing", 0.0)
+    for name in report.missing:
+        case = _case(suite, name, "merge", 0.0)
+        told = _text(f"no shard has {name}")
+        ET.SubElement(case, "error", type="missing", message=told).text = f"hint: {MISSING_HINT}"
+    return _counted(suite)
 
 
 def _pipelines_suite(report: RunReport) -> ET.Element:

@@ -76,14 +76,6 @@ def merge_reports(reports: Sequence[tuple[Path, RunReport]], out_dir: Path) -> R
     )
 
 
-def missing_models(report: RunReport) -> tuple[str, ...]:
-    """Models that the recipe asks for and no merged shard had."""
-    if report.shard is None:
-        return ()
-    there = {model.name for model in report.models}
-    return tuple(name for name in report.shard.models if name not in there)
-
-
 def _whole(reports: Sequence[tuple[Path, RunReport]]) -> Shard | None:
     """What the shards are of, as a shard 1 of 1; None for runs that were none."""
     shards = [(file, report.shard) for file, report in reports if report.shard is not None]

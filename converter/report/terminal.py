@@ -29,6 +29,7 @@ from converter.report.summary import (
     NOT_RUN,
     WARNING,
     find_stage,
+    missing_note,
     notes_of,
     peak_memory_of,
     repair_totals,
@@ -48,6 +49,9 @@ _UNITS = {"export": "opset", "simplify": "nodes", "validate": "max abs"}
 
 #: Longer names may be folded to make room for the wide table.
 _NAME_WIDTH = 24
+
+#: Missing models that are named.
+_MISSING_SHOWN = 3
 
 #: Recognised texts shown of a pipeline; those that differ from Paddle's are always shown.
 _TEXTS_SHOWN = 8
@@ -77,6 +81,7 @@ class _ReportView:
             yield from _legend(self.report, write)
         yield from _spaced(
             [
+                _missing(self.report, write),
                 _notes(self.report, write),
                 _skips(self.report, write),
                 _repairs(self.report, write),
@@ -151,6 +156,15 @@ def _legend(report: RunReport, write: Writer) -> Iterator[RenderableType]:
             "   ".join(f"{sign} {' or '.join(words)}" for sign, words in labels.items()), "dim"
         )
         yield ""
+
+
+def _missing(report: RunReport, write: Writer) -> list[tuple[str, Text]]:
+    """The models of shards that were not merged."""
+    note = missing_note(report, _MISSING_SHOWN)
+    if note is None:
+        return []
+    hint = Text("hint: ", "bold").append(write.line(note.hint), "not bold")
+    return [(write.sign(note.mark), Text(write.line(note.message))), ("", hint)]
 
 
 def _notes(report: RunReport, write: Writer) -> list[tuple[str, Text]]:

@@ -131,13 +131,17 @@ class LocateStage(Stage):
         if facts.culprit is None:
             raise GateError(
                 f"the outputs differ, and {_unlocated(facts)}",
-                hint="see the growth of the error in the report",
+                hint="-o DIR writes a report with the growth of the error"
+                if job.task.fleeting
+                else "see the growth of the error in the report",
             )
         cause = facts.culprit.causes[0] if facts.culprit.causes else "cause not told by the graph"
         raise GateError(
             f"{facts.culprit.operator} is the first to differ, at node "
             f"{_told(facts.culprit)}: {cause}",
-            hint="-o DIR writes a report and a bundle that shows the difference by itself",
+            hint="-o DIR writes a report and a bundle that shows the difference by itself"
+            if job.task.fleeting
+            else f"python {Path(job.task.destination, BUNDLE, 'repro.py')} shows it by itself",
         )
 
     def _judge(

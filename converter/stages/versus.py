@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from converter.accuracy.coverage import coverage, is_narrow
 from converter.accuracy.gate import doubts, gate, jumps, reorderings, vacuous, warnings
 from converter.accuracy.limits import Limits
 from converter.accuracy.recorded import DEVICE_TOLERANCE, case_bytes
-from converter.accuracy.sides import Model, Side, open_side
+from converter.accuracy.sides import Model, Side, is_record, onnx_of, open_side
 from converter.accuracy.swept import nothing_swept
 from converter.accuracy.task.agreement import TASK_HINT, disagreements, gate_task
 from converter.accuracy.versus import Versus, reference_of
@@ -83,14 +84,27 @@ class VersusStage(Stage):
         assert isinstance(outcome.facts, ValidateFacts)
         if nothing := vacuous(outcome.facts.cases):
             raise GateError(f"the comparison is void: {nothing}", hint="compare on other inputs")
+        hint = _next(job)
         passed, reason = gate(outcome.facts.cases)
         if not passed:
             raise GateError(
                 f"{job.task.candidate} does not agree with {job.task.source}: {reason}",
-                hint="the first is the reference; --json or -o DIR gives every output's numbers",
+                hint=hint,
             )
-        found = "paddle2om locate finds the operator; --json or -o DIR gives the numbers"
-        gate_task(outcome.facts.cases, job.options.min_agreement, hint=found)
+        gate_task(outcome.facts.cases, job.options.min_agreement, hint=hint)
+
+
+def _next(job: Job) -> str:
+    """What to do about two that do not agree."""
+    assert job.task.candidate is not None
+    numbers = "--json or -o DIR gives every output's numbers" if job.task.fleeting else ""
+    source, candidate = Path(job.task.source), onnx_of(Path(job.task.candidate))
+    if candidate is not None and not is_record(source) and not job.options.rename:
+        words = ["paddle2om", "locate", str(onnx_of(source) or source), str(candidate)]
+        words += ["--seed", str(job.options.seed)] if job.options.seed else []
+        command = shlex.join(words)
+        return "; ".join(filter(None, (f"{command} finds the operator", numbers)))
+    return "; ".join(filter(None, ("the first is the reference", numbers)))
 
 
 class CasesStage(Stage):

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -221,3 +222,34 @@ def test_pipelines_are_written_from_what_passed(built, real_models, tmp_path):
     assert pipeline["config"] == "OCR.yaml"
     assert "PP-OCRv5_mobile_det" in pipeline["modules"].values()
     assert "model_dir" in (tmp_path / "out" / "OCR.yaml").read_text()
+
+
+def test_mistakes_are_json_for_who_asked_for_it(tmp_path):
+    (tmp_path / "bad.yaml").write_text("schema: 1\nmodels:\n  - path: nope\n  - opsett: 3\n")
+    ran = paddle2om("build", "bad.yaml", "--json", cwd=tmp_path)
+    told = json.loads(ran.stdout)
+    assert ran.returncode == told["exit_code"] == 2
+    assert [each["message"] for each in told["errors"]] == [
+        line.removeprefix("error: ") for line in ran.stderr.splitlines()[::2]
+    ]
+    assert len(told["errors"]) > 1 and all(each["hint"] for each in told["errors"])
+
+
+def test_two_documents_do_not_share_standard_output(tmp_path):
+    ran = paddle2om("build", "zoo.yaml", "--json", "--markdown", "-", cwd=tmp_path)
+    assert ran.returncode == 2
+    assert "--json and --markdown - both write to standard output" in ran.stderr
+
+
+def test_a_scheduler_that_is_not_there(built, tmp_path):
+    root, _ = built
+    pytest.importorskip("distributed")
+    begun = time.monotonic()
+    ran = paddle2om(
+        *("build", "zoo.yaml", "-o", tmp_path / "out", "--scheduler", "tcp://127.0.0.1:1"), cwd=root
+    )
+    assert ran.returncode == 4
+    assert time.monotonic() - begun < 40
+    lines = [line for line in ran.stderr.splitlines() if "distributed" not in line]
+    assert lines[0] == "waiting for the Dask scheduler at tcp://127.0.0.1:1"
+    assert "error: no Dask scheduler answers at tcp://127.0.0.1:1, after 10 s" in lines

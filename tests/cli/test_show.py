@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from converter.cli.show import print_failures
+from converter.cli.show import print_failures, print_report
 from converter.model.result import Message, Status
 from tests.report.report_builders import exported, model, run
 
@@ -31,3 +33,20 @@ def test_a_stage_that_says_nothing_is_told_all_the_same(
     stage = exported(Status.DEGRADED).model_copy(update={"messages": ()})
     print_failures(run([model("m", stage)], strict=True))
     assert "error: m: export degraded: no reason was recorded" in capsys.readouterr().err
+
+
+def test_a_file_has_whole_lines_and_no_spaces_at_their_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "vision_layers.pyramid_pooling_static_" * 6
+    message = Message(level="warning", text="a sentence of many words, " * 9, hint="do that")
+    stage = exported(Status.DEGRADED).model_copy(update={"messages": (message,)})
+    monkeypatch.delenv("COLUMNS", raising=False)
+    with (tmp_path / "log").open("w+", encoding="utf-8") as file:
+        monkeypatch.setattr("sys.stderr", file)
+        print_report(run([model(name, stage), model("short", exported())]))
+        file.seek(0)
+        lines = file.read().splitlines()
+    assert len([line for line in lines if line.startswith(f"{name} ")]) == 1
+    assert len([line for line in lines if message.text.strip() in line]) == 1
+    assert [line for line in lines if line != line.rstrip()] == []

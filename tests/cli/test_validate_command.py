@@ -66,7 +66,9 @@ def test_a_wrong_model_exits_with_3_and_says_what_would_pass(made: Path) -> None
     assert done.returncode == 3
     assert "FAIL" in done.stdout
     assert "does not agree" in done.stderr
-    limits = done.stderr.partition("would pass with ")[2].split()[0]
+    told = "".join(done.stderr.split())  # it may be folded
+    assert f"hint:paddle2omlocate{CLS}{made}/wrong.onnxfindstheoperator;--jsonor-oDIR" in told
+    limits = done.stderr.partition("would pass with")[2].split()[0]
     again = paddle2om("validate", CLS, made / "wrong.onnx", "--tolerance", f"{OUTPUT}:{limits}")
     assert again.returncode == 0, again.stderr
 
@@ -279,3 +281,11 @@ def test_a_record_has_no_agreement(tmp_path: Path) -> None:
     done = paddle2om("validate", CLS, "--record", tmp_path / "x", "--min-agreement", "1")
     assert done.returncode == 2
     assert "--min-agreement" in done.stderr
+
+
+def test_hints_name_what_was_not_done_yet(made: Path, tmp_path: Path) -> None:
+    case = case_of(made)
+    np.savez(tmp_path / "bad.npz", **{f"output:{OUTPUT}": case[f"output:{OUTPUT}"] + 1})
+    first = sorted((made / "cases").glob("*.npz"))[0]
+    done = paddle2om("validate", first, tmp_path / "bad.npz", "-q", "-o", tmp_path / "report")
+    assert done.stderr.splitlines()[1:] == ["hint: the first is the reference"]

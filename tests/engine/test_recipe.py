@@ -478,3 +478,20 @@ def test_an_opset_that_is_no_number(zoo: Path) -> None:
     ((place, told, hint),) = mistakes(zoo, text)
     assert (place, told) == ("2:36", "opset 'abc' is not a whole number")
     assert hint.startswith("choose 7 to 21")
+
+
+def test_a_pipeline_that_does_not_exist(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configs = zoo / "configs"
+    configs.mkdir()
+    (configs / "OCR.yaml").write_text("pipeline_name: OCR\n")
+    text = (
+        "schema: 1\npipelines:\n  - {name: OCRR, base_dir: configs}\n  - {name: Mine, base: ocr}\n"
+    )
+    monkeypatch.setattr("converter.paddlex.base.installed_paddlex", lambda: (configs, "3.7.2"))
+    first, second = mistakes(zoo, text)
+    assert first[:2] == ("3:12", f"there is no pipeline OCRR in {configs}")
+    assert first[2].startswith("did you mean OCR?")
+    assert second[:2] == ("4:24", "there is no pipeline ocr in PaddleX 3.7.2")
+    # Without a PaddleX here another machine may write the config.
+    monkeypatch.setattr("converter.paddlex.base.installed_paddlex", lambda: None)
+    assert load(zoo, "schema: 1\npipelines: [name: PP-StructureV3]\n").pipelines

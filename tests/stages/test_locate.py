@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import numpy as np
@@ -541,7 +542,8 @@ def test_only_operators_that_were_found_right_are_declared_right(unjudged, own, 
         growth=(point,),
     )
     with pytest.raises(GateError) as failure:
-        LocateStage().ensures(cast(Job, None), Outcome(facts=facts))
+        job = SimpleNamespace(task=SimpleNamespace(fleeting=False))
+        LocateStage().ensures(cast(Job, job), Outcome(facts=facts))
     assert words in failure.value.message
     assert ("not found" in verdict(facts)) == bool(unjudged)
 

@@ -19,6 +19,7 @@ from converter.engine.recipe.reading import (
     may_say_which,
     said_by,
 )
+from converter.engine.recipe.signature import check_signature
 from converter.engine.recipe.sources import sources_of
 from converter.engine.recipe.variants import variants_of
 from converter.errors import InputError
@@ -29,8 +30,11 @@ from converter.model.recipe import ModelEntry, PlannedModel, PlannedPipeline, Re
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 
 
-def load_recipe(path: str | Path) -> Recipe:
+def load_recipe(path: str | Path, *, signatures: bool = False) -> Recipe:
     """Read a recipe file and what it includes, and list the conversions it asks for.
+
+    With ``signatures`` the models' programs are read too, and names of inputs and outputs that they
+    do not have are mistakes; a build leaves that to the models' stages.
 
     Raises ``InputError``: the first mistake, with file, line and column, and the others in its
     ``more``.
@@ -40,7 +44,7 @@ def load_recipe(path: str | Path) -> Recipe:
     path = Path(path)
     reader = Reader()
     reader.read(path, str(path))
-    expansion = _Expansion(reader.mistakes, chip_unknown=reader.chip_unknown)
+    expansion = _Expansion(reader.mistakes, chip_unknown=reader.chip_unknown, signatures=signatures)
     for source in reader.sources:
         expansion.add(source)
     expansion.check_together()
@@ -62,6 +66,8 @@ class _Expansion:
     mistakes: list[Mistake]
     #: Then nothing is said of options that need one.
     chip_unknown: bool
+    #: Whether to look into the models.
+    signatures: bool
     models: list[PlannedModel] = field(default_factory=list)
     pipelines: list[PlannedPipeline] = field(default_factory=list)
     _by_name: dict[str, tuple[PlannedModel, Place]] = field(default_factory=dict)
@@ -128,6 +134,9 @@ class _Expansion:
                 continue
             if may_say_which(wrong):
                 continue  # it may have been meant to be another one, or not to be there
+            if self.signatures:
+                compiled = bool(options.compile.soc) or compiles
+                check_signature(path, said, self.mistakes, compiles=compiled)
             for suffix, variant, chosen in made:
                 planned = PlannedModel(
                     name=f"{name}{suffix}",

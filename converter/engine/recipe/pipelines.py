@@ -9,6 +9,7 @@ from converter.engine.recipe.mistakes import Mistake
 from converter.engine.recipe.reading import resolve
 from converter.errors import InputError
 from converter.model.recipe import PipelineEntry, PlannedPipeline
+from converter.paddlex.base import check_base
 from converter.paddlex.targets import parse_device, parse_version
 
 
@@ -56,8 +57,16 @@ def planned_pipeline(
     if not (named or unsure):
         wrong("", "a pipeline needs name or base", "name: OCR, or base: my_pipeline.yaml")
     base = entry.base or entry.name or ""
+    base_key = "base" if entry.base else "name"
+    told = len(mistakes)
+    base_dir = existing("base_dir", entry.base_dir, directory=True) if entry.base_dir else None
     if Path(base).suffix.lower() in (".yaml", ".yml") or "/" in base:
-        base = str(existing("base" if entry.base else "name", base))
+        base = str(existing(base_key, base))
+    elif named and len(mistakes) == told and "base_dir" not in wrong_keys:
+        try:
+            check_base(base, base_dir)
+        except InputError as error:
+            wrong(base_key, error.message, error.hint.replace("--base-dir", "base_dir:"))
     name = entry.name or Path(base).stem
     if "/" in name or name.startswith("."):
         wrong("name", f"{name!r} cannot be a name: it becomes one of a file", "use letters, digits")
@@ -65,7 +74,6 @@ def planned_pipeline(
     out = entry.out or (f"{stem}.yaml" if named else None)
     if out is not None and (Path(out).name != out or Path(out).suffix not in (".yaml", ".yml")):
         wrong("out", f"out is {out!r}", "give a file name that ends in .yaml, without directories")
-    base_dir = existing("base_dir", entry.base_dir, directory=True) if entry.base_dir else None
     dictionaries = {
         model: existing("dictionaries", text) for model, text in entry.dictionaries.items()
     }
