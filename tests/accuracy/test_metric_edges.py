@@ -103,6 +103,6 @@ def test_values_of_several_pieces_are_all_kept():
 @pytest.mark.parametrize("kept", [selection.KEPT, 0])
 def test_one_nan_makes_all_percentiles_nan(kept, monkeypatch):
     monkeypatch.setattr(selection, "KEPT", kept)
-    values = np.arange(10.0)
+    values = np.arange(metrics.CHUNK + 10.0)  # in two pieces
     values[3] = -NAN
     assert all(math.isnan(found) for found in percentiles(values, (0.1, 0.99)))
