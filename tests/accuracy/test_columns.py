@@ -250,6 +250,7 @@ def test_few_columns_of_rank_three_are_judged_as_strictly(boxes):
         ((1e4, 1e4), 10.0, True),
         ((9999.0, 9999.0), 9.5, True),  # too small for a mask
         ((1e4, 1e4), 0.5, False),
+        ((1e4, 1e4), 5e-4, False),
     ],
 )
 def test_what_a_mask_is(masks, largest, hidden):
@@ -268,3 +269,6 @@ def test_the_worst_beside_masks_is_named_in_whatever_piece_it_is():
     reason = check(reference, candidate).reason
     assert "beside masks" in reason
     assert "at [90, 7]: reference" in reason
+    candidate[1] = reference[1]
+    candidate[90, 7], candidate[1, 507] = reference[90, 7] + 0.5, reference[1, 507] + 0.5
+    assert "at [1, 507]: reference" in check(reference, candidate).reason  # the first of equals

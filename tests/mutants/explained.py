@@ -11,6 +11,7 @@ _SHIFT = "NumPy shifts 64 bits by 64 to zero, which the other branch gives"
 #: (module, function, change) -> why it survives.
 EXPLAINED: dict[tuple[str, str, str], str] = {
     ("verdict", "module", "1 -> 2"): _SIGN,
+    ("columns", "_beside_masks", "0 -> 1"): "the index is read only where something differs",
     ("columns", "_columns", "True -> False"): "both tensors have one shape",
     ("columns", "worst_part", "0.0 -> 1.0"): "the difference is not read where nothing differs",
     ("columns", "worst_part", "0 -> 1"): "the index is read only where something differs",
