@@ -29,7 +29,7 @@ def build_command(
         bool, typer.Option("--plan", help="Say what would run and why, and run nothing.")
     ] = False,
     jobs: Annotated[
-        int | None, typer.Option("-j", "--jobs", min=1, help="Models at a time.")
+        int | None, typer.Option("-j", "--jobs", metavar="N", min=1, help="Models at a time.")
     ] = None,
     total_memory: Annotated[
         str | None,
