@@ -91,7 +91,7 @@ def worst_part(reference: Array, candidate: Array, max_abs: float, rtol: float) 
         # Subtracting on this side makes ``excess`` the exact boundary: atol = excess passes.
         index = metrics.worst_index(reference, candidate)
         parts = [Part("", max_abs, whole, max(0.0, max_abs - whole), index)]
-        for axis in (1, reference.ndim - 1):
+        for axis in {1, reference.ndim - 1} & set(range(1, reference.ndim)):
             if _are_unlike(reference, axis):
                 parts += _columns(reference, candidate, axis, rtol, HISTORY * whole)
     if (below := _below_masks(reference, peak)) is not None:
@@ -101,13 +101,11 @@ def worst_part(reference: Array, candidate: Array, max_abs: float, rtol: float) 
 
 def _are_unlike(reference: Array, axis: int) -> bool:
     """Whether the entries along ``axis`` are of different sizes, each known by enough rows."""
-    if reference.ndim < 2 or (axis == 1 and reference.ndim < 3):
-        return False
     width = reference.shape[axis]
-    if not 2 <= width <= MOST_CHANNELS or reference.size // width < ENOUGH_ROWS:
+    if not 2 <= width <= MOST_CHANNELS or reference.size < ENOUGH_ROWS * width:
         return False
-    peaks = [metrics.peak(column) for column in np.moveaxis(reference, axis, 0)]
-    return max(peaks) >= UNLIKE * min(filter(None, peaks), default=max(peaks) or 1.0)
+    peaks = [peak for entry in np.moveaxis(reference, axis, 0) if (peak := metrics.peak(entry))]
+    return bool(peaks) and max(peaks) >= UNLIKE * min(peaks)
 
 
 def _columns(b: Array, a: Array, axis: int, rtol: float, least: float) -> Iterator[Part]:

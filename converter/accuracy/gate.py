@@ -31,6 +31,7 @@ from converter.accuracy.measure import at, incomparable, measure
 from converter.accuracy.metrics import Array
 from converter.accuracy.verdict import Verdict, judge
 from converter.model.comparison import CaseComparison, OutputComparison
+from converter.model.counting import count
 from converter.model.tolerance import Tolerance
 
 #: ``reason`` of an output that passed although the comparison could hardly have failed.
@@ -198,7 +199,8 @@ def gate(cases: Sequence[CaseComparison]) -> tuple[bool, str]:
     # Outputs drawn at random have no max_abs.
     worst = max((o.max_abs for o in outputs if o.reason != WEAK_RANDOM), default=0.0)
     compared = sum(output.elements for output in outputs)
-    return True, f"{len(cases)} cases passed, {compared} elements, worst max_abs {worst:.3g}"
+    told = f"{count(len(cases), 'case')} passed, {compared} elements"
+    return True, f"{told}, worst max_abs {worst:.3g}"
 
 
 def vacuous(cases: Sequence[CaseComparison]) -> str:

@@ -91,7 +91,7 @@ def build_command(
         raise InputError("--cache with --no-cache", hint="give one of the two")
     if store is not None and (scheduler is None or no_cache):
         raise InputError(
-            "--store is for --scheduler, and with a cache",
+            "--store without --scheduler, or without a cache: there is nothing to store for",
             hint="add --scheduler tcp://host:8786 and leave out --no-cache",
         )
     wanted = views.Views.checked(

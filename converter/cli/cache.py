@@ -65,6 +65,7 @@ def gc_command(
     Without a size or an age: only files that no result names.
     """
     from converter.engine.cache.upkeep import collect
+    from converter.model.counting import count
     from converter.model.memory import format_bytes, parse_bytes
 
     gone = collect(
@@ -77,10 +78,9 @@ def gc_command(
         typer.echo(gone.model_dump_json(indent=2))
         return
     verb = "would remove" if dry_run else "removed"
-    typer.echo(
-        f"{verb} {gone.entries} results and {gone.objects} files, {format_bytes(gone.bytes)}; "
-        f"{format_bytes(gone.kept_bytes)} left"
-    )
+    what = f"{count(gone.entries, 'result')} and {count(gone.objects, 'file')}"
+    left = format_bytes(gone.kept_bytes)
+    typer.echo(f"{verb} {what}, {format_bytes(gone.bytes)}; {left} left")
 
 
 @cache_app.command("verify")
@@ -88,22 +88,24 @@ def verify_command(cache: Where = None, json_output: Json = False) -> None:
     """Read everything and remove what is damaged or lacks files; exit 1 if something was."""
     from converter.engine.cache.upkeep import verify
     from converter.errors import StageError
+    from converter.model.counting import count
 
     found = verify(_open(cache))
     if json_output:
         typer.echo(found.model_dump_json(indent=2))
     else:
-        typer.echo(f"{found.entries} results and {found.objects} files were read")
+        looked_at = f"{count(found.entries, 'result')} and {count(found.objects, 'file')}"
+        typer.echo(f"read {looked_at}")
         if found.outdated_entries:
-            number = len(found.outdated_entries)
-            typer.echo(f"{number} results of another version of paddle2om were removed")
+            number = count(len(found.outdated_entries), "result")
+            typer.echo(f"removed {number} of another version of paddle2om")
     damaged = len(found.damaged_entries) + len(found.damaged_objects)
     incomplete = len(found.incomplete_entries)
     if damaged or incomplete:
-        told = [f"{damaged} of them were damaged"] if damaged else []
-        told += [f"{incomplete} results lacked files"] if incomplete else []
+        told = [f"{damaged} of them {'was' if damaged == 1 else 'were'} damaged"] if damaged else []
+        told += [f"{count(incomplete, 'result')} lacked files"] if incomplete else []
         raise StageError(
-            f"{' and '.join(told)}; they have been removed",
+            f"{' and '.join(told)}; all of it has been removed",
             hint="the next build makes them anew" + ("; check the disk" if damaged else ""),
         )
 

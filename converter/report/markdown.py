@@ -151,7 +151,8 @@ def _baseline(baseline: BaselineReport) -> Iterator[str]:
         yield f"✅ {fmt.count(baseline.compared, 'model')} as in the baseline."
     else:
         sign = "❌" if worse else "⚠️"
-        yield f"{sign} Baseline: {worse} worse, {len(baseline.changes) - worse} other changes."
+        other = fmt.count(len(baseline.changes) - worse, "other change")
+        yield f"{sign} Baseline: {worse} worse, {other}."
     if baseline.changes:
         yield ""
         yield from _table(
@@ -159,7 +160,7 @@ def _baseline(baseline: BaselineReport) -> Iterator[str]:
             [(escape(c.model), c.verdict, escape(change_text(c))) for c in baseline.changes[:200]],
         )
         if len(baseline.changes) > 200:
-            yield f"\n{len(baseline.changes) - 200} more changes: see report.json."
+            yield f"\n{fmt.count(len(baseline.changes) - 200, 'more change')}: see report.json."
 
 
 def _table_head(report: RunReport) -> list[str]:

@@ -397,7 +397,7 @@ def test_nothing_compared_never_passes():
 
 def test_gate_judges_the_outputs_again():
     good, bad = case_of({"a": RAMP}, {"a": RAMP}), case_of({"a": RAMP}, {"a": RAMP + 1})
-    assert gate([good]) == (True, "1 cases passed, 12 elements, worst max_abs 0")
+    assert gate([good]) == (True, "1 case passed, 12 elements, worst max_abs 0")
     assert gate([good, bad])[0] is False
     assert gate([good, bad, bad])[1].startswith(
         "2 of 3 cases failed; case 'case': output 'a': cosine"

@@ -66,6 +66,11 @@ def test_init_writes_a_recipe_that_checks(zoo: Path) -> None:
     assert [line.split("\t")[0] for line in checked.stdout.splitlines()] == [
         model.name for model in recipe.models
     ]
+    assert checked.stderr == "4 conversions of 4 models\n"
+    (zoo / "one.yaml").write_text(
+        "schema: 1\nmodels: [{path: models/b/tiny_pir, variants: {opset: [11, 13]}}]\n"
+    )
+    assert run("recipe", "check", "one.yaml", cwd=zoo).stderr == "2 conversions of 1 model\n"
     whole = json.loads(run("recipe", "check", "zoo.yaml", "--json", cwd=zoo).stdout)
     assert whole["models"][0]["options"]["opset"] == 11
 

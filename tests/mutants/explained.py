@@ -11,6 +11,8 @@ _SHIFT = "NumPy shifts 64 bits by 64 to zero, which the other branch gives"
 #: (module, function, change) -> why it survives.
 EXPLAINED: dict[tuple[str, str, str], str] = {
     ("verdict", "module", "1 -> 2"): _SIGN,
+    ("columns", "_columns", "True -> False"): "both tensors have one shape",
+    ("columns", "worst_part", "0.0 -> 1.0"): "the difference is not read where nothing differs",
     ("columns", "worst_part", "0 -> 1"): "the index is read only where something differs",
     ("metrics.ulp", "_ordered", "False -> True"): "a copy of the chunk has the same values",
     ("metrics.tensors", "module", "1 -> 2"): _PIECES,
@@ -45,6 +47,9 @@ EXPLAINED: dict[tuple[str, str, str], str] = {
     ): "only whether both sides have the same answer is asked",
     ("metrics.patterns", "is_constant", "1 -> 2"): "NumPy's reshape takes -2 for -1",
     ("verdict", "judge", "side > 0 -> side >= 0"): "a side is 1 or -1",
+    ("boxes", "module", "1 << 17 -> 1 >> 17"): _PIECES,
+    ("boxes", "module", "1 -> 2"): _PIECES,
+    ("boxes", "module", "17 -> 18"): _PIECES,
     ("boxes", "_images", "True -> False"): "one end for each count, by the line before",
     ("measure", "incomparable", "0 -> 1"): "a zero more is neither NaN nor infinite",
     ("measure", "at", "1 -> 2"): "NumPy's reshape takes -2 for -1",

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from converter.accuracy.task.agreement import disagreements, gate_task, task_agreement
+from converter.accuracy.task.detections import overlap
 from converter.errors import GateError
 from converter.model.comparison import CaseComparison
 from converter.model.inference_yml import InferenceYml
@@ -66,6 +67,27 @@ def test_boxes_in_another_order_match_and_moved_or_new_ones_do_not():
     task = found(BOXES, rows, moved)
     assert (task.items, task.agreeing) == (3, 1)
     assert "title at 0, 0, 100, 100" in task.detail
+
+
+@pytest.mark.parametrize(
+    ("box", "least"),
+    [
+        ((0, 0, 10, 10), 1.0),
+        ((5, 0, 15, 10), 1 / 3),  # 50 of 150
+        ((5, 5, 15, 15), 25 / 175),
+        ((0, 0, 10, 4), 0.4),  # inside
+        ((2, -5, 6, 20), 40 / 160),  # across
+        ((10, 0, 20, 10), 0.0),  # touches
+        ((20, 20, 30, 30), 0.0),  # apart in both directions
+        ((-30, 20, -20, 30), 0.0),
+    ],
+)
+def test_the_overlap_is_the_shared_part_of_the_union(box, least):
+    first, second = np.float64([0, 0, 10, 10]), np.float64(box)
+    assert overlap(first, second) == pytest.approx(least)
+    assert overlap(second, first) == pytest.approx(least)
+    moved = np.float64([100, 50, 100, 50])
+    assert overlap(first + moved, second + moved) == pytest.approx(least)
 
 
 def test_boxes_with_an_order_of_reading_are_boxes():

@@ -121,8 +121,8 @@ def test_verify_says_what_it_found(cache, monkeypatch):
     ended = runner.invoke(cache_app, ["verify", "--cache", str(cache.root)])
 
     assert isinstance(ended.exception, StageError)
-    assert str(ended.exception) == "1 results lacked files; they have been removed"
-    assert "1 results of another version" in ended.output
+    assert str(ended.exception) == "1 result lacked files; all of it has been removed"
+    assert "removed 1 result of another version" in ended.output
     assert runner.invoke(cache_app, ["verify", "--cache", str(cache.root)]).exit_code == 0
 
 
