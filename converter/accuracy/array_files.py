@@ -57,6 +57,10 @@ def read_arrays(path: Path) -> Arrays | NDArray[Any]:
         except Exception as error:
             # zipfile, zlib and NumPy's header parser raise whatever they like on damaged files.
             told = str(error) or type(error).__name__
+            if "pickled" in told:  # what NumPy takes anything for that it does not know
+                told = "it is neither an .npy file nor a zip file of them"
+            elif "allow_pickle" in told:
+                told = "there are Python objects in it"
             raise InputError(f"{path} is not a file of NumPy arrays: {told}", hint=_HINT) from error
     if empty:
         raise InputError(f"{path} is empty", hint="copy or download the file again")

@@ -13,10 +13,14 @@ from converter.cli import views
 from converter.cli.directories import CacheDirectory, directory
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from converter.engine.executor import Executor
     from converter.model.build_plan import BuildPlan
+
+#: Models that a note names.
+_SHOWN = 10
 
 
 def build_command(
@@ -29,7 +33,7 @@ def build_command(
         bool, typer.Option("--plan", help="Say what would run and why, and run nothing.")
     ] = False,
     jobs: Annotated[
-        int | None, typer.Option("-j", "--jobs", min=1, help="Models at a time.")
+        int | None, typer.Option("-j", "--jobs", metavar="N", min=1, help="Models at a time.")
     ] = None,
     total_memory: Annotated[
         str | None,
@@ -112,7 +116,7 @@ def build_command(
         _show(plan_build(loaded, out, settings, shard=shard), json_output=json_output)
         return
     from converter.cli.show import finish
-    from converter.engine.build import chosen
+    from converter.engine.build import chosen, left_over
     from converter.report.progress import Progress
 
     models, part = chosen(loaded, shard)
@@ -125,7 +129,19 @@ def build_command(
         observer = Silent() if quiet else progress
         report = run_build(loaded, out, settings, executor, observer, shard=shard)
     report = wanted.write(report, out)
-    finish(report, out, json_output=json_output, quiet=quiet)
+    left = left_over(loaded, out)
+    finish(report, out, json_output=json_output, quiet=quiet, notes=_notes(left, out))
+
+
+def _notes(left: Sequence[str], out: Path) -> list[str]:
+    """What to say of models that are in ``out`` and not in the recipe."""
+    if not left:
+        return []
+    from converter.report.format import count
+
+    shown = ", ".join(left[:_SHOWN]) + (f" and {len(left) - _SHOWN} more" * (len(left) > _SHOWN))
+    told = f"{out} also holds {count(len(left), 'model')} that the recipe does not ask for"
+    return [f"note: {told}: {shown}", "hint: remove them before you publish the directory"]
 
 
 def _executor(

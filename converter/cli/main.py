@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
 import re
 import signal
@@ -76,6 +77,7 @@ _PLAIN = (
     (r"is not a valid integer(\.?)", r"is not a whole number\1"),
     (r"is not a valid float(\.?)", r"is not a number\1"),
     (r"Value error, ", ""),
+    (r" \(Possible options: .*\)", ""),
 )
 
 
@@ -146,6 +148,10 @@ def _report_usage(error: Any) -> None:
     for theirs, ours in _PLAIN:
         message = re.sub(theirs, ours, message, flags=re.DOTALL)
     hint = f"{command} --help says what it takes"
+    if near := difflib.get_close_matches(
+        str(getattr(error, "option_name", "")), getattr(error, "possibilities", None) or (), 1, 0.8
+    ):
+        hint = f"did you mean {near[0]}? {hint}"
     if "'--opset'" in message:
         from converter.model.task import OPSET_HINT
 

@@ -52,7 +52,7 @@ def reproduce_command(
         bool, typer.Option("--plan", help="Say what is not as it was, and run nothing.")
     ] = False,
     jobs: Annotated[
-        int | None, typer.Option("-j", "--jobs", min=1, help="Models at a time.")
+        int | None, typer.Option("-j", "--jobs", metavar="N", min=1, help="Models at a time.")
     ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print only the sum.")] = False,
     json_output: Annotated[

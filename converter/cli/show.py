@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -61,8 +62,13 @@ def print_failures(report: RunReport) -> None:
         typer.echo(f"hint: {hint}", err=True)
 
 
-def finish(report: RunReport, out: Path, *, json_output: bool, quiet: bool) -> NoReturn:
-    """Show a finished run the way the user asked for, and exit with its code."""
+def finish(
+    report: RunReport, out: Path, *, json_output: bool, quiet: bool, notes: Sequence[str] = ()
+) -> NoReturn:
+    """Show a finished run the way the user asked for, and exit with its code.
+
+    ``notes`` are lines for the end.
+    """
     import typer
 
     if json_output:
@@ -72,5 +78,6 @@ def finish(report: RunReport, out: Path, *, json_output: bool, quiet: bool) -> N
     else:
         print_report(report)
         with contextlib.suppress(OSError):
-            typer.echo(f"report: {out / 'report.html'}", err=True)
+            for line in (*notes, f"report: {out / 'report.html'}"):
+                typer.echo(line, err=True)
     raise typer.Exit(report.exit_code)

@@ -19,6 +19,7 @@ from converter.engine.rendering import render_all
 from converter.engine.run import Settings, check_run, estimates_for, run_models
 from converter.engine.shards import parse_shard, select
 from converter.errors import InputError
+from converter.model.artefacts import MANIFEST, read_manifest
 from converter.model.build_plan import BuildPlan, ModelPlan, StageState
 from converter.model.recipe import PlannedModel, Recipe
 from converter.model.result import RunReport, Shard
@@ -112,6 +113,22 @@ def plan_build(
         shard=part,
         models=tuple(plans),
         pipelines=tuple(pipeline.out for pipeline in recipe.pipelines) if part is None else (),
+    )
+
+
+def left_over(recipe: Recipe, out_dir: Path) -> tuple[str, ...]:
+    """Models in ``out_dir`` that ``recipe`` does not ask for (any more), by name.
+
+    They stay where they are: another recipe may have made them.
+    """
+    asked = {model.name for model in recipe.models}
+    return tuple(
+        sorted(
+            manifest.parent.name
+            for manifest in out_dir.glob(f"*/{MANIFEST}")
+            if manifest.parent.name not in asked
+            and any(name.endswith((".onnx", ".om")) for name in read_manifest(manifest.parent))
+        )
     )
 
 

@@ -224,6 +224,20 @@ def test_pipelines_are_written_from_what_passed(built, real_models, tmp_path):
     assert "model_dir" in (tmp_path / "out" / "OCR.yaml").read_text()
 
 
+def test_models_that_left_the_recipe_are_named(built, tmp_path):
+    root, _ = built
+    shutil.copytree(root / "out", tmp_path / "out")
+    one = "schema: 1\nmodels:\n  - {path: models/tiny, name: tiny-opset14, opset: 14}\n"
+    (root / "one.yaml").write_text(one)
+    ran = paddle2om("build", "one.yaml", "-o", tmp_path / "out", cwd=root)
+    assert ran.returncode == 0, ran.stderr
+    told = f"note: {tmp_path}/out also holds 1 model that the recipe does not ask for: tiny-opset13"
+    assert told in ran.stderr.splitlines()
+    assert (tmp_path / "out" / "tiny-opset13" / "inference.onnx").is_file()
+    again = paddle2om("build", "zoo.yaml", "-o", tmp_path / "out", "--shard", "1/2", cwd=root)
+    assert "also holds" not in again.stderr
+
+
 def test_mistakes_are_json_for_who_asked_for_it(tmp_path):
     (tmp_path / "bad.yaml").write_text("schema: 1\nmodels:\n  - path: nope\n  - opsett: 3\n")
     ran = paddle2om("build", "bad.yaml", "--json", cwd=tmp_path)

@@ -125,6 +125,14 @@ defaults: {shapes: {x: [1, 3, 32, 32]}}
     assert run("recipe", "check", "bad.yaml", cwd=zoo).returncode == 0
 
 
+def test_a_key_that_belongs_one_level_down(zoo: Path) -> None:
+    recipe = "schema: 1\nmodels:\n  - {path: models/b/*, atol: 1e-4, min_top1: 1}\n"
+    (zoo / "bad.yaml").write_text(recipe)
+    hints = run("recipe", "check", "bad.yaml", cwd=zoo).stderr.splitlines()[1::2]
+    assert hints[0] == "hint: write tolerance: {atol: 1e-4}"
+    assert hints[1].startswith("hint: there are: ")
+
+
 @pytest.mark.parametrize("name", ["nowhere", "file", "empty"])
 def test_folders_that_hold_no_models(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("")

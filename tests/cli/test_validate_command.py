@@ -134,7 +134,6 @@ def test_what_is_wrong_is_one_clear_error(made: Path, tmp_path: Path) -> None:
         ("case", "model.om"): (2, "runs on an NPU only"),
         ("case", "notes.txt"): (2, "is a .txt file"),
         ("case", "both"): (2, "an ONNX file and recorded outputs"),
-        ("case", "nowhere"): (2, "does not exist"),
         ("good.onnx", "plain.npz"): (2, "has no input:x"),
         ("good.onnx", "wide.npz"): (2, "x is float64"),
         ("cases", "plain.npz"): (2, "cases that only one side has"),
@@ -168,6 +167,16 @@ def test_names_are_paired_one_to_one(tmp_path: Path) -> None:
     swapped = {"y": "z", "z": "y"}
     assert validate(tmp_path / "two.npz", tmp_path / "more.npz", rename=swapped).exit_code == 0
     assert validate(tmp_path / "two.npz", tmp_path / "more.npz").exit_code == 3
+
+
+def test_a_path_that_is_not_there_is_told_once(made: Path, tmp_path: Path) -> None:
+    missing = tmp_path / "missing.onnx"
+    for words in ((CLS, missing), (missing, CLS), (missing, "--record", tmp_path / "cases")):
+        done = paddle2om("validate", *words)
+        assert (done.returncode, done.stdout) == (2, "")
+        error, hint = done.stderr.splitlines()
+        assert error == f"error: {missing} does not exist"
+        assert hint.startswith("hint: check the path")
 
 
 def test_a_command_line_that_means_nothing_is_refused(made: Path) -> None:

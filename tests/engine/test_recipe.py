@@ -203,7 +203,7 @@ models:
         ("schema: 1\nschema: 1\n", "2:1", "schema is given twice, first on line 1"),
         ("schema: 1\nmodels: [\n", "3:1", "not YAML"),
         ("schema: 1\n---\nschema: 1\n", "2:1", "a second YAML document"),
-        ("", "1:1", "is empty"),
+        ("", "1:1", "the recipe is empty"),
         ("# nothing\n", "1:1", "the recipe is empty"),
         ("schema: 2\n", "1:9", "this paddle2om reads 1"),
         ("models: []\n", "1:1", "the recipe needs schema"),

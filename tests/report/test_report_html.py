@@ -148,6 +148,12 @@ def test_the_row_of_a_failed_model_says_why_and_where() -> None:
     first, second = matrix_rows(report)
     assert first.all("th")[0].words() == "torn export: no form for nms"
     assert second.all("th")[0].words() == "fine"
+    gate = (
+        "the ONNX model does not agree with Paddle: 5 of 5 cases failed; case 'wide x=2x3x192x128 "
+        "seed 2': output 'softmax_0.tmp_0': max_abs 4.65e-06 in column 0 exceeds 1e-06"
+    )
+    (row,) = matrix_rows(run([model("off", failed("validate", gate, "h", code=3))]))
+    assert row.all("th")[0].words().endswith("exceeds 1e-06")
 
 
 def test_cells_have_the_numbers_that_they_are_sorted_by() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from converter.engine.recipe.mistakes import Mistake, Place
-from converter.model.files import read_all
+from converter.model.files import unreadable
 
 # libyaml is 20 times faster than PyYAML's own parser, and has the same marks.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -83,9 +83,12 @@ class Document:
 def read_document(path: Path, name: str) -> Document:
     """Read ``path``. What is wrong with it as YAML is in ``mistakes``.
 
-    Raises ``InputError`` when the file cannot be read, or is empty.
+    Raises ``InputError`` when the file cannot be read.
     """
-    raw = read_all(path)
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from error
     document = Document(path, name)
     try:
         text = raw.decode("utf-8-sig")

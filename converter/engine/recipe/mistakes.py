@@ -63,7 +63,7 @@ def mistake_of(error: ErrorDetails, document: Document, root: type[Record]) -> M
         owner = _record_at(root, path[:-1])
         message, hint = (
             f"{path[-1]} is not a key {_of(path[:-1])}",
-            _near(str(path[-1]), keys(owner)),
+            _inside(str(path[-1]), value, owner) or _near(str(path[-1]), keys(owner)),
         )
         return Mistake(document.place(path, key=True), message, hint)
     place = document.place(path)
@@ -131,6 +131,17 @@ def _record_in(annotation: Any) -> type[Record] | None:
 def keys(record: type[Record]) -> list[str]:
     """The keys that the file has for a record's fields."""
     return [field.alias or name for name, field in record.model_fields.items()]
+
+
+def _inside(name: str, value: object, owner: type[Record]) -> str:
+    """How to write a key that belongs one level down; "" for any other."""
+    for around, field in owner.model_fields.items():
+        # Of a mapping's values by the user's names there may be several.
+        args = get_args(field.annotation) or (field.annotation,)
+        records = [arg for arg in args if isinstance(arg, type) and issubclass(arg, Record)]
+        if any(name in keys(record) for record in records):
+            return f"write {around}: {{{name}: {value if isinstance(value, str) else '...'}}}"
+    return ""
 
 
 def _near(name: str, known: list[str]) -> str:
