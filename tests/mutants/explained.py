@@ -51,6 +51,8 @@ EXPLAINED: dict[tuple[str, str, str], str] = {
     ("boxes", "module", "1 << 17 -> 1 >> 17"): _PIECES,
     ("boxes", "module", "1 -> 2"): _PIECES,
     ("boxes", "module", "17 -> 18"): _PIECES,
+    ("boxes", "_partners", "max -> min"): _PIECES,
+    ("boxes", "_partners", "1 -> 2"): _PIECES,
     ("boxes", "_images", "True -> False"): "one end for each count, by the line before",
     ("measure", "incomparable", "0 -> 1"): "a zero more is neither NaN nor infinite",
     ("measure", "at", "1 -> 2"): "NumPy's reshape takes -2 for -1",
