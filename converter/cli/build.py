@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from converter.cli import views
+from converter.cli.answer import print_json
 from converter.cli.directories import CacheDirectory, directory
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def _show(plan: BuildPlan, *, json_output: bool) -> None:
     from converter.report.build_plan_text import plan_lines
 
     if json_output:
-        typer.echo(plan.model_dump_json(indent=2))
+        print_json(plan)
         return
     for line in plan_lines(plan):
         typer.echo(line)

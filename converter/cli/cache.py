@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from converter.cli.answer import print_json
 from converter.cli.directories import directory
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def info_command(cache: Where = None, json_output: Json = False) -> None:
 
     found = info(_open(cache))
     if json_output:
-        typer.echo(found.model_dump_json(indent=2))
+        print_json(found)
         return
     typer.echo(f"directory  {found.directory}")
     typer.echo(f"results    {found.entries}")
@@ -75,7 +76,7 @@ def gc_command(
         dry_run=dry_run,
     )
     if json_output:
-        typer.echo(gone.model_dump_json(indent=2))
+        print_json(gone)
         return
     verb = "would remove" if dry_run else "removed"
     what = f"{count(gone.entries, 'result')} and {count(gone.objects, 'file')}"
@@ -92,7 +93,7 @@ def verify_command(cache: Where = None, json_output: Json = False) -> None:
 
     found = verify(_open(cache))
     if json_output:
-        typer.echo(found.model_dump_json(indent=2))
+        print_json(found)
     else:
         looked_at = f"{count(found.entries, 'result')} and {count(found.objects, 'file')}"
         typer.echo(f"read {looked_at}")

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from converter.cli.answer import print_json
 from converter.cli.seconds import seconds
 
 
@@ -83,7 +84,7 @@ def forecast_command(
 
         write_json(report, out / "report.json")
     if json_output:
-        typer.echo(report.model_dump_json(indent=2))
+        print_json(report)
     elif not quiet and (text := forecast_text(report, out)):
         typer.echo(text)
     print_failures(report)

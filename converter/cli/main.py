@@ -178,7 +178,9 @@ def _refuse_what_is_no_text() -> None:
 
 
 def _report(error: Paddle2omError) -> None:
-    if "--json" in sys.argv[1:]:
+    from converter.cli.answer import is_given
+
+    if "--json" in sys.argv[1:] and not is_given():
         _print_json(error)
     for each in (error, *error.more):
         typer.echo(f"error: {each.message}", err=True)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from converter.cli.answer import print_json
+
 recipe_app = typer.Typer(
     help="Write and check recipes, the files that `build` converts zoos from.",
     no_args_is_help=True,
@@ -51,7 +53,7 @@ def check_recipe_command(
 
     planned = load_recipe(recipe, signatures=True)
     if json_output:
-        typer.echo(planned.model_dump_json(indent=2))
+        print_json(planned)
         return
     for model in planned.models:
         typer.echo(f"{model.name}\t{model.source}")

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from converter.cli.answer import print_json
 from converter.cli.directories import directory
 
 
@@ -75,7 +76,7 @@ def reproduce_command(
     surroundings = look_around(manifest, file.parent)
     if plan:
         if json_output:
-            typer.echo(surroundings.model_dump_json(indent=2))
+            print_json(surroundings)
         else:
             for line in surroundings_lines(surroundings):
                 typer.echo(line)
@@ -117,7 +118,7 @@ def reproduce_command(
         if scratch is not None and not kept:
             shutil.rmtree(scratch, ignore_errors=True)
     if json_output:
-        typer.echo(result.model_dump_json(indent=2))
+        print_json(result)
     elif quiet:
         typer.echo(summary_line(result))
     else:

@@ -71,8 +71,10 @@ def finish(
     """
     import typer
 
+    from converter.cli.answer import print_json
+
     if json_output:
-        typer.echo(report.model_dump_json(indent=2))
+        print_json(report)
     if quiet:
         print_failures(report)
     else:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from converter.cli.answer import print_json
 from converter.cli.seconds import seconds
 
 
@@ -150,7 +151,7 @@ def validate_command(
         write_reports(report, out)
     facts = report.models[0].facts("validate")
     if json_output:
-        typer.echo(report.model_dump_json(indent=2))
+        print_json(report)
     elif isinstance(facts, ValidateFacts) and not quiet:
         typer.echo(accuracy_text(facts))
     elif candidate is None and report.exit_code == 0:
