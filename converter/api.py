@@ -12,11 +12,11 @@ from converter.engine.convert import (
     make_options,
     run_conversion,
 )
-from converter.engine.run import REPORT_FILES
 from converter.engine.validate import run_validation
 from converter.errors import InputError, Interrupted
 from converter.model.artefacts import sha256_of, write_manifest
 from converter.model.compile_options import CompileOptions
+from converter.model.names import REPORT_FILES
 from converter.model.result import RunReport
 from converter.model.run_manifest import manifest_of
 from converter.model.task import DEFAULT_OPSET, ConvertOptions
@@ -127,6 +127,7 @@ def validate(
     tolerances: Mapping[str, Mapping[str, float]] | None = None,
     seed: int = 0,
     sweep: bool = False,
+    min_agreement: float | None = None,
     timeout: float = ConvertOptions().timeout,
     force: bool = False,
     strict: bool = False,
@@ -136,7 +137,8 @@ def validate(
     Each is a Paddle model, an ONNX file, an ``.npz`` file of recorded outputs or a directory of
     those; ``candidate`` is judged by ``reference``. ``rename`` maps the reference's names of inputs
     and outputs to the candidate's; ``tolerances`` is as for ``convert``, by the reference's names.
-    ``sweep`` compares two models on many more shapes of the dynamic dims.
+    ``sweep`` compares two models on many more shapes of the dynamic dims. ``min_agreement`` is as
+    for ``convert``; the kind of model is read from the ``inference.yml`` of the first that has one.
     ``on_device`` says that an NPU computed the candidate's outputs, which has a wider default
     tolerance. With ``out_dir``, ``report.json`` and ``report.html`` are written there.
 
@@ -152,6 +154,7 @@ def validate(
         tolerances=dict(tolerances or {}),
         seed=seed,
         sweep=sweep,
+        min_agreement=min_agreement,
         timeout=timeout,
     )
     out = None if out_dir is None else as_path(out_dir)

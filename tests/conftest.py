@@ -7,7 +7,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+# A time limit for an example tells about the machine.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 

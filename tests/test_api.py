@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -212,11 +213,16 @@ def test_ctrl_c_leaves_export_onnx_as_such(tiny_pir, tmp_path, monkeypatch):
     export_onnx(tiny_pir, tmp_path / "warm.onnx", opset=13)
     pool = module._shared_pool()
 
-    def interrupt(*_args):
+    begin = pool._begin
+
+    def interrupt(*args):
+        """The worker has the task and gets no further, however slow we are."""
+        os.kill(pool._host.process.pid, signal.SIGSTOP)
+        begin(*args)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(pool, "_handle", interrupt)
+        patch.setattr(pool, "_begin", interrupt)
         with pytest.raises(KeyboardInterrupt):
             export_onnx(tiny_pir, tmp_path / "cold.onnx", opset=13)
     assert not (tmp_path / "cold.onnx").exists()

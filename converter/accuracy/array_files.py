@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from converter.errors import InputError
-from converter.model.files import read_all
+from converter.model.files import unreadable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,22 +32,38 @@ def read_npz(path: Path) -> Arrays:
 
 def read_arrays(path: Path) -> Arrays | NDArray[Any]:
     """As ``read_npz``; the array itself where the file is an ``.npy``."""
-    data = read_all(path)
     try:
-        content = np.load(io.BytesIO(data), allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            return _native(content)
-        with content:
-            names = list(content.files)
-            found = {name: content[name] for name in names}
-    except MemoryError as error:
-        raise InputError(
-            f"{path} says that it holds more than fits into memory", hint=_HINT
-        ) from error
-    except Exception as error:
-        # zipfile, zlib and NumPy's header parser raise whatever they like on damaged files.
-        told = str(error) or type(error).__name__
-        raise InputError(f"{path} is not a file of NumPy arrays: {told}", hint=_HINT) from error
+        stream = path.open("rb")
+    except OSError as error:
+        raise unreadable(path, error) from error
+    names: list[str] = []
+    with stream:
+        try:
+            # From the file, so that its bytes and the arrays are not held at the same time.
+            source = stream if stream.seekable() else io.BytesIO(stream.read())
+            empty = not source.read(1)
+            source.seek(0)
+            content = None if empty else np.load(source, allow_pickle=False)
+            if isinstance(content, np.ndarray):
+                return _native(content)
+            if content is not None:
+                with content:
+                    names = list(content.files)
+                    found = {name: content[name] for name in names}
+        except MemoryError as error:
+            raise InputError(
+                f"{path} says that it holds more than fits into memory", hint=_HINT
+            ) from error
+        except Exception as error:
+            # zipfile, zlib and NumPy's header parser raise whatever they like on damaged files.
+            told = str(error) or type(error).__name__
+            if "pickled" in told:  # what NumPy takes anything for that it does not know
+                told = "it is neither an .npy file nor a zip file of them"
+            elif "allow_pickle" in told:
+                told = "there are Python objects in it"
+            raise InputError(f"{path} is not a file of NumPy arrays: {told}", hint=_HINT) from error
+    if empty:
+        raise InputError(f"{path} is empty", hint="copy or download the file again")
     if len(set(names)) < len(names):
         raise InputError(f"{path} holds arrays of the same name", hint=_HINT)
     if odd := [name for name, array in found.items() if not isinstance(array, np.ndarray)]:

@@ -28,6 +28,9 @@ CLASS, SCORE = 0, 1
 #: Part of an image's boxes that may lack a partner: 3 of the usual 300, none of a short list.
 MOST_UNPAIRED = 0.01
 
+#: Pairs of boxes whose distances are held at a time: 8 bytes for each column of each.
+_PAIRS = 1 << 17
+
 
 @dataclass(frozen=True)
 class Paired:
@@ -135,10 +138,15 @@ def _images(counts: Array) -> Iterator[tuple[int, int]]:
 def _partners(b: Array, a: Array, allowed: Array) -> Array:
     """For each row of ``b`` the row of ``a`` that agrees with it, -1 for none; one to one."""
     partners = np.full(len(b), -1)
-    distances = (np.abs(b[:, None, :] - a[None, :, :]) / np.maximum(allowed, 1e-300)).max(axis=2)
-    near = np.argwhere(distances <= 1)
+    unit, step = np.maximum(allowed, 1e-300), max(1, _PAIRS // max(1, len(a)))
+    near, distances = [np.empty((0, 2), int)], [np.empty(0)]
+    for first in range(0, len(b), step):
+        apart = (np.abs(b[first : first + step, None] - a) / unit).max(axis=2)
+        found = np.argwhere(apart <= 1)
+        distances.append(apart[tuple(found.T)])
+        near.append(found + np.array([first, 0]))
     free = np.ones(len(a), dtype=bool)
-    for row, other in near[np.argsort(distances[tuple(near.T)], kind="stable")]:
+    for row, other in np.concatenate(near)[np.argsort(np.concatenate(distances), kind="stable")]:
         if partners[row] < 0 and free[other]:
             partners[row], free[other] = other, False
     return partners

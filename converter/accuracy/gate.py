@@ -20,6 +20,7 @@ doubt (``doubts``).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -30,11 +31,13 @@ from converter.accuracy.measure import at, incomparable, measure
 from converter.accuracy.metrics import Array
 from converter.accuracy.verdict import Verdict, judge
 from converter.model.comparison import CaseComparison, OutputComparison
+from converter.model.counting import count
 from converter.model.tolerance import Tolerance
 
 #: ``reason`` of an output that passed although the comparison could hardly have failed.
 WEAK_EMPTY = "weak: the output has no elements"
 WEAK_NAN = "weak: the reference is NaN everywhere"
+WEAK_INFINITE = "weak: the reference has no finite number"
 WEAK_RANDOM = "weak: drawn at random, only shape, dtype and range compared"
 WEAK_CONSTANT = "weak: the reference is constant"
 WEAK_SMALL = "weak: the reference is within atol of zero"
@@ -176,11 +179,13 @@ def _pair_boxes(
 def gate(cases: Sequence[CaseComparison]) -> tuple[bool, str]:
     """Return whether all cases pass, and a sentence with the numbers why or why not.
 
+    Of several failures it quotes the one with the largest difference, as the tables do.
     Cases are judged by their outputs again; their own ``passed`` can only make the verdict worse.
     """
     if not cases:
         return False, "no cases were compared"
-    problems = [f"case {case.label!r}: {problem}" for case in cases if (problem := _problem(case))]
+    failed = sorted((case for case in cases if _problem(case)), key=_worst_difference, reverse=True)
+    problems = [f"case {case.label!r}: {_problem(case)}" for case in failed]
     problems += [
         f"case {case.label!r} is marked as failed"
         for case in cases
@@ -194,7 +199,8 @@ def gate(cases: Sequence[CaseComparison]) -> tuple[bool, str]:
     # Outputs drawn at random have no max_abs.
     worst = max((o.max_abs for o in outputs if o.reason != WEAK_RANDOM), default=0.0)
     compared = sum(output.elements for output in outputs)
-    return True, f"{len(cases)} cases passed, {compared} elements, worst max_abs {worst:.3g}"
+    told = f"{count(len(cases), 'case')} passed, {compared} elements"
+    return True, f"{told}, worst max_abs {worst:.3g}"
 
 
 def vacuous(cases: Sequence[CaseComparison]) -> str:
@@ -229,7 +235,7 @@ def doubts(cases: Sequence[CaseComparison]) -> list[str]:
         what = (
             "constant"
             if every == {WEAK_CONSTANT}
-            else "empty, constant, NaN or within atol of zero"
+            else "empty, constant, NaN, infinite or within atol of zero"
         )
         return [f"every reference output is {what}: this comparison proves little"]
     return [
@@ -285,13 +291,26 @@ def _weak_outputs(cases: Iterable[CaseComparison]) -> dict[str, set[str]]:
 #: Fewer draws than this say nothing about a range.
 _ENOUGH_DRAWS = 32
 
+#: Extremes of two draws differ by less than so many times the width of one: 32 draws of an
+#: exponential distribution differ by up to 2.7 widths in 2,000 pairs.
+_WIDTHS = 4
+
+#: Of fewer distinct values than this nothing is said of how far they spread.
+_MANY_VALUES = 16
+
+#: Standard deviations of as many draws of one distribution differ by less than this factor.
+_SPREADS = 4.0
+
+#: So many times the largest draw is no draw any more, however few there are.
+_FAR = 1e3
+
 
 def _compare_random(name: str, reference: Array, candidate: Array) -> OutputComparison:
     """Compare what two draws of one distribution share; their difference means nothing."""
     facts = incomparable(name, reference, candidate, "")
     low, high = metrics.value_range(reference)
     found = metrics.value_range(candidate)
-    room = high - low  # extremes of two samples differ by less than the whole width
+    room = _WIDTHS * (high - low)
     reason = WEAK_RANDOM if reference.size else WEAK_EMPTY
     if candidate.dtype != reference.dtype:
         reason = f"dtype is {candidate.dtype.name}, expected {reference.dtype.name}"
@@ -301,15 +320,35 @@ def _compare_random(name: str, reference: Array, candidate: Array) -> OutputComp
         reason = "random values have NaN or Inf on one side only"
     elif _has_numbers(reference) != _has_numbers(candidate):
         reason = "random values are NaN or Inf everywhere on one side only"
-    elif reference.size >= _ENOUGH_DRAWS and not (
-        found[0] >= low - room and found[1] <= high + room
+    elif not (found[0] >= low - room and found[1] <= high + room) and (
+        reference.size >= _ENOUGH_DRAWS or _is_far(found, (low, high))
     ):
         reason = (
             f"random values range over [{found[0]:.6g}, {found[1]:.6g}], "
             f"Paddle's over [{low:.6g}, {high:.6g}]"
         )
+    elif reference.size >= _ENOUGH_DRAWS and (told := _other_spread(reference, candidate)):
+        reason = told
     passed = reason in (WEAK_RANDOM, WEAK_EMPTY)
     return facts.model_copy(update={"elements": reference.size, "passed": passed, "reason": reason})
+
+
+def _is_far(found: tuple[float, float], known: tuple[float, float]) -> bool:
+    """Whether some number is larger than no two draws of one distribution can make it."""
+    return max(map(abs, found)) > _FAR * max(1.0, *map(abs, known))
+
+
+def _other_spread(reference: Array, candidate: Array) -> str:
+    """Say where two draws of many values spread by other amounts, "" where they do not."""
+    b, a = (np.unique(metrics.finite(draws.reshape(-1))) for draws in (reference, candidate))
+    if len(b) < _MANY_VALUES:  # coins: all may fall on one side
+        return ""
+    spread, other = (
+        float(np.std(metrics.finite(draws.reshape(-1)))) for draws in (reference, candidate)
+    )
+    if len(a) > 1 and spread / _SPREADS <= other <= spread * _SPREADS:
+        return ""
+    return f"random values spread by {other:.6g} (standard deviation), Paddle's by {spread:.6g}"
 
 
 def _has_numbers(tensor: Array) -> bool:
@@ -322,6 +361,8 @@ def _weakness(reference: Array, tolerance: Tolerance) -> str:
         return WEAK_EMPTY
     if metrics.count_nan(reference) == reference.size:
         return WEAK_NAN
+    if not _has_numbers(reference):
+        return WEAK_INFINITE
     if reference.size > 1 and metrics.is_constant(reference):
         return WEAK_CONSTANT
     exact = metrics.is_integral(reference.dtype)
@@ -336,8 +377,20 @@ def _problem(case: CaseComparison) -> str:
         return "the models have no outputs to compare"
     failed = [output for output in case.outputs if not output.passed]
     if failed:
-        return f"output {failed[0].name!r}: {failed[0].reason}"
+        worst = max(failed, key=_difference)
+        return f"output {worst.name!r}: {worst.reason}"
     return ""
+
+
+def _worst_difference(case: CaseComparison) -> float:
+    """The largest difference of a failed output; infinite where there was none to compare."""
+    failed = [_difference(output) for output in case.outputs if not output.passed]
+    return max(failed, default=math.inf)
+
+
+def _difference(output: OutputComparison) -> float:
+    """The largest difference of an output; no number is worse than any."""
+    return math.inf if math.isnan(output.max_abs) else output.max_abs
 
 
 def _shape_reason(reference: Array, candidate: Array) -> str:

@@ -53,7 +53,7 @@ def incomparable(
     """Describe an output whose values could not be compared."""
     known = reference if reference is not None else candidate
     b, a = (
-        tensor if tensor is not None and metrics.is_comparable(tensor.dtype) else np.empty(0)
+        tensor if tensor is not None and metrics.is_comparable(tensor.dtype) else np.zeros(0)
         for tensor in (reference, candidate)
     )
     return OutputComparison(

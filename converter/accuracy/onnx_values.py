@@ -7,6 +7,7 @@ once and mapped into each session, so a group costs no copy of them.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -37,6 +38,9 @@ _SHAPE = ":shape"
 
 #: Tensors begin at multiples of this many bytes in the file.
 _ALIGNMENT = 64
+
+#: Bytes read at a time for a digest.
+_PIECE = 1 << 20
 
 _TYPED_DATA = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data")
 
@@ -102,6 +106,23 @@ class OnnxValues:
             return None
         array: NDArray[Any] = onnx.numpy_helper.to_array(tensor, base_dir=str(self._work_dir))
         return array
+
+    def digest(self, name: str) -> bytes:
+        """Stands for the bytes of an initializer; the file of weights is read in small pieces."""
+        import onnx
+        from onnx.external_data_helper import ExternalDataInfo
+
+        tensor = self.initializers[name]
+        digest = hashlib.sha256(b"".join(tensor.string_data) or tensor.raw_data)
+        if tensor.data_location == onnx.TensorProto.EXTERNAL and not tensor.HasField("raw_data"):
+            place = ExternalDataInfo(tensor)
+            with (self._work_dir / place.location).open("rb") as file:
+                file.seek(place.offset or 0)
+                left = place.length or 0
+                while left and (piece := file.read(min(left, _PIECE))):
+                    digest.update(piece)
+                    left -= len(piece)
+        return digest.digest()
 
     def evaluate(
         self,

@@ -124,7 +124,12 @@ class PaddlePredictor:
                 self._predictor.get_input_handle(name).copy_from_cpu(array)
             self._predictor.run()
             found = self._predictor.get_output_names()
-            values = [self._predictor.get_output_handle(name).copy_to_cpu() for name in found]
+            handles = {name: self._predictor.get_output_handle(name) for name in found}
+            for name, handle in handles.items():
+                _refuse_bfloat16(name, handle)
+            values = [handle.copy_to_cpu() for handle in handles.values()]
+        except StageError:
+            raise
         except Exception as error:
             raise StageError(
                 f"Paddle cannot run the model on this input: {_complaint(error)}",
@@ -372,7 +377,7 @@ class PaddleReference:
                 continue
             # Not to be expected of real inputs, and a NaN may go another way in every runtime.
             if each.kind in ("wide", "signed") and _is_news(outputs, self._done):
-                given_up[each.kind] = "Paddle answers with NaN or infinity"
+                given_up[each.kind] = "the answer has NaN or infinity"
                 continue
             self._too_wide.update(given_up)
             return ReferenceCase(each, inputs, outputs)
@@ -380,6 +385,17 @@ class PaddleReference:
         if all(_told(done.case.shapes) != told for done in self._done):
             self._refused[told] = error
         return error
+
+
+def _refuse_bfloat16(name: str, handle: Any) -> None:
+    """Raise ``StageError``: Paddle's API reads a bfloat16 output as float32, beyond its end."""
+    from paddle.inference import DataType
+
+    if handle.type() == DataType.BFLOAT16:
+        raise StageError(
+            f"output {name!r} is bfloat16, which Paddle's inference API does not give out",
+            hint="save the model with a cast to float32 at the end, which loses nothing",
+        )
 
 
 def _named(wanted: list[str], found: list[str], values: list[NDArray[Any]]) -> Arrays:

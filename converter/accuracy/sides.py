@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from converter.accuracy import metrics
 from converter.accuracy.recorded import read_recorded
 from converter.accuracy.reference import PaddlePredictor
 from converter.errors import InputError, StageError
@@ -24,7 +25,7 @@ _KINDS = "a Paddle model, an ONNX file, an .npz file of recorded outputs or a di
 
 @dataclass(frozen=True)
 class Model:
-    """A side that can be run. ``hints`` and ``value_range`` are its ``inference.yml``'s.
+    """A side that can be run. ``yml`` is its ``inference.yml``; ``hints``, ``value_range`` are too.
 
     ``plain`` opens an ONNX file without graph optimisation.
     """
@@ -37,6 +38,7 @@ class Model:
     hints: Mapping[str, ShapeHint] = field(default_factory=dict)
     value_range: tuple[float, float] | None = None
     plain: Callable[[], OnnxPredictor] | None = None
+    yml: InferenceYml = field(default_factory=InferenceYml)
 
     @property
     def output_names(self) -> list[str]:
@@ -71,6 +73,9 @@ class Recorded:
         """Names of the inputs that were recorded in some case."""
         return list(dict.fromkeys(name for inputs, _ in self.cases.values() for name in inputs))
 
+
+#: How the names of dtypes begin that are neither numbers nor bools; text is ``object``.
+_NO_NUMBERS = ("object", "str", "complex")
 
 Side: TypeAlias = Model | Recorded
 
@@ -124,6 +129,18 @@ def open_side(path: Path, *, threads: int) -> Side:
     raise InputError(f"{path} is a {path.suffix or 'nameless'} file", hint=f"give {_KINDS}")
 
 
+def is_record(path: Path) -> bool:
+    """Whether ``path``, which ``open_side`` takes, is recorded outputs."""
+    return path.suffix == ".npz" or (path.is_dir() and any(path.glob("*.npz")))
+
+
+def onnx_of(path: Path) -> Path | None:
+    """The ONNX file that ``path``, which ``open_side`` takes, is or holds; None for others."""
+    if path.is_dir():
+        return next(iter(sorted(path.glob("*.onnx"))), None)
+    return path if path.suffix == ".onnx" else None
+
+
 def _of_directory(path: Path, threads: int) -> Side:
     onnx, records = sorted(path.glob("*.onnx")), sorted(path.glob("*.npz"))
     kinds = {"a Paddle model": programs_in(path), "an ONNX file": onnx, "recorded outputs": records}
@@ -158,6 +175,7 @@ def _paddle(path: Path, threads: int) -> Model:
         outputs=facts.outputs,
         hints=facts.shape_hints,
         value_range=facts.value_range,
+        yml=read_inference_yml(model.yml) if model.yml else InferenceYml(),
     )
 
 
@@ -175,6 +193,7 @@ def _onnx(path: Path, threads: int) -> Model:
         hints=yml.shape_hints,
         value_range=yml.value_range,
         plain=lambda: OnnxPredictor(path, threads=threads, optimise=False),
+        yml=yml,
     )
 
 
@@ -188,6 +207,11 @@ def check_comparable(path: Path, facts: onnx_file.OnnxFacts) -> None:
                 f"{path}: {spec} has a dtype that ONNX Runtime does not exchange with NumPy",
                 hint="put a Cast to float32 or int32 there, which loses nothing",
             )
+        if spec.dtype.startswith(_NO_NUMBERS):
+            raise InputError(
+                f"{path}: {spec.name} is of dtype {spec.dtype}, which no tolerance compares",
+                hint="give a file without it, cut before text or complex numbers",
+            )
 
 
 def _recorded(path: Path, files: Iterable[Path]) -> Recorded:
@@ -199,6 +223,12 @@ def _recorded(path: Path, files: Iterable[Path]) -> Recorded:
                 f"{path}: {stem} holds no outputs",
                 hint="an array of it is an output, or is called output:NAME beside input:NAME",
             )
+        for name, array in outputs.items():
+            if not metrics.is_comparable(array.dtype):
+                raise InputError(
+                    f"{path}: {stem} holds {name!r} as {array.dtype}, which is not compared",
+                    hint="record floats of at most 64 bits, integers or bools",
+                )
         known = known or sorted(outputs)
         if sorted(outputs) != known:
             raise InputError(

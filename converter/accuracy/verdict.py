@@ -61,11 +61,10 @@ def judge(
         part = columns.worst_part(reference, candidate, facts.max_abs, tolerance.rtol)
         excess = part.excess
         if not (excess <= tolerance.atol):
-            where = "" if part.column is None else f"in column {part.column} "
             reasons.append(
-                f"max_abs {part.max_abs:.3g} {where}exceeds {tolerance.atol + part.allowed:.3g} "
-                f"(atol {tolerance.atol:.3g} + rtol part {part.allowed:.3g}), "
-                f"worst {at(reference, candidate, part.worst)}"
+                f"max_abs {part.max_abs:.3g} {part.where}exceeds "
+                f"{tolerance.atol + part.allowed:.3g} (atol {tolerance.atol:.3g} + "
+                f"rtol part {part.allowed:.3g}), worst {at(reference, candidate, part.worst)}"
             )
             missed["atol"] = excess
     for limit, metric, side in _OPTIONAL:

@@ -7,49 +7,74 @@ compared as they are, if they were made from the same inputs as far as both have
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 import numpy as np
 
 from converter.accuracy.gate import compare_case
+from converter.accuracy.inputs import Kind
 from converter.accuracy.limits import Limits
 from converter.accuracy.nearby import agree_nearby, nearby_inputs
 from converter.accuracy.plain import PLAIN, run_plain
 from converter.accuracy.reference import PaddleReference, ReferenceCase
 from converter.accuracy.sides import Model, Recorded, Side
 from converter.accuracy.swept import not_run, swept_shape
+from converter.accuracy.task.agreement import MEANINGFUL, task_agreement
 from converter.accuracy.user_data import checked_inputs
 from converter.errors import InputError, StageError
 from converter.model.comparison import CaseComparison, SweptShape
-from converter.model.tensor import TensorSpec
+from converter.model.inference_yml import InferenceYml
+from converter.model.tensor import TensorSpec, narrowed
 
 if TYPE_CHECKING:
     from converter.accuracy.reference import Arrays
 
 
 class Pair(NamedTuple):
-    """One case: what each side gives to the inputs, all under the reference's names."""
+    """One case: what each side gives to the inputs, all under the reference's names.
+
+    ``kind`` is that of the inputs; recorded ones of any other origin are ``given``.
+    """
 
     label: str
     seed: int
     inputs: Arrays
     reference: Arrays
     candidate: Arrays
+    kind: Kind = "given"
 
 
 @dataclass(frozen=True)
 class Versus:
     """A reference and a candidate. ``rename`` maps the reference's names to the candidate's.
 
-    ``notes`` says what could not be compared.
+    ``random`` names outputs that the reference draws. ``notes`` says what could not be compared.
     """
 
     reference: Side
     candidate: Side
     seed: int = 0
     rename: Mapping[str, str] = field(default_factory=dict)
+    random: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def generated(self) -> PaddleReference:
+        """The cases on which two models are compared; the reference is a model."""
+        assert isinstance(self.reference, Model)
+        if isinstance(self.candidate, Model):
+            others = {spec.name: spec for spec in self.candidate.inputs}
+            beside = [others[self.rename.get(s.name, s.name)] for s in self.reference.inputs]
+            inputs = narrowed(self.reference.inputs, beside)
+            return reference_of(replace(self.reference, inputs=inputs), self.seed)
+        return reference_of(self.reference, self.seed)
+
+    @property
+    def is_of_models(self) -> bool:
+        """Whether both sides can be run."""
+        return isinstance(self.reference, Model) and isinstance(self.candidate, Model)
 
     def sweep(self, limits: Limits) -> Iterator[tuple[SweptShape, CaseComparison | None]]:
         """The shapes of a sweep of two models; no comparison where the reference refuses one.
@@ -61,12 +86,13 @@ class Versus:
                 "a record cannot be run on other shapes", hint="leave out --sweep, or give models"
             )
         lost = False
-        for swept in reference_of(self.reference, self.seed).swept():
+        for swept in self.generated.swept():
             compared = None
             if swept.ran is not None:
                 try:
                     pair = self._pair(swept.ran, self.candidate)
                     compared = self._judge(pair, limits, closely=not lost)
+                    compared = self._with_task(pair, compared)
                 except StageError as error:
                     compared = not_run(swept.ran.case, swept.ran.outputs, error.message)
                 lost = lost or not compared.passed
@@ -79,7 +105,21 @@ class Versus:
             # One lost case loses the model: the others need not be looked into that closely.
             compared = self._judge(pair, limits, closely=not lost)
             lost = lost or not compared.passed
-            yield compared
+            yield compared if pair.label.endswith(PLAIN) else self._with_task(pair, compared)
+
+    @property
+    def yml(self) -> InferenceYml:
+        """The ``inference.yml`` that says what kind of model it is: the reference's, if it does."""
+        files = [side.yml for side in (self.reference, self.candidate) if isinstance(side, Model)]
+        said = (yml for yml in files if yml.postprocess or yml.labels)
+        return next(said, InferenceYml())
+
+    def _with_task(self, pair: Pair, compared: CaseComparison) -> CaseComparison:
+        """The comparison with what users would notice, where the inputs have something on them."""
+        if pair.kind not in MEANINGFUL:
+            return compared
+        found = task_agreement(self.yml, pair.reference, pair.candidate)
+        return compared.model_copy(update={"task": found}) if found else compared
 
     def pairs(self) -> Iterator[Pair]:
         """Run what has to be run.
@@ -90,22 +130,24 @@ class Versus:
         self._check_outputs()
         if isinstance(self.reference, Model) and isinstance(self.candidate, Model):
             self._check_inputs(self.reference, self.candidate)
-            yield from self._of_models(self.reference, self.candidate)
+            yield from self._of_models(self.candidate)
         elif isinstance(self.reference, Recorded) and isinstance(self.candidate, Recorded):
             yield from self._of_records(self.reference, self.candidate)
         elif isinstance(self.reference, Recorded) and isinstance(self.candidate, Model):
             for label, (inputs, wanted) in self.reference.cases.items():
                 fed = self._feed(self.reference, label, inputs, self.candidate, self.rename)
-                yield Pair(label, 0, inputs, wanted, self._named(self.candidate.run(fed)))
+                made = self._named(self.candidate.run(fed))
+                yield Pair(label, 0, inputs, wanted, made, _kind_of(label))
         elif isinstance(self.reference, Model) and isinstance(self.candidate, Recorded):
             old = {new: name for name, new in self.rename.items()}
             for label, (inputs, made) in self.candidate.cases.items():
                 fed = self._feed(self.candidate, label, inputs, self.reference, old)
-                yield Pair(label, 0, fed, self.reference.run(fed), self._named(made))
+                wanted = self.reference.run(fed)
+                yield Pair(label, 0, fed, wanted, self._named(made), _kind_of(label))
 
-    def _of_models(self, reference: Model, candidate: Model) -> Iterator[Pair]:
+    def _of_models(self, candidate: Model) -> Iterator[Pair]:
         first: ReferenceCase | None = None
-        for case in reference_of(reference, self.seed).cases():
+        for case in self.generated.cases():
             first = first or case
             yield self._pair(case, candidate)
         opener = candidate.plain
@@ -117,14 +159,16 @@ class Versus:
             self.notes.append(why)
             return
         label = first.case.label + PLAIN
-        yield Pair(label, first.case.seed, first.inputs, first.outputs, self._named(found))
+        named = self._named(found)
+        yield Pair(label, first.case.seed, first.inputs, first.outputs, named, first.case.kind)
 
     def _fed(self, case: ReferenceCase) -> Arrays:
         return {self.rename.get(name, name): array for name, array in case.inputs.items()}
 
     def _pair(self, case: ReferenceCase, candidate: Model) -> Pair:
         made = self._named(candidate.run(self._fed(case)))
-        return Pair(case.case.label, case.case.seed, case.inputs, case.outputs, made)
+        label, seed = case.case.label, case.case.seed
+        return Pair(label, seed, case.inputs, case.outputs, made, case.case.kind)
 
     def _of_records(self, reference: Recorded, candidate: Recorded) -> Iterator[Pair]:
         found = dict(candidate.cases)
@@ -138,6 +182,12 @@ class Versus:
         for label, (inputs, wanted) in reference.cases.items():
             others, made = found[label]
             others = self._named(others)
+            if inputs and others and not inputs.keys() & others.keys():
+                raise InputError(
+                    f"{label}: the sides recorded other inputs: {', '.join(inputs)}, and "
+                    f"{', '.join(others)}",
+                    hint="if only names differ, pair them with --rename REFERENCE=OTHER",
+                )
             differing = [
                 name
                 for name in inputs.keys() & others.keys()
@@ -148,7 +198,7 @@ class Versus:
                     f"{label}: the sides were made from other inputs: {', '.join(differing)}",
                     hint="run both on the same inputs",
                 )
-            yield Pair(label, 0, inputs, wanted, self._named(made))
+            yield Pair(label, 0, inputs, wanted, self._named(made), _kind_of(label))
 
     def _judge(self, pair: Pair, limits: Limits, *, closely: bool) -> CaseComparison:
         def compare(b: Arrays, a: Arrays, wider: float = 1.0) -> CaseComparison:
@@ -160,6 +210,7 @@ class Versus:
                 b,
                 a,
                 limits=limits.widened(wider),
+                random=self.random,
                 any_width=isinstance(self.candidate, Recorded),
             )
 
@@ -224,6 +275,12 @@ class Versus:
             )
         taken = {spec.name: fed[spec.name] for spec in model.inputs}
         return checked_inputs(taken, model.inputs, record.path)
+
+
+def _kind_of(label: str) -> Kind:
+    """The kind of a recorded case: ``CasesStage`` calls its files ``0-text`` and so on."""
+    known: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
+    return known.get(label.partition("-")[2], "given")
 
 
 def reference_of(model: Model, seed: int) -> PaddleReference:

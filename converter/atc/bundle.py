@@ -26,9 +26,10 @@ from converter.atc.om_check import Asked
 from converter.errors import InputError, StageError
 from converter.model.artefacts import sha256_of, write_atomically
 from converter.model.files import read_all
+from converter.model.problems import first_problem
 from converter.model.record import Record
 from converter.model.tensor import TensorSpec
-from converter.model.wording import first_line, last_line
+from converter.model.wording import last_line
 from converter.resources import template_dir
 from converter.version import __version__
 
@@ -268,7 +269,7 @@ def _read_or_raise(directory: Path) -> BundledModel:
         return BundledModel.model_validate_json(read_all(path))
     except ValidationError as error:
         raise InputError(
-            f"{path} is damaged: {first_line(str(error.errors()[0]['msg']))}",
+            f"{path} is damaged: {first_problem(error)}",
             hint="copy the bundle back again, or make it again",
         ) from error
 

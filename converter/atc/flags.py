@@ -52,10 +52,14 @@ def all_flags() -> Mapping[str, Flag]:
     return {flag.name: flag for flag in flags}
 
 
+#: Characters of the two numbers of a version.
+_LONGEST_VERSION = 10
+
+
 def version_key(cann: str) -> tuple[int, int]:
     """``8.1.RC1`` -> ``(8, 1)``; ``InputError`` when it is not a version."""
-    found = re.match(r"(\d+)(?:\.(\d+))?(?![\d])", cann)
-    if found is None:
+    found = re.match(r"([0-9]+)(?:\.([0-9]+))?", cann)
+    if found is None or found.end() > _LONGEST_VERSION:
         raise InputError(
             f"{cann!r} is not a CANN version", hint="write it like 8.1 or 8.1.RC1, as in its name"
         )

@@ -69,7 +69,17 @@ def preflight(plan: Plan) -> tuple[Finding, ...]:
         _precision,
     )
     found = [finding for check in checks for finding in check(plan)]
+    if not any(spec.is_dynamic for spec in inputs_of(plan.model)):
+        found = [_with_shape(finding) for finding in found]
     return tuple(sorted(found, key=lambda finding: _SEVERITY.index(finding.severity)))
+
+
+def _with_shape(finding: Finding) -> Finding:
+    """Without the advice to give a shape, which was given."""
+    if not finding.help.startswith("give a static shape"):
+        return finding
+    help_ = "if atc fails there, cut the model off before it, or run it with ONNX Runtime"
+    return finding.model_copy(update={"help": help_})
 
 
 def registered_opsets(kind: str) -> tuple[tuple[int, int], ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ from converter.model.compile_options import ONLY_INPUT
 from converter.model.tensor import ShapeHint, TensorSpec
 
 Shape: TypeAlias = tuple[int, ...]
+
+#: Of one input: 4 TiB of float32.
+_MOST_ELEMENTS = 1 << 40
 
 #: What a shape was taken from: the user; the model, which is static there; ``Hpi`` or the
 #: preprocessing of ``inference.yml``; the table of known models; the batch alone was open.
@@ -98,7 +102,8 @@ def check_shapes(inputs: tuple[TensorSpec, ...], asked: Mapping[str, Shape]) -> 
     for name, shape in _with_name(asked, list(specs)).items():
         if name not in specs:
             raise InputError(
-                f"--shape names {name!r}, which is not an input", hint=f"inputs: {', '.join(specs)}"
+                f"--shape is given for {name!r}, which is not an input",
+                hint=f"inputs: {', '.join(specs)}",
             )
         _fitting(specs[name], shape)
 
@@ -147,5 +152,11 @@ def _fitting(spec: TensorSpec, shape: Shape) -> Shape:
         raise InputError(
             f"shape {','.join(map(str, shape))} does not fit input {spec}",
             hint="give every axis a positive extent; fixed axes must stay as they are",
+        )
+    if math.prod(shape) > _MOST_ELEMENTS:
+        raise InputError(
+            f"shape {','.join(map(str, shape))} of input {spec.name} has more elements than fit "
+            "into any memory",
+            hint="check the extents for a typing mistake",
         )
     return shape

@@ -9,12 +9,14 @@ same one another time: what is made then is not to be kept.
 
 from __future__ import annotations
 
+import json
 import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from converter.errors import StageError
 from converter.model.memory import kernel_kills
@@ -47,9 +49,21 @@ class Simplified(NamedTuple):
     cut: str = ""
 
 
-def simplify(source: Path, work_dir: Path, *, limit: int = LIMIT) -> Simplified:
-    """Simplify the model in ``source``; files in between go to ``work_dir``.
+#: Input name -> extents that the model is to have from now on.
+Shapes: TypeAlias = Mapping[str, Sequence[int]]
 
+
+def simplify(
+    source: Path,
+    work_dir: Path,
+    *,
+    model: onnx.ModelProto | None = None,
+    shapes: Shapes | None = None,
+    limit: int = LIMIT,
+) -> Simplified:
+    """Simplify the model in ``source``, made static where there are ``shapes``.
+
+    ``model`` is what it holds, where that is loaded already. Files in between go to ``work_dir``.
     With a loop inside, what does not end within ``limit`` seconds of processor time, or crashes,
     is done again without the optimiser. Raises ``StageError`` when onnxsim fails, or calls its own
     result invalid; its cause is a ``CalledProcessError``, ``MemoryError`` or ``OSError`` where it
@@ -57,14 +71,15 @@ def simplify(source: Path, work_dir: Path, *, limit: int = LIMIT) -> Simplified:
     """
     import onnx
 
-    model = onnx.load_model(source)
+    if model is None:
+        model = onnx.load_model(source)
     if not any(node.op_type in LOOPS for node in all_nodes(model)):
-        return Simplified(_run(model, optimise=True))
+        return Simplified(_run(model, shapes, optimise=True))
     target = work_dir / "onnxsim.onnx"
     cut = ""
     for how in ("optimise", "fold"):
         command = [sys.executable, "-P", "-m", __name__, str(limit)]
-        command += [str(source), str(target), how]
+        command += [str(source), str(target), how, json.dumps(shapes)]
         killed_before = kernel_kills()
         try:
             ended = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -89,27 +104,34 @@ def _ending(number: int, limit: int, *, kernel: bool) -> str:
     return describe_kill(number, kernel=kernel)
 
 
-def _run(model: onnx.ModelProto, *, optimise: bool) -> onnx.ModelProto:
+def _run(model: onnx.ModelProto, shapes: Shapes | None, *, optimise: bool) -> onnx.ModelProto:
     import onnxsim
 
+    options = {"overwrite_input_shapes": {k: list(v) for k, v in shapes.items()}} if shapes else {}
     try:
-        made, checked = onnxsim.simplify(model, perform_optimization=optimise)
+        made, checked = onnxsim.simplify(model, perform_optimization=optimise, **options)
     except Exception as error:
         raise StageError(f"onnxsim failed: {first_line(str(error))}", hint=_NOT_NEEDED) from error
     if not checked:
         raise StageError("onnxsim's result is invalid", hint=_NOT_NEEDED)
     simplified: onnx.ModelProto = made
+    # onnxsim records what it removed, thousands of names that a runtime has no use for.
+    kept = [entry for entry in made.metadata_props if not entry.key.startswith("onnxsim")]
+    del made.metadata_props[:]
+    made.metadata_props.extend(kept)
     return simplified
 
 
-def main(limit: str, source: str, target: str, how: str) -> int:
+def main(limit: str, source: str, target: str, how: str, shapes: str) -> int:
     """What the process does: 0, or another exit code after saying why on standard error."""
     import onnx
 
     resource.setrlimit(resource.RLIMIT_CPU, (int(limit), int(limit) + _GRACE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        onnx.save_model(_run(onnx.load_model(source), optimise=how == "optimise"), target)
+        model = onnx.load_model(source)
+        made = _run(model, json.loads(shapes), optimise=how == "optimise")
+        onnx.save_model(made, target)
     except StageError as error:
         sys.stderr.write(f"\n{error.message}\n")
         return 1 if isinstance(error.__cause__, MemoryError) else _REFUSED

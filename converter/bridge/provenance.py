@@ -6,10 +6,10 @@ Nothing that changes from run to run is recorded, so that the same input gives t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from converter.model.artefacts import sha256_of
+from converter.model.distributions import distributions_of
 from converter.model.paddle_dir import PaddleModel
 from converter.model.result import RepairApplied
 from converter.version import __version__
@@ -32,10 +32,8 @@ def record_provenance(
     if source.params is not None:
         entries["paddle2om.params.sha256"] = sha256_of(source.params)
     for tool in _TOOLS:
-        try:
-            entries[f"paddle2om.{tool}"] = version(tool)
-        except PackageNotFoundError:  # a differently named build of Paddle
-            continue
+        for name, version in distributions_of(tool).items():
+            entries[f"paddle2om.{name}"] = version
     del model.metadata_props[:]
     for key, value in sorted(entries.items()):
         model.metadata_props.add(key=key, value=value)

@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from converter.cli import views
+from converter.cli.answer import print_json
 from converter.cli.directories import CacheDirectory, directory
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from converter.engine.executor import Executor
     from converter.model.build_plan import BuildPlan
+
+#: Models that a note names.
+_SHOWN = 10
 
 
 def build_command(
@@ -29,7 +34,7 @@ def build_command(
         bool, typer.Option("--plan", help="Say what would run and why, and run nothing.")
     ] = False,
     jobs: Annotated[
-        int | None, typer.Option("-j", "--jobs", min=1, help="Models at a time.")
+        int | None, typer.Option("-j", "--jobs", metavar="N", min=1, help="Models at a time.")
     ] = None,
     total_memory: Annotated[
         str | None,
@@ -64,6 +69,7 @@ def build_command(
     bom: views.Bom = None,
     baseline: views.BaselineFile = None,
     update_baseline: views.UpdateBaseline = False,
+    prune_baseline: views.PruneBaseline = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace files that are not ours.")
     ] = False,
@@ -90,10 +96,12 @@ def build_command(
         raise InputError("--cache with --no-cache", hint="give one of the two")
     if store is not None and (scheduler is None or no_cache):
         raise InputError(
-            "--store is for --scheduler, and with a cache",
+            "--store without --scheduler, or without a cache: there is nothing to store for",
             hint="add --scheduler tcp://host:8786 and leave out --no-cache",
         )
-    wanted = views.Views.checked(junit, markdown, baseline, update_baseline, bom=bom)
+    wanted = views.Views.checked(
+        junit, markdown, baseline, update_baseline, prune_baseline, bom=bom, json_output=json_output
+    )
     settings = Settings(
         jobs=jobs,
         memory=parse_bytes(total_memory) if total_memory else None,
@@ -109,7 +117,7 @@ def build_command(
         _show(plan_build(loaded, out, settings, shard=shard), json_output=json_output)
         return
     from converter.cli.show import finish
-    from converter.engine.build import chosen
+    from converter.engine.build import chosen, left_over
     from converter.report.progress import Progress
 
     models, part = chosen(loaded, shard)
@@ -117,15 +125,29 @@ def build_command(
         typer.echo("pipelines are left to a build of the whole recipe", err=True)
     with (
         Progress(total=len(models), quiet=quiet) as progress,
-        _executor(scheduler, store) as executor,
+        _executor(scheduler, store, quiet=quiet) as executor,
     ):
         observer = Silent() if quiet else progress
         report = run_build(loaded, out, settings, executor, observer, shard=shard)
     report = wanted.write(report, out)
-    finish(report, out, json_output=json_output, quiet=quiet)
+    left = left_over(loaded, out)
+    finish(report, out, json_output=json_output, quiet=quiet, notes=_notes(left, out))
 
 
-def _executor(scheduler: str | None, store: str | None) -> AbstractContextManager[Executor]:
+def _notes(left: Sequence[str], out: Path) -> list[str]:
+    """What to say of models that are in ``out`` and not in the recipe."""
+    if not left:
+        return []
+    from converter.report.format import count
+
+    shown = ", ".join(left[:_SHOWN]) + (f" and {len(left) - _SHOWN} more" * (len(left) > _SHOWN))
+    told = f"{out} also holds {count(len(left), 'model')} that the recipe does not ask for"
+    return [f"note: {told}: {shown}", "hint: remove them before you publish the directory"]
+
+
+def _executor(
+    scheduler: str | None, store: str | None, *, quiet: bool
+) -> AbstractContextManager[Executor]:
     """What runs the models: workers of this process, or a cluster."""
     if scheduler is None:
         from converter.engine.pool import Pool
@@ -133,6 +155,8 @@ def _executor(scheduler: str | None, store: str | None) -> AbstractContextManage
         return Pool()
     from converter.engine.dask_executor import cluster
 
+    if not quiet:
+        typer.echo(f"waiting for the Dask scheduler at {scheduler}", err=True)
     return cluster(scheduler, store)
 
 
@@ -141,7 +165,7 @@ def _show(plan: BuildPlan, *, json_output: bool) -> None:
     from converter.report.build_plan_text import plan_lines
 
     if json_output:
-        typer.echo(plan.model_dump_json(indent=2))
+        print_json(plan)
         return
     for line in plan_lines(plan):
         typer.echo(line)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from converter.cli.answer import print_json
 from converter.cli.directories import directory
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def info_command(cache: Where = None, json_output: Json = False) -> None:
 
     found = info(_open(cache))
     if json_output:
-        typer.echo(found.model_dump_json(indent=2))
+        print_json(found)
         return
     typer.echo(f"directory  {found.directory}")
     typer.echo(f"results    {found.entries}")
@@ -65,6 +66,7 @@ def gc_command(
     Without a size or an age: only files that no result names.
     """
     from converter.engine.cache.upkeep import collect
+    from converter.model.counting import count
     from converter.model.memory import format_bytes, parse_bytes
 
     gone = collect(
@@ -74,31 +76,38 @@ def gc_command(
         dry_run=dry_run,
     )
     if json_output:
-        typer.echo(gone.model_dump_json(indent=2))
+        print_json(gone)
         return
     verb = "would remove" if dry_run else "removed"
-    typer.echo(
-        f"{verb} {gone.entries} results and {gone.objects} files, {format_bytes(gone.bytes)}; "
-        f"{format_bytes(gone.kept_bytes)} left"
-    )
+    what = f"{count(gone.entries, 'result')} and {count(gone.objects, 'file')}"
+    left = format_bytes(gone.kept_bytes)
+    typer.echo(f"{verb} {what}, {format_bytes(gone.bytes)}; {left} left")
 
 
 @cache_app.command("verify")
 def verify_command(cache: Where = None, json_output: Json = False) -> None:
-    """Read everything and remove what is damaged; exit 1 if something was."""
+    """Read everything and remove what is damaged or lacks files; exit 1 if something was."""
     from converter.engine.cache.upkeep import verify
     from converter.errors import StageError
+    from converter.model.counting import count
 
     found = verify(_open(cache))
     if json_output:
-        typer.echo(found.model_dump_json(indent=2))
+        print_json(found)
     else:
-        typer.echo(f"{found.entries} results and {found.objects} files were read")
+        looked_at = f"{count(found.entries, 'result')} and {count(found.objects, 'file')}"
+        typer.echo(f"read {looked_at}")
+        if found.outdated_entries:
+            number = count(len(found.outdated_entries), "result")
+            typer.echo(f"removed {number} of another version of paddle2om")
     damaged = len(found.damaged_entries) + len(found.damaged_objects)
-    if damaged:
+    incomplete = len(found.incomplete_entries)
+    if damaged or incomplete:
+        told = [f"{damaged} of them {'was' if damaged == 1 else 'were'} damaged"] if damaged else []
+        told += [f"{count(incomplete, 'result')} lacked files"] if incomplete else []
         raise StageError(
-            f"{damaged} of them were damaged and have been removed",
-            hint="the next build makes them anew; check the disk",
+            f"{' and '.join(told)}; all of it has been removed",
+            hint="the next build makes them anew" + ("; check the disk" if damaged else ""),
         )
 
 
@@ -106,7 +115,7 @@ def parse_age(text: str) -> float:
     """``"30d"`` -> seconds; raises ``InputError``."""
     from converter.errors import InputError
 
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text.strip().lower())
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhdw])", text.strip().lower())
     if not match:
         raise InputError(f"{text!r} is no age", hint="for example 12h, 30d or 8w")
     return float(match[1]) * _SECONDS[match[2]]

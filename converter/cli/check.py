@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from converter.cli.answer import print_json
 from converter.cli.render import WrapperChoice
 from converter.cli.seconds import seconds
 
@@ -54,7 +55,10 @@ def check_command(
         python=paddlex_python,
         timeout=timeout,
     )
-    typer.echo(report.model_dump_json(indent=2) if json_output else check_text(report))
+    if json_output:
+        print_json(report)
+    else:
+        typer.echo(check_text(report))
     tell_problems(report)
     require_sound(report, len(image or []))
 

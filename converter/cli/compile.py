@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from converter.cli import compile_flags as flags
+from converter.cli.answer import print_json
 from converter.cli.directories import directory
 from converter.cli.seconds import seconds
 
@@ -126,7 +127,7 @@ def compile_command(
             observer=progress,
         )
     if json_output:
-        typer.echo(report.model_dump_json(indent=2))
+        print_json(report)
     elif preflight_only:
         typer.echo(findings_text(report))
     elif om := om_file(report):
@@ -172,7 +173,7 @@ def _import(
             observer=progress,
         )
     if json_output:
-        typer.echo(report.model_dump_json(indent=2))
+        print_json(report)
     else:
         for path in imported_files(report):
             typer.echo(path)

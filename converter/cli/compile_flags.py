@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -99,17 +100,14 @@ def parse_shapes(texts: list[str]) -> dict[str, tuple[int, ...]]:
 
     shapes: dict[str, tuple[int, ...]] = {}
     for text in texts:
-        name, equals, dims = text.rpartition("=")
+        name, _, dims = text.rpartition("=")
         if name in shapes:
             raise InputError(f"--shape {name}= is given twice", hint="give each input one shape")
-        try:
-            shapes[name] = tuple(int(dim) for dim in dims.split(","))
-        except ValueError:
-            equals = ""
-        if not equals or not name:
+        if not name or not re.fullmatch(r" *-?[0-9]{1,18} *(, *-?[0-9]{1,18} *)*", dims):
             raise InputError(
                 f"--shape {text!r} is not NAME=N,C,H,W", hint="for example --shape x=1,3,48,320"
             )
+        shapes[name] = tuple(map(int, dims.split(",")))
     return shapes
 
 

@@ -90,7 +90,7 @@ def convert_command(
         ),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option("-j", "--jobs", min=1, help="Models at a time.")
+        int | None, typer.Option("-j", "--jobs", metavar="N", min=1, help="Models at a time.")
     ] = None,
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", parser=seconds, help="Seconds one model may take.")
@@ -105,6 +105,7 @@ def convert_command(
     bom: views.Bom = None,
     baseline: views.BaselineFile = None,
     update_baseline: views.UpdateBaseline = False,
+    prune_baseline: views.PruneBaseline = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace an inference.onnx that is not ours.")
     ] = False,
@@ -128,7 +129,9 @@ def convert_command(
     from converter.model.tolerance import parse_tolerances
 
     tolerances = parse_tolerances(tolerance or [])
-    wanted = views.Views.checked(junit, markdown, baseline, update_baseline, bom=bom)
+    wanted = views.Views.checked(
+        junit, markdown, baseline, update_baseline, prune_baseline, bom=bom, json_output=json_output
+    )
     host = Host()  # its imports take longest: they run while the rest of this is imported
 
     from converter.cli.show import finish

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from converter.cli.answer import print_json
 from converter.cli.seconds import seconds
 
 
@@ -93,7 +94,7 @@ def device_command(
             command=command,
         )
     if json_output:
-        typer.echo(report.model_dump_json(indent=2))
+        print_json(report)
     if quiet:
         print_failures(report)
     else:

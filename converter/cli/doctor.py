@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from converter.cli.answer import print_json
+
 
 def doctor_command(
     json_output: Annotated[
@@ -23,5 +25,8 @@ def doctor_command(
     from converter.report.doctor_text import doctor_text
 
     report = examine(convert=self_test)
-    typer.echo(report.model_dump_json(indent=2) if json_output else doctor_text(report))
+    if json_output:
+        print_json(report)
+    else:
+        typer.echo(doctor_text(report))
     raise typer.Exit(report.exit_code)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from converter.cli.answer import print_json
 from converter.cli.seconds import seconds
 
 
@@ -23,9 +24,9 @@ def forecast_command(
         str | None,
         typer.Option(metavar="SOC", help="Chip, e.g. Ascend310P3: some multiply in float16 only."),
     ] = None,
-    output: Annotated[
+    out: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Write the files for atc to DIR."),
+        typer.Option("-o", "--out", metavar="DIR", help="Write the files for atc to DIR."),
     ] = None,
     yml: Annotated[
         Path | None,
@@ -67,7 +68,7 @@ def forecast_command(
     with Progress(total=1, quiet=quiet) as progress:
         report = run_forecast(
             model,
-            output,
+            out,
             options,
             yml=yml,
             force=force,
@@ -78,13 +79,13 @@ def forecast_command(
     from converter.cli.show import print_failures
     from converter.report.forecast_text import forecast_text
 
-    if output is not None:
+    if out is not None:
         from converter.report.json_file import write_json
 
-        write_json(report, output / "report.json")
+        write_json(report, out / "report.json")
     if json_output:
-        typer.echo(report.model_dump_json(indent=2))
-    elif not quiet and (text := forecast_text(report)):
+        print_json(report)
+    elif not quiet and (text := forecast_text(report, out)):
         typer.echo(text)
     print_failures(report)
     raise typer.Exit(report.exit_code)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from converter.cli.answer import print_json
+
 if TYPE_CHECKING:
     from converter.model.record import Record
 
@@ -25,7 +27,10 @@ def inspect_command(
 ) -> None:
     """Describe a model: format, inputs and outputs, weights, and what its format tells more."""
     facts, text = _describe(path, paths)
-    typer.echo(facts.model_dump_json(indent=2) if json_output else text)
+    if json_output:
+        print_json(facts)
+    else:
+        typer.echo(text)
 
 
 def _describe(path: Path, paths: bool) -> tuple[Record, str]:

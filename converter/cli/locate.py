@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from converter.cli.answer import print_json
 from converter.cli.seconds import seconds
 
 
@@ -85,7 +86,7 @@ def locate_command(
 
         write_locate_reports(report, out)
     if json_output:
-        typer.echo(report.model_dump_json(indent=2))
+        print_json(report)
     elif facts is not None and not quiet:
         typer.echo("\n".join(locate_lines(facts)))
     print_failures(report)

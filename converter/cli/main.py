@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import os
+import re
 import signal
 import sys
 import traceback
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,7 +31,7 @@ from converter.cli.render import render_command
 from converter.cli.report import report_app
 from converter.cli.reproduce import reproduce_command
 from converter.cli.validate import validate_command
-from converter.errors import InternalError, Interrupted, Paddle2omError
+from converter.errors import InputError, InternalError, Interrupted, Paddle2omError
 from converter.version import __version__
 
 app = typer.Typer(
@@ -61,6 +64,23 @@ app.add_typer(recipe_app, name="recipe")
 app.add_typer(report_app, name="report")
 
 
+#: click's, of which typer has a copy of its own: what is wrong with the arguments.
+_UsageError: Any = typer.BadParameter.__mro__[1]
+
+#: What an option wants, in the parser's words and in ours.
+_PLAIN = (
+    (r"Input should be a valid integer.*", "it is not a whole number"),
+    (r"Input should be a valid number.*", "it is not a number"),
+    (r"Unable to parse input string as an integer.*", "the number is too long"),
+    (r"Input should be greater than or equal to (.*)", r"give at least \1"),
+    (r"Input should be less than or equal to (.*)", r"give at most \1"),
+    (r"is not a valid integer(\.?)", r"is not a whole number\1"),
+    (r"is not a valid float(\.?)", r"is not a number\1"),
+    (r"Value error, ", ""),
+    (r" \(Possible options: .*\)", ""),
+)
+
+
 def _print_version(asked: bool) -> None:
     if asked:
         typer.echo(f"paddle2om {__version__}")
@@ -90,7 +110,9 @@ def entry() -> None:
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup wants it ignored
         signal.signal(signal.SIGHUP, _terminate)
     try:
-        app(standalone_mode=True)
+        sys.exit(app(prog_name="paddle2om", standalone_mode=False))
+    except _UsageError as error:
+        _report_usage(error)
     except Paddle2omError as error:
         _report(error)
     except KeyboardInterrupt:
@@ -104,6 +126,7 @@ def entry() -> None:
 
         _report(describe_os_error(error))
     except Exception as error:  # noqa: BLE001 - a bug must end with its own exit code
+        _refuse_what_is_no_text()
         if os.environ.get("PADDLE2OM_DEBUG"):
             traceback.print_exc()
         _report(
@@ -115,11 +138,63 @@ def entry() -> None:
         )
 
 
+def _report_usage(error: Any) -> None:
+    """Say what is wrong with the arguments; print the help where nothing was asked for."""
+    command = error.ctx.command_path if error.ctx is not None else "paddle2om"
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        sys.exit(2)
+    message: str = error.format_message()
+    for theirs, ours in _PLAIN:
+        message = re.sub(theirs, ours, message, flags=re.DOTALL)
+    hint = f"{command} --help says what it takes"
+    if near := difflib.get_close_matches(
+        str(getattr(error, "option_name", "")), getattr(error, "possibilities", None) or (), 1, 0.8
+    ):
+        hint = f"did you mean {near[0]}? {hint}"
+    if "'--opset'" in message:
+        from converter.model.task import OPSET_HINT
+
+        hint = OPSET_HINT
+    _report(InputError(message.strip(), hint=hint))
+
+
+def _refuse_what_is_no_text() -> None:
+    """Say so when an argument is not UTF-8: a report, and much else, cannot hold it.
+
+    Only when something failed, because paths of any bytes do where nothing needs their text.
+    """
+    for argument in sys.argv[1:]:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            shown = argument.encode(errors="replace").decode()
+            _report(
+                InputError(
+                    f"the argument {shown} is not UTF-8 text",
+                    hint="if it is Chinese or the like, set PYTHONUTF8=1 or a UTF-8 locale",
+                )
+            )
+
+
 def _report(error: Paddle2omError) -> None:
+    from converter.cli.answer import is_given
+
+    if "--json" in sys.argv[1:] and not is_given():
+        _print_json(error)
     for each in (error, *error.more):
         typer.echo(f"error: {each.message}", err=True)
         typer.echo(f"hint: {each.hint}", err=True)
     sys.exit(error.exit_code)
+
+
+def _print_json(error: Paddle2omError) -> None:
+    """Who asked for JSON gets it, whatever happened; see docs/reference/exit-codes.md."""
+    import json
+
+    told = [{"message": each.message, "hint": each.hint} for each in (error, *error.more)]
+    with contextlib.suppress(OSError):  # the error itself may be that nothing can be written
+        typer.echo(json.dumps({"exit_code": error.exit_code, "errors": told}, indent=2))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from converter.cli.answer import print_json
+
 recipe_app = typer.Typer(
     help="Write and check recipes, the files that `build` converts zoos from.",
     no_args_is_help=True,
@@ -26,6 +28,7 @@ def init_command(
     from converter.engine.recipe.draft import draft_recipe
     from converter.errors import InputError
     from converter.model.artefacts import write_atomically
+    from converter.model.counting import count
 
     if out.exists() and not (force and out.is_file()):
         raise InputError(f"{out} exists", hint="choose another name with -o, or use --force")
@@ -34,7 +37,7 @@ def init_command(
     typer.echo(str(out))
     for path, reason in draft.left_out:
         typer.echo(f"warning: left out {path}: {reason}", err=True)
-    typer.echo(f"{draft.models} models", err=True)
+    typer.echo(count(draft.models, "model"), err=True)
 
 
 @recipe_app.command("check")
@@ -46,14 +49,16 @@ def check_recipe_command(
 ) -> None:
     """List what a recipe asks for, or every mistake in it. Nothing is converted."""
     from converter.engine.recipe.load import load_recipe
+    from converter.model.counting import count
 
-    planned = load_recipe(recipe)
+    planned = load_recipe(recipe, signatures=True)
     if json_output:
-        typer.echo(planned.model_dump_json(indent=2))
+        print_json(planned)
         return
     for model in planned.models:
         typer.echo(f"{model.name}\t{model.source}")
-    told = f"{len(planned.models)} conversions of {len({m.source for m in planned.models})} models"
+    sources = {model.source for model in planned.models}
+    told = f"{count(len(planned.models), 'conversion')} of {count(len(sources), 'model')}"
     if planned.pipelines:
         told += f"; pipelines: {', '.join(each.name for each in planned.pipelines)}"
     typer.echo(told, err=True)

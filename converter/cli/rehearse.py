@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from converter.cli.answer import print_json
 from converter.cli.render import parse_sizes
 from converter.cli.seconds import seconds
 
@@ -52,4 +53,7 @@ def rehearse_command(
         timeout=timeout,
         tell=lambda line: None if quiet else typer.echo(line, err=True),
     )
-    typer.echo(rehearsal.model_dump_json(indent=2) if json_output else rehearsal_text(rehearsal))
+    if json_output:
+        print_json(rehearsal)
+    else:
+        typer.echo(rehearsal_text(rehearsal))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from converter.cli.answer import print_json
+
 if TYPE_CHECKING:
     from converter.paddlex.placement import Route
     from converter.paddlex.report import ModuleReport, RenderReport
@@ -220,7 +222,7 @@ def render_command(
     checked = check_rendered(report, options, paddlex_python) if check else None
     if json_output:
         whole = {"scripts": tuple(map(str, made)), "check": checked}
-        typer.echo(report.model_copy(update=whole).model_dump_json(indent=2))
+        print_json(report.model_copy(update=whole))
     else:
         for path in (out, *made):
             typer.echo(str(path))

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from converter.cli.answer import print_json
 from converter.cli.directories import directory
 
 
@@ -52,7 +53,7 @@ def reproduce_command(
         bool, typer.Option("--plan", help="Say what is not as it was, and run nothing.")
     ] = False,
     jobs: Annotated[
-        int | None, typer.Option("-j", "--jobs", min=1, help="Models at a time.")
+        int | None, typer.Option("-j", "--jobs", metavar="N", min=1, help="Models at a time.")
     ] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print only the sum.")] = False,
     json_output: Annotated[
@@ -75,7 +76,7 @@ def reproduce_command(
     surroundings = look_around(manifest, file.parent)
     if plan:
         if json_output:
-            typer.echo(surroundings.model_dump_json(indent=2))
+            print_json(surroundings)
         else:
             for line in surroundings_lines(surroundings):
                 typer.echo(line)
@@ -117,7 +118,7 @@ def reproduce_command(
         if scratch is not None and not kept:
             shutil.rmtree(scratch, ignore_errors=True)
     if json_output:
-        typer.echo(result.model_dump_json(indent=2))
+        print_json(result)
     elif quiet:
         typer.echo(summary_line(result))
     else:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-#: About three years; the operating system's own timers end later, but they end.
-_LONGEST = 1e8
+from converter.model.time_limit import LONGEST
 
 
 def seconds(text: str) -> float:
@@ -16,6 +15,6 @@ def seconds(text: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 0 < value <= _LONGEST:
+    if not 0 < value <= LONGEST:
         raise InputError(f"--timeout {text} is no time limit", hint="give seconds, for example 900")
     return value

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from converter.cli.answer import print_json
 from converter.cli.seconds import seconds
 
 
@@ -50,6 +51,12 @@ def validate_command(
     sweep: Annotated[
         bool, typer.Option("--sweep", help="Compare on many more shapes of the dynamic dims.")
     ] = False,
+    min_agreement: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE", help="Fail below this share of equal texts, classes or boxes (0-1)."
+        ),
+    ] = None,
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", parser=seconds, help="Seconds it may take.")
     ] = 900.0,
@@ -76,8 +83,21 @@ def validate_command(
             "give B, or --record DIR" if record is None else "--record is of A alone",
             hint="paddle2om validate A B compares, paddle2om validate A --record DIR records",
         )
-    if sweep and record is not None:
-        raise InputError("--sweep compares, --record does not", hint="leave one of them out")
+    comparing = {
+        "--atol": atol,
+        "--rtol": rtol,
+        "--tolerance": tolerance,
+        "--rename": rename,
+        "--min-agreement": min_agreement,
+        "--sweep": sweep or None,
+        "--device": device or None,
+        "-o": out,
+    }
+    if record is not None and (odd := [flag for flag, asked in comparing.items() if asked]):
+        raise InputError(
+            f"{odd[0]} is for a comparison, and --record makes none",
+            hint="leave one of them out",
+        )
     names, tolerances = parse_renames(rename or []), parse_tolerances(tolerance or [])
 
     from converter.engine.launch import Host
@@ -98,6 +118,7 @@ def validate_command(
         tolerances=tolerances,
         seed=seed,
         sweep=sweep,
+        min_agreement=min_agreement,
         timeout=timeout,
     )
     command = shlex.join(["paddle2om", *sys.argv[1:]])
@@ -130,7 +151,7 @@ def validate_command(
         write_reports(report, out)
     facts = report.models[0].facts("validate")
     if json_output:
-        typer.echo(report.model_dump_json(indent=2))
+        print_json(report)
     elif isinstance(facts, ValidateFacts) and not quiet:
         typer.echo(accuracy_text(facts))
     elif candidate is None and report.exit_code == 0:

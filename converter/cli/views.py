@@ -29,6 +29,12 @@ BaselineFile = Annotated[
 UpdateBaseline = Annotated[
     bool, typer.Option("--update-baseline", help="Write FILE from this run instead.")
 ]
+PruneBaseline = Annotated[
+    bool,
+    typer.Option(
+        "--prune-baseline", help="Drop models from FILE that the run does not have at all."
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ class Views:
     markdown: Path | None = None
     baseline: Path | None = None
     update: bool = False
+    prune: bool = False
     bom: Path | None = None
     _before: Baseline | None = None
 
@@ -49,8 +56,10 @@ class Views:
         markdown: Path | None,
         baseline: Path | None,
         update: bool,
+        prune: bool,
         *,
         bom: Path | None = None,
+        json_output: bool = False,
     ) -> Views:
         """What the flags ask for. Raises ``InputError`` before anything has run.
 
@@ -64,15 +73,25 @@ class Views:
                 "--update-baseline without --baseline: there is no file to write",
                 hint="add --baseline baseline.json",
             )
+        if prune and not update:
+            raise InputError(
+                "--prune-baseline without --update-baseline: nothing is written",
+                hint="add --update-baseline",
+            )
+        if json_output and str(markdown) == "-":
+            raise InputError(
+                "--json and --markdown - both write to standard output",
+                hint="give Markdown a file: --markdown summary.md",
+            )
         before = None
         if baseline is not None and (baseline.exists() or not update):
             before = read_baseline(baseline)
-        return cls(junit, markdown, baseline, update, bom, before)
+        return cls(junit, markdown, baseline, update, prune, bom, before)
 
     def write(self, report: RunReport, out: Path) -> RunReport:
         """Compare with the baseline, write every view, and return the report with both."""
         from converter.api import write_reports
-        from converter.report.baseline import compare_baseline, write_baseline
+        from converter.report.baseline import compare_baseline, update_baseline
         from converter.report.junit import write_junit
         from converter.report.markdown import render_markdown, write_markdown
 
@@ -84,8 +103,7 @@ class Views:
 
                 compared = BaselineReport(file=str(self.baseline), compared=0)
             if self.update and not report.interrupted:
-                write_baseline(report, self.baseline)
-                compared = compared.model_copy(update={"updated": True})
+                compared = update_baseline(report, compared, self.baseline, prune=self.prune)
             report = report.model_copy(update={"baseline": compared})
         write_reports(report, out)
         if self.junit is not None:

@@ -8,19 +8,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from converter.engine.cache.digests import Digests
-from converter.engine.cache.entries import Entry
-from converter.engine.cache.objects import BadObject
-from converter.engine.cache.planning import Keyed
-from converter.engine.cache.recall import find_entry
+from converter.engine.cache.planning import Keyed, stages_that_run
 from converter.engine.cache.store import Cache
 from converter.engine.executor import Executor
 from converter.engine.origin import digested
 from converter.engine.plan import available_cpus, tasks_for
 from converter.engine.pool import Observer
+from converter.engine.recipe.wording import InKeys, report_in_keys
 from converter.engine.rendering import render_all
 from converter.engine.run import Settings, check_run, estimates_for, run_models
 from converter.engine.shards import parse_shard, select
 from converter.errors import InputError
+from converter.model.artefacts import MANIFEST, read_manifest
 from converter.model.build_plan import BuildPlan, ModelPlan, StageState
 from converter.model.recipe import PlannedModel, Recipe
 from converter.model.result import RunReport, Shard
@@ -51,8 +50,11 @@ def run_build(
     """
     models, part = chosen(recipe, shard)
     files = digested(recipe.files, Digests(None))
-    report = run_models(models, out_dir, settings, executor, observer, shard=part)
-    report = report.model_copy(update={"recipe": files})
+    places = {model.name: model.place for model in models}
+    told = InKeys(observer, places)
+    report = run_models(models, out_dir, settings, executor, told, shard=part)
+    reports = tuple(report_in_keys(each, places[each.name]) for each in report.models)
+    report = report.model_copy(update={"recipe": files, "models": reports})
     if report.interrupted or part is not None:
         return report
     started = time.perf_counter()
@@ -77,14 +79,18 @@ def plan_build(
     )
     cache = Cache.open(settings.cache) if settings.cache else None
     plans = []
-    estimates = estimates_for(tasks, cache)
-    keyed = None
+    foretold: dict[str, tuple[dict[str, StageState], str]]
     if cache is not None:
         keyed = Keyed(cache, cache.digests(), failures=settings.failures)
         tasks = keyed.all(tasks)
+        foretold = {task.name: keyed.states(task) for task in tasks}
+    else:
+        foretold = {task.name: (dict.fromkeys(task.stages, "run"), "no cache") for task in tasks}
+    running = {name: stages_that_run(states) for name, (states, _) in foretold.items()}
+    estimates = estimates_for(tasks, cache, running)
     for task in tasks:
-        states, why = _states(cache, keyed, task)
-        runs = [stage for stage, state in states.items() if state == "run"]
+        states, why = foretold[task.name]
+        runs = running[task.name]
         told = estimates[task.name]
         plans.append(
             ModelPlan(
@@ -110,35 +116,20 @@ def plan_build(
     )
 
 
-def _states(
-    cache: Cache | None, keyed: Keyed | None, task: Task
-) -> tuple[dict[str, StageState], str]:
-    """Stage -> ``run``, ``cached``, ``failed`` (and not tried again) or ``not run``; and why."""
-    if cache is None or keyed is None:
-        return dict.fromkeys(task.stages, "run"), "no cache"
-    states: dict[str, StageState] = {}
-    why = ""
-    found: dict[str, Entry | None] = {}
-    for stage in task.stages:
-        try:
-            found[stage] = find_entry(cache, task, stage)
-        except BadObject:
-            found[stage], why = None, why or f"{stage}: the cached result was damaged"
-    first = task.stages[0]
-    foreseen = next((s for s, e in found.items() if e and e.foreseen and found[first]), None)
-    failed = False
-    for stage, entry in found.items():
-        if failed or (foreseen is not None and stage not in (first, foreseen)):
-            states[stage] = "not run"
-        elif entry is None or (entry.foreseen and stage != foreseen):
-            states[stage] = "run"
-            why = why or f"{stage}: {keyed.why(task, stage)}"
-        elif entry.result.status.is_failure:
-            states[stage], failed = "failed", True
-            why = why or "failed before, and nothing has changed"
-        else:
-            states[stage] = "cached"
-    return states, why
+def left_over(recipe: Recipe, out_dir: Path) -> tuple[str, ...]:
+    """Models in ``out_dir`` that ``recipe`` does not ask for (any more), by name.
+
+    They stay where they are: another recipe may have made them.
+    """
+    asked = {model.name for model in recipe.models}
+    return tuple(
+        sorted(
+            manifest.parent.name
+            for manifest in out_dir.glob(f"*/{MANIFEST}")
+            if manifest.parent.name not in asked
+            and any(name.endswith((".onnx", ".om")) for name in read_manifest(manifest.parent))
+        )
+    )
 
 
 def check_recipe(recipe: Recipe) -> None:

@@ -21,6 +21,7 @@ from converter.engine.plan import (
 from converter.engine.pool import Observer, Pool
 from converter.engine.run import Settings, run_models
 from converter.errors import InputError, WorkerError, error_for
+from converter.model.problems import problem
 from converter.model.recipe import PlannedModel
 from converter.model.record import Record
 from converter.model.result import (
@@ -100,9 +101,7 @@ def make_options(**values: Any) -> ConvertOptions:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"])).removeprefix("compile.")
-        raise InputError(
-            f"{name} {first['input']!r}: {first['msg']}", hint="see help(converter.convert)"
-        ) from error
+        raise InputError(f"{name} {problem(first)}", hint="see help(converter.convert)") from error
 
 
 def as_path(value: object) -> Path:

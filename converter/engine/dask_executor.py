@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
+import re
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
 #: The resource that workers with a chip's toolkit declare.
 ASCEND = "ascend"
 
-#: Seconds to wait for the scheduler, and for a worker when there is none any more.
+#: Seconds to wait for a scheduler that should be there.
+_ANSWER = 10.0
+
+#: Seconds to wait for a worker when there is none (any more), and for a scheduler started here.
 _PATIENCE = 60.0
 
 #: Seconds between two looks at what has ended.
@@ -67,7 +71,7 @@ def cluster(address: str, store: str | None = None) -> Iterator[DaskExecutor]:
     with contextlib.ExitStack() as stack:
         if address == "local" or address.startswith("local:"):
             count = address.partition(":")[2]
-            if count and not (count.isdigit() and int(count) > 0):
+            if count and not re.fullmatch("[1-9][0-9]{0,3}", count):
                 raise InputError(f"{address!r} is no scheduler", hint="local:2 has two workers")
             target: Any = stack.enter_context(
                 distributed.LocalCluster(
@@ -84,10 +88,12 @@ def cluster(address: str, store: str | None = None) -> Iterator[DaskExecutor]:
                 f"{address!r} is no scheduler", hint="give tcp://host:8786, local or local:4"
             )
         try:
-            client = stack.enter_context(distributed.Client(target, timeout=_PATIENCE))
+            patience = _ANSWER if target == address else _PATIENCE
+            client = stack.enter_context(distributed.Client(target, timeout=patience))
         except (OSError, TimeoutError, ValueError) as error:
             raise WorkerError(
-                f"no Dask scheduler answers at {address}", hint="start one with: dask scheduler"
+                f"no Dask scheduler answers at {address}, after {_ANSWER:.0f} s",
+                hint="start one with: dask scheduler",
             ) from error
         opened = Store(store) if store else None
         if opened:

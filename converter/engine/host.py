@@ -11,7 +11,8 @@ done, and starts every worker anew (``converter.engine.worker``) if there are ot
 or if ``PADDLE2OM_WORKERS=spawn`` says so; it then imports nothing itself.
 
 Commands: ``{"run": ID, "task": {...}, "log": PATH, "anew": BOOL}`` and ``{"kill": ID}``.
-Events: ``{"event": "ready", "threads": COUNT, "fork": BOOL}``, whatever the child emits, and
+Events: ``{"event": "ready", "threads": COUNT, "fork": BOOL}`` once; for each task
+``{"event": "started", "task": ID, "pid": PID}``, whatever its worker emits, and
 ``{"event": "exit", "task": ID, "status": WAITSTATUS, "peak_memory": BYTES}`` as the last event of a
 task; with ``"over_memory": BYTES`` when it was killed for taking so much, ``"kernel": true``
 when it was killed while the kernel killed for want of memory, and ``"refused": ERRNO``, no status,

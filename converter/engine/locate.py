@@ -23,6 +23,7 @@ from converter.engine.pool import Observer, Pool
 from converter.errors import InputError
 from converter.model.artefacts import check_replaceable, read_manifest, remove_ours
 from converter.model.located import BUNDLE, LocateFacts
+from converter.model.names import REPORT_FILES
 from converter.model.onnx_file import find_onnx
 from converter.model.result import RunReport
 from converter.model.task import ConvertOptions, Task
@@ -30,7 +31,6 @@ from converter.stages.pipeline import LOCATE_ONNX_STAGES, LOCATE_STAGES
 from converter.version import __version__
 
 #: What a run leaves in the output directory besides the repro bundle.
-REPORT_FILES = ("report.json", "report.html")
 LOG = "locate.log"
 
 
@@ -79,6 +79,7 @@ def run_locate(
                 candidate=str(onnx.absolute()),
                 inputs=str(inputs.absolute()) if inputs else None,
                 beside=True,
+                fleeting=out is None,
                 force=force,
                 options=options.model_copy(update={"threads": available_cpus()}),
             )

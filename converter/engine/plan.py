@@ -10,29 +10,27 @@ import platform
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from importlib import metadata
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from converter.engine.cache.store import VARIABLE
 from converter.errors import InputError
 from converter.model.artefacts import MANIFEST, remove_temporaries
 from converter.model.compile_options import CompileOptions
+from converter.model.distributions import distributions_of
+from converter.model.names import REPORT_FILES, RESERVED, check_model_name
 from converter.model.paddle_dir import model_name
 from converter.model.recipe import PlannedModel
-from converter.model.task import OPSET_RANGE, ConvertOptions, Task
+from converter.model.task import OPSET_HINT, OPSET_RANGE, ConvertOptions, Task
 from converter.stages.pipeline import STAGES
 from converter.stages.stage import describe_os_error
 
 _LOG_MARK = "paddle2om: log of "
 
 _WORK_PREFIX = ".paddle2om-work-"
-LOG_DIRECTORY = "logs"
 
 #: Flags that are called otherwise than their field of ``CompileOptions``.
 _FLAG_OF = {"shapes": "shape", "profiles": "profile", "flags": "atc-flag"}
-
-#: What the output directory holds besides the models.
-RESERVED = (LOG_DIRECTORY, "report.json", "report.html")
 
 
 def _check_text(path: Path) -> None:
@@ -52,7 +50,8 @@ def _check_text(path: Path) -> None:
 def unique_names(sources: Sequence[Path]) -> list[str]:
     """One name per source; sources of the same name get their parent directory's name in front.
 
-    Raises ``InputError`` when that does not tell them apart either, or one is given twice.
+    Raises ``InputError`` when that does not tell them apart either, when one is given twice, and
+    for names that no directory may have.
     """
     if not sources:
         raise InputError("no model given", hint="name at least one model directory")
@@ -68,6 +67,8 @@ def unique_names(sources: Sequence[Path]) -> list[str]:
             parent = source.resolve().parent
             parent = parent.parent if source.is_file() else parent
             names[index] = f"{parent.name}_{names[index]}"
+    for name in names:
+        check_model_name(name)
     clash = next((name for name, count in Counter(names).items() if count > 1), None)
     if clash:
         raise InputError(
@@ -84,7 +85,7 @@ def check_options(options: ConvertOptions) -> ConvertOptions:
     if options.opset not in OPSET_RANGE:
         raise InputError(
             f"opset {options.opset} is not supported",
-            hint=f"choose {OPSET_RANGE[0]} to {OPSET_RANGE[-1]}; 11 works everywhere with atc",
+            hint=OPSET_HINT,
         )
     compiled = resolve_compile_options(options.compile)
     for name, value in (("--atol", options.atol), ("--rtol", options.rtol)):
@@ -152,15 +153,48 @@ def check_out_dir(out_dir: Path, sources: Sequence[Path], names: Sequence[str]) 
     """Refuse an output directory that is a file, or would put files into a model directory."""
     _check_text(out_dir)
     check_is_no_file(out_dir)
-    directories = {(each.parent if each.is_file() else each).resolve() for each in sources}
+    directories = _directories(sources)
     for name in names:
-        target = (out_dir / name).resolve()
-        around = next((each for each in (target, *target.parents) if each in directories), None)
+        around = _around(out_dir / name, directories)
         if around is not None:
             raise InputError(
                 f"output {out_dir / name} lies in the model directory {around}",
                 hint="choose an output directory elsewhere with -o",
             )
+
+
+def check_cache_dir(
+    cache: Path, out_dir: Path, sources: Sequence[Path], names: Sequence[str]
+) -> None:
+    """Refuse a cache where models are read or written, and an output directory in the cache.
+
+    All of a cache can be removed at any time, and what is beside it must not be taken for it. It
+    may be in the output directory, under a name that is no model's.
+    """
+    elsewhere = f"name another directory with --cache or {VARIABLE}, or use no cache"
+    around = _around(cache, _directories(sources))
+    if around is not None:
+        raise InputError(f"the cache {cache} lies in the model directory {around}", hint=elsewhere)
+    if _around(out_dir, {cache.resolve()}) is not None:
+        raise InputError(
+            f"output {out_dir} lies in the cache {cache}",
+            hint="choose an output directory elsewhere with -o",
+        )
+    around = _around(cache, {(out_dir / name).resolve() for name in (*names, *RESERVED)})
+    if around is not None:
+        raise InputError(
+            f"the cache {cache} lies in {around}, which the results are written to", hint=elsewhere
+        )
+
+
+def _directories(sources: Sequence[Path]) -> set[Path]:
+    return {(each.parent if each.is_file() else each).resolve() for each in sources}
+
+
+def _around(path: Path, directories: Collection[Path]) -> Path | None:
+    """The one of ``directories`` (resolved) that ``path`` is or lies in."""
+    path = path.resolve()
+    return next((each for each in (path, *path.parents) if each in directories), None)
 
 
 @contextlib.contextmanager
@@ -187,7 +221,7 @@ def work_directory(out_dir: Path) -> Iterator[Path]:
     except OSError:
         pass  # a file system without locks
     try:
-        remove_temporaries(out_dir, (MANIFEST, "report.json", "report.html"))
+        remove_temporaries(out_dir, (MANIFEST, *REPORT_FILES))
         for stale in out_dir.glob(f"{_WORK_PREFIX}*"):
             shutil.rmtree(stale, ignore_errors=True)
         work = Path(tempfile.mkdtemp(prefix=_WORK_PREFIX, dir=out_dir))
@@ -263,10 +297,9 @@ def available_cpus() -> int:
 
 
 def tool_versions() -> dict[str, str]:
-    """Versions of the packages that decide what a conversion gives."""
+    """Versions of the packages that decide what a conversion gives, as they are called here."""
     names = ("paddlepaddle", "paddle2onnx", "onnx", "onnxsim", "onnxruntime", "numpy")
     versions = {"python": platform.python_version()}
     for name in names:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
+        versions |= distributions_of(name)
     return versions

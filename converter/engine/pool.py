@@ -125,7 +125,11 @@ class Pool:
         running: dict[str, Running] = {}
         try:
             while waiting.waiting or running:
-                if not self._host_is_there(waiting.waiting, observer):
+                if self._stopped:
+                    raise KeyboardInterrupt
+                # A host that is lost with what runs in it is noticed by its events' end: started
+                # again before that, the new one would know nothing of them.
+                if not running and not self._host_is_there(waiting.waiting, observer):
                     break
                 # One at a time: with many commands on the way and nobody reading events, parent
                 # and host could wait for each other for ever.
@@ -184,8 +188,6 @@ class Pool:
 
     def _ensure_host(self) -> None:
         """Start the host if there is none, and wait until it is ready."""
-        if self._stopped:
-            raise KeyboardInterrupt
         if self._host is not None and self._host.alive and self._ready:
             return
         if self._host is None or not self._host.alive:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 from converter.atc.precision_files import unkeepable_types
 from converter.errors import InputError
 from converter.model.compile_options import CONFIG_FILES, CompileOptions, PrecisionForecast
-from converter.model.forecast import ForecastFacts
+from converter.model.forecast import EVERYTHING_FLOAT32, ForecastFacts, PrecisionWay
 from converter.model.result import RunReport
 
 _AGAIN = "make one with paddle2om forecast MODEL --soc SOC -o DIR, and give DIR"
@@ -47,22 +48,41 @@ def with_forecast(options: CompileOptions) -> CompileOptions:
     if facts.keep is None:
         told = PrecisionForecast(acceptable=False, reason=_hopeless(facts))
         return options.model_copy(update={"forecast": told, "forecast_of": facts.sha256})
-    way = next(iter(facts.ways), None)
-    if way is None:
+    if not facts.ways:
         raise InputError(
             f"{file} has no file and no flag for atc: the operators to keep have no names",
             hint="forecast an ONNX file whose operators have names, as convert makes them",
         )
-    changes: dict[str, object] = {"forecast_of": facts.sha256}
-    for name, value in zip(way.flags[::2], way.flags[1::2], strict=True):
-        field = name.removeprefix("--").replace("-", "_")
-        changes[field] = value if field == "precision" else str(_beside(file, value))
+    half = unkeepable_types(options.soc)
+    way = next((w for w in facts.ways if not (half and w.flags == EVERYTHING_FLOAT32)), None)
+    if way is None:
+        raise InputError(
+            f"{file} asks for --precision origin, and {options.soc} computes "
+            f"{', '.join(sorted(half))} in float16 whatever is asked",
+            hint=f"forecast again with --soc {options.soc}",
+        )
+    changes: dict[str, object] = {"forecast_of": facts.sha256, **_asked(way, file)}
     changes["forecast"] = PrecisionForecast(
         acceptable=True,
         reason=f"{way.float32} of {len(facts.operators)} operators stay in float32, "
         "as the forecast asks",
     )
     return options.model_copy(update=changes)
+
+
+def _asked(way: PrecisionWay, file: Path) -> dict[str, str]:
+    """The options that the flags of a way stand for."""
+    asked = {}
+    for name, value in zip_longest(way.flags[::2], way.flags[1::2]):
+        field = name.removeprefix("--").replace("-", "_")
+        if value is None or field not in ("precision", *CONFIG_FILES):
+            raise InputError(
+                f"--precision-from: {file} has flags that compile does not take: "
+                f"{' '.join(way.flags)}",
+                hint=_AGAIN,
+            )
+        asked[field] = value if field == "precision" else str(_beside(file, value))
+    return asked
 
 
 def _hopeless(facts: ForecastFacts) -> str:

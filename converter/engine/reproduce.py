@@ -100,10 +100,6 @@ def look_around(manifest: RunManifest, run: Path) -> Surroundings:
     cautions = []
     if manifest.interrupted:
         cautions.append("the run was interrupted: what it had not finished is made now")
-    cautions += [
-        f"{run / name} was edited since; the manifest's digest counts"
-        for name in _edited(run, manifest)
-    ]
     sources = _source_changes(manifest)
     lost = [
         InputError(
@@ -115,7 +111,12 @@ def look_around(manifest: RunManifest, run: Path) -> Surroundings:
     ]
     if lost:
         raise InputError(lost[0].message, hint=lost[0].hint, more=lost[1:])
-    return Surroundings(tools=tuple(tools), sources=tuple(sources), cautions=tuple(cautions))
+    return Surroundings(
+        tools=tuple(tools),
+        sources=tuple(sources),
+        cautions=tuple(cautions),
+        edited=tuple(_edited(run, manifest)),
+    )
 
 
 def _source_changes(manifest: RunManifest) -> list[SourceChange]:
@@ -209,6 +210,7 @@ def compare(
     models, files = compared_models(manifest, report, surroundings)
     files += compared_pipelines(manifest, report, directory, surroundings, files)
     files = [_with_parts(each, file.parent, directory) for each in files]
+    files = [_as_edited(each) if each.path in surroundings.edited else each for each in files]
     if report.interrupted:  # what there was no time for tells nothing
         late = {"verdict": Verdict.NOT_REPRODUCED, "why": ("interrupted",)}
         files = [f.model_copy(update=late) if f.made is None else f for f in files]
@@ -232,6 +234,14 @@ def _with_parts(file: ComparedFile, run: Path, directory: Path) -> ComparedFile:
         return file
     told = differing_parts(then, now)
     return file.model_copy(update={"why": (told, *file.why)}) if told else file
+
+
+def _as_edited(file: ComparedFile) -> ComparedFile:
+    """A file of which the run has another content than it made."""
+    equal = file.verdict is Verdict.EQUAL
+    told = "the run's own file was edited since it was made"
+    verdict = Verdict.EDITED if equal else file.verdict
+    return file.model_copy(update={"verdict": verdict, "why": (*file.why, told)})
 
 
 def _edited(run: Path, manifest: RunManifest) -> list[str]:

@@ -5,22 +5,23 @@ from __future__ import annotations
 import contextlib
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from converter.engine.cache.digests import Digests, signature
-from converter.engine.cache.planning import Keyed
+from converter.engine.cache.planning import Keyed, stages_that_run
+from converter.engine.cache.recall import Damaged
 from converter.engine.cache.recording import Recording
-from converter.engine.cache.restore import Damaged, restore
+from converter.engine.cache.restore import restore
 from converter.engine.cache.store import Cache
 from converter.engine.executor import Executor
 from converter.engine.origin import files_of_models
 from converter.engine.plan import (
-    LOG_DIRECTORY,
     available_cpus,
     begin_log,
+    check_cache_dir,
     check_logs,
     check_options,
     check_out_dir,
@@ -33,13 +34,13 @@ from converter.engine.running import interrupted
 from converter.engine.schedule import Estimate, Schedule, available_memory, bytes_of, estimate
 from converter.errors import InputError
 from converter.model.artefacts import check_replaceable
+from converter.model.names import LOG_DIRECTORY, REPORT_FILES
 from converter.model.recipe import PlannedModel
 from converter.model.result import ModelReport, RunReport, Shard
 from converter.model.task import Task
 from converter.version import __version__
 
 #: What a run leaves in the output directory besides the models and the logs.
-REPORT_FILES = ("report.json", "report.html")
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ def run_models(
             Path(task.work_dir).mkdir()
             begin_log(logs[task.name], task.name)
         if cache is None:
-            schedule = schedule_for(tasks, None, jobs=jobs, memory=settings.memory)
+            estimates = estimates_for(tasks, None, {task.name: task.stages for task in tasks})
+            schedule = schedule_for(tasks, estimates, jobs=jobs, memory=settings.memory)
             reports = executor.run(tasks, logs, observer, jobs=jobs, schedule=schedule)
             stopped = executor.interrupted
         else:
@@ -136,31 +138,32 @@ def check_run(
         model.model_copy(update={"options": check_options(model.options)}) for model in models
     ]
     sources = list({model.source: None for model in models})
-    check_out_dir(out_dir, sources, [model.name for model in models])
+    names = [model.name for model in models]
+    check_out_dir(out_dir, sources, names)
+    if settings.cache is not None:
+        check_cache_dir(settings.cache, out_dir, sources, names)
     return checked, max(1, min(jobs or available_cpus(), len(models)))
 
 
 def schedule_for(
-    tasks: Sequence[Task], cache: Cache | None, *, jobs: int, memory: int | None
+    tasks: Sequence[Task], estimates: Mapping[str, Estimate], *, jobs: int, memory: int | None
 ) -> Schedule:
-    """The order of ``tasks``, from what is known of earlier runs."""
-    return Schedule(
-        tasks,
-        jobs=jobs,
-        estimates=estimates_for(tasks, cache),
-        memory=memory or available_memory(),
-    )
+    """The order of ``tasks``, from what each will take."""
+    memory = memory or available_memory()
+    return Schedule(tasks, jobs=jobs, estimates=estimates, memory=memory)
 
 
-def estimates_for(tasks: Sequence[Task], cache: Cache | None) -> dict[str, Estimate]:
-    """What each task will take."""
+def estimates_for(
+    tasks: Sequence[Task], cache: Cache | None, running: Mapping[str, Collection[str]]
+) -> dict[str, Estimate]:
+    """What each task will take, from earlier runs; ``running`` are its stages that will run."""
     sizes: dict[str, int] = {}
     estimates = {}
     for task in tasks:
         if task.source not in sizes:
             sizes[task.source] = bytes_of(task.source)
         seen = cache.history.of(task.source, task.name) if cache else None
-        estimates[task.name] = estimate(sizes[task.source], seen)
+        estimates[task.name] = estimate(sizes[task.source], seen, running[task.name])
     return estimates
 
 
@@ -186,14 +189,16 @@ def _run_cached(
             try:
                 report = restore(cache, digests, task, logs[task.name])
             except Damaged as damaged:
-                task = _told_damaged(task, damaged.stage)
+                task = _told_damaged(task, damaged)
             if report is None:
                 left.append(task)
             else:
                 reports[task.name] = report
                 observer.model_finished(report)
         if left:
-            schedule = schedule_for(left, cache, jobs=jobs, memory=settings.memory)
+            running = {task.name: stages_that_run(keyed.states(task)[0]) for task in left}
+            estimates = estimates_for(left, cache, running)
+            schedule = schedule_for(left, estimates, jobs=jobs, memory=settings.memory)
             recording = Recording(observer, cache, keyed.parts, {task.name: task for task in left})
             made = executor.run(left, logs, recording, jobs=jobs, schedule=schedule)
             reports |= {report.name: report for report in made}
@@ -206,9 +211,9 @@ def _run_cached(
     return [*reports.values(), *rest], stopped
 
 
-def _told_damaged(task: Task, stage: str) -> Task:
+def _told_damaged(task: Task, found: Damaged) -> Task:
     assert task.cache is not None
-    damaged = (*task.cache.damaged, stage)
+    damaged = {**task.cache.damaged, found.stage: (found.what, found.how)}
     return task.model_copy(update={"cache": task.cache.model_copy(update={"damaged": damaged})})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections.abc import Sequence
 
@@ -15,8 +16,8 @@ _FIXED = 8 << 20
 
 
 def parse_shard(text: str) -> tuple[int, int]:
-    """``"2/4"`` -> ``(2, 4)``; raises ``InputError``."""
-    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    """``"2/4"`` -> ``(2, 4)``; raises ``InputError``. There are at most 999,999 parts."""
+    match = re.fullmatch(r"0*([0-9]{1,6})/0*([0-9]{1,6})", text)
     index, count = (int(match[1]), int(match[2])) if match else (0, 0)
     if not 1 <= index <= count:
         raise InputError(
@@ -42,11 +43,11 @@ def select(
         source: (bytes_of(source) + _FIXED) * len(members) for source, members in groups.items()
     }
     first_name = {source: min(m.name for m in members) for source, members in groups.items()}
-    loads = [0] * count
+    loads = [(0, part) for part in range(count)]  # a heap: the part with the least comes first
     chosen: set[str] = set()
     for source in sorted(groups, key=lambda each: (-weights[each], first_name[each])):
-        part = loads.index(min(loads))
-        loads[part] += weights[source]
+        load, part = loads[0]
+        heapq.heapreplace(loads, (load + weights[source], part))
         if part == index - 1:
             chosen.add(source)
     shard = Shard(index=index, count=count, models=tuple(model.name for model in models))

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from converter.engine.cache.digests import Digests
-from converter.engine.cache.restore import Damaged, restore
+from converter.engine.cache.recall import Damaged
+from converter.engine.cache.restore import restore
 from converter.engine.cache.store import Cache
 from converter.engine.running import Running, died_in, report_of, rest_of
 from converter.engine.store import Store

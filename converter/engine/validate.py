@@ -20,9 +20,10 @@ from converter.engine.plan import (
     work_directory,
 )
 from converter.engine.pool import Observer, Pool
-from converter.engine.run import REPORT_FILES
 from converter.errors import InputError
 from converter.model.artefacts import check_replaceable
+from converter.model.files import unreadable
+from converter.model.names import REPORT_FILES
 from converter.model.result import RunReport
 from converter.model.task import ConvertOptions, Task
 from converter.stages.pipeline import CASES_STAGES, VERSUS_STAGES
@@ -47,7 +48,7 @@ def run_validation(
     """Compare ``candidate`` with ``reference``: the report's one stage is ``validate``.
 
     Each is a Paddle model, an ONNX file, an ``.npz`` file of recorded outputs or a directory of
-    those. ``out`` gets a log; None leaves nothing behind. What is wrong with the two is a failed
+    those. ``out`` gets a log; None leaves nothing behind. What is wrong in the two is a failed
     stage. Raises ``InputError`` for what is wrong before they are looked at, and ``WorkerError``
     when no worker can be started.
     """
@@ -109,6 +110,11 @@ def _run(
         options = check_options(task.options).model_copy(update={"threads": available_cpus()})
         if "\0" in task.source + (task.candidate or ""):
             raise InputError("a path has a NUL character in it", hint="give a real path")
+        for path in map(Path, filter(None, (task.source, task.candidate))):
+            try:
+                path.stat()
+            except OSError as error:
+                raise unreadable(path, error) from error
         directory = out or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="paddle2om-"))
         )
@@ -120,6 +126,7 @@ def _run(
             "work_dir": str(work.absolute()),
             "destination": str(directory.absolute()),
             "report_root": str(directory.absolute()),
+            "fleeting": out is None,
             "options": options,
         }
         task = task.model_copy(update=places)

@@ -82,6 +82,21 @@ def move_into_place(source: Path, target: Path) -> None:
                 temporary.unlink()
 
 
+def flush(path: Path) -> None:
+    """Wait until the disk has a file's bytes, or a directory's names.
+
+    Raises ``OSError``: some file systems say only now that they are full.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # it cannot be asked for there
+            raise
+    finally:
+        os.close(descriptor)
+
+
 def remove_temporaries(directory: Path, names: Iterable[str]) -> None:
     """Remove what a process that was killed while it wrote ``names`` left behind.
 
@@ -148,13 +163,15 @@ def write_manifest(
     om_input_shape: str | None = None,
     placement: Placement | None = None,
     run: dict[str, Any] | None = None,
+    flushed: bool = True,
 ) -> None:
     """Record that ``files`` (name -> sha256 digests) in ``directory`` are paddle2om's.
 
     ``run`` is what a run was made from and what it made (``converter.model.run_manifest``).
+    ``flushed`` is False where a power cut may lose it, since there is nothing yet to be lost.
     """
     data = manifest_bytes(files, om_input_shape=om_input_shape, placement=placement, run=run)
-    write_atomically(directory / MANIFEST, data)
+    (write_atomically if flushed else write_quickly)(directory / MANIFEST, data)
 
 
 def manifest_bytes(

@@ -9,6 +9,9 @@ from pydantic import Field
 from converter.model.record import Record
 from converter.model.tolerance import Limit
 
+#: What a change is: the first two fail a run; ``changed`` is neither better nor worse.
+Verdict = Literal["worse", "missing", "new", "changed", "better"]
+
 #: Version of the file; raised when a reader would break.
 BASELINE_VERSION: Literal[1] = 1
 
@@ -62,27 +65,35 @@ class Baseline(Record):
 class BaselineChange(Record):
     """Something that is not as in the baseline, of one model.
 
-    ``what`` is ``opset``, ``nodes``, ``bytes``, ``status``, ``model``, or a metric of an output:
-    ``max_abs of y``. ``limit`` is what would still have passed.
+    ``what`` is ``opset``, ``nodes``, ``bytes``, ``status``, ``model``, a metric of an output
+    (``max_abs of y``), or ``output y``. ``limit`` is what would still have passed.
     """
 
     model: str
     what: str
     before: float | str | None
     now: float | str | None
-    verdict: Literal["worse", "better", "new", "missing"]
+    verdict: Verdict
     limit: float | str | None = None
 
 
 class BaselineReport(Record):
-    """A run against its baseline: what changed, the worst first."""
+    """A run against its baseline: what changed, the worst first.
+
+    ``updated`` when the file was written from this run. ``kept`` are then the models that the file
+    still has though the run did not have them, ``dropped`` those that it has no more.
+    """
 
     file: str
     compared: int
     changes: tuple[BaselineChange, ...] = ()
     updated: bool = False
+    kept: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
 
     @property
     def failures(self) -> tuple[BaselineChange, ...]:
-        """The changes that fail the run."""
+        """The changes that fail the run: none once they are the new baseline."""
+        if self.updated:
+            return ()
         return tuple(c for c in self.changes if c.verdict in ("worse", "missing"))

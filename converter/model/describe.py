@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from converter.errors import InputError
+from converter.model.counting import count
 from converter.model.files import unreadable
 from converter.model.inference_yml import InferenceYml, read_inference_yml
 from converter.model.legacy import read_legacy
@@ -100,8 +101,8 @@ def read_parameter_headers(
 
 
 def _missing_weights(model: PaddleModel, program: ProgramDescription) -> InputError:
-    count = len(program.parameters)
-    message = f"missing weights: {model.program} needs {count} parameters"
+    needed = count(len(program.parameters), "parameter")
+    message = f"missing weights: {model.program} needs {needed}"
     expected = "__params__" if model.stem == "__model__" else f"{model.stem}.pdiparams"
     return InputError(
         f"{message}, and there is no {expected}",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import json
 from pathlib import Path
+from typing import Any
 
 from converter.errors import InputError
 
@@ -49,6 +51,26 @@ def read_all(path: Path) -> bytes:
     if not data:
         raise InputError(f"{path} is empty", hint="copy or download the file again")
     return data
+
+
+def read_json_text(path: Path, *, hint: str) -> tuple[str, Any]:
+    """A file's text, and what it is as JSON; a byte order mark may be in front.
+
+    Raises ``InputError`` with ``hint`` when it cannot be read, or is no JSON.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        if not text.strip():
+            raise InputError(f"{path} is empty", hint=hint)
+        return text, json.loads(text)
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist", hint=hint) from None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}", hint=hint) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 text", hint=hint) from error
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, too
+        raise InputError(f"{path} is not valid JSON: {error}", hint=hint) from error
 
 
 def reject_lfs_pointer(path: Path, head: bytes) -> None:

@@ -8,6 +8,9 @@ from converter.model.comparison import CaseComparison
 from converter.model.record import Record
 from converter.model.tolerance import Tolerance
 
+#: The flags of the way that keeps everything in float32.
+EVERYTHING_FLOAT32 = ("--precision", "origin")
+
 
 class OperatorForecast(Record):
     """One operator of the ONNX model.

@@ -13,10 +13,24 @@ from pathlib import Path
 
 from converter.errors import InputError
 from converter.model.files import read_all, reject_lfs_pointer
+from converter.model.index_limits import IndexLimits
 from converter.model.program import Parameter, ProgramDescription
 from converter.model.tensor import TensorSpec, name_dims
 from converter.model.tensor_desc import read_tensor_desc
 from converter.model.wire import WireError, as_int, as_message, as_text, fields
+
+#: Operators whose X has the values of their Out.
+_KEEPS = frozenset(
+    (
+        "cast",
+        "reshape2",
+        "unsqueeze2",
+        "squeeze2",
+        "flatten_contiguous_range",
+        "transpose2",
+        "assign",
+    )
+)
 
 # VarType.Type of the variables that hold something.
 _DENSE_TENSOR, _SELECTED_ROWS = 7, 8
@@ -86,13 +100,14 @@ def _describe(program: _Program) -> ProgramDescription:
     fetches = [op for op in program.main if op.kind == "fetch"]
     if not fetches:
         raise WireError("it has no fetch operators, so it is not a program saved for inference")
+    inputs = [
+        _spec(program, name, is_input=True)
+        for op in _by_column(feeds)
+        for name in op.outputs.get("Out", [])
+    ]
     return ProgramDescription(
         format="legacy",
-        inputs=tuple(
-            _spec(program, name, is_input=True)
-            for op in _by_column(feeds)
-            for name in op.outputs.get("Out", [])
-        ),
+        inputs=_index_limits(program, inputs).on(inputs),
         outputs=tuple(
             _spec(program, name, is_input=False)
             for op in _by_column(fetches)
@@ -102,6 +117,20 @@ def _describe(program: _Program) -> ProgramDescription:
         operators=dict(program.operators),
         paddle_version=_version_text(program.version),
     )
+
+
+def _index_limits(program: _Program, inputs: Iterable[TensorSpec]) -> IndexLimits:
+    limits = IndexLimits()
+    for spec in inputs:
+        limits.starts(spec.name, spec.name)
+    for op in program.main:
+        if op.kind in _KEEPS:
+            limits.keeps(next(iter(op.inputs.get("X", [])), None), op.outputs.get("Out", []))
+        elif op.kind in ("lookup_table", "lookup_table_v2"):
+            table = program.variables.get(next(iter(op.inputs.get("W", [])), ""))
+            rows = table.shape[0] if table and table.shape else 0
+            limits.looks_up(next(iter(op.inputs.get("Ids", [])), None), rows)
+    return limits
 
 
 def _by_column(operators: list[_Operator]) -> list[_Operator]:

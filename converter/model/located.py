@@ -88,10 +88,11 @@ class Culprit(Record):
 class LocateFacts(Record):
     """The search for the first value that differs.
 
-    ``pairs`` is how many values correspond, ``measured`` how many were compared. ``method`` is how
-    the place was found: all values were compared (``scan``), or few (``bisection``). ``quiet`` is
-    a place that differs although no output shows it. ``bundle`` is the directory of the repro
-    bundle, relative to the report.
+    ``pairs`` is how many values correspond, ``measured`` how many were compared; ``unjudged`` how
+    many may hold the place although none was found. ``method`` is how the place was found: all
+    values were compared (``scan``), few (``bisection``), or operators by themselves (``local
+    scan``). ``quiet`` is a place that differs although no output shows it. ``bundle`` is the
+    directory of the repro bundle, relative to the report.
     """
 
     kind: Literal["locate"] = "locate"
@@ -103,6 +104,7 @@ class LocateFacts(Record):
     outputs: tuple[OutputError, ...]
     pairs: int
     measured: int
+    unjudged: int = 0
     tensors: int
     method: Literal["scan", "bisection", "local scan"]
     growth: tuple[GrowthPoint, ...]

@@ -14,6 +14,12 @@ from converter.errors import InputError
 
 _PROC = Path("/proc/self")
 
+#: An amount as it is written, in ASCII: ``\d`` and ignored case would take other scripts' letters.
+_AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
+
+#: No machine has so many bytes, and sizes are 64-bit numbers.
+_MOST = 1 << 63
+
 
 def reset_peak_memory() -> None:
     """Start a new measurement: lower the high-water mark to what is in use now.
@@ -129,10 +135,10 @@ def kernel_kills() -> int:
 
 def parse_bytes(text: str) -> int:
     """``2G``, ``512M`` or a number of bytes; raises ``InputError``. A K is 1024."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?\s*", text, re.IGNORECASE)
+    match = _AMOUNT.fullmatch(text.strip())
     power = "kmgt".index(match[2].lower()) + 1 if match and match[2] else 0
     count = float(match[1]) * 1024**power if match else 0
-    if count < 1:
+    if not 1 <= count < _MOST:
         raise InputError(f"{text!r} is no amount of memory", hint="for example 4G or 512M")
     return int(count)
 

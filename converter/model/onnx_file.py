@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from converter.errors import InputError, StageError
 from converter.model.files import read_head, reject_lfs_pointer
+from converter.model.index_limits import IndexLimits
 from converter.model.record import Record
 from converter.model.tensor import Dim, TensorSpec
 from converter.model.wording import first_line
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 #: How the names of dtypes begin that NumPy does not have.
 NOT_NUMPYS = ("bfloat16", "float8", "float4", "int4", "uint4", "int2", "uint2")
+
+
+#: Operators whose first input's values are their output's.
+_KEEPS = frozenset(("Cast", "Reshape", "Unsqueeze", "Squeeze", "Flatten", "Transpose", "Identity"))
 
 
 class OnnxFacts(Record):
@@ -89,7 +94,8 @@ def describe_file(path: Path) -> OnnxFacts:
         if not model.graph.node and not model.graph.output:
             raise ValueError("it has no graph")
         _check_external(model, path.parent)
-        return describe(model)
+        facts = describe(model)
+        return facts.model_copy(update={"inputs": _index_limits(model).on(facts.inputs)})
     except InputError as error:
         raise InputError(f"{path}: {error.message}", hint=error.hint) from error
     except Exception as error:
@@ -97,6 +103,27 @@ def describe_file(path: Path) -> OnnxFacts:
             f"{path} cannot be read as an ONNX model: {first_line(str(error))}",
             hint="copy the file again, with the files of its external data if it has any",
         ) from error
+
+
+def _index_limits(model: onnx.ModelProto) -> IndexLimits:
+    """Only lookups in the file's own weights along axis 0, outside of subgraphs."""
+    limits = IndexLimits()
+    for value in model.graph.input:
+        limits.starts(value.name, value.name)
+    rows = {weight.name: weight.dims[0] for weight in model.graph.initializer if weight.dims}
+    for node in model.graph.node:
+        if node.op_type == "Constant":
+            rows.update(
+                (node.output[0], a.t.dims[0])
+                for a in node.attribute
+                if a.name == "value" and a.t.dims
+            )
+        elif node.op_type in _KEEPS and node.input:
+            limits.keeps(node.input[0], node.output)
+        elif node.op_type == "Gather" and not any(a.name == "axis" and a.i for a in node.attribute):
+            table, indices = node.input[:2]
+            limits.looks_up(indices, rows.get(table, 0))
+    return limits
 
 
 def _check_external(model: onnx.ModelProto, directory: Path) -> None:
@@ -139,7 +166,9 @@ def _spec(value: onnx.ValueInfoProto) -> TensorSpec:
     dims: list[Dim] = []
     for axis, dim in enumerate(tensor.shape.dim):
         dynamic = dim.dim_param or f"{value.name}_axis{axis}"
-        dims.append(dim.dim_value if dim.HasField("dim_value") else dynamic)
+        # Some write -1 for a dynamic dim, and runtimes take it for one.
+        known = dim.HasField("dim_value") and dim.dim_value >= 0
+        dims.append(dim.dim_value if known else dynamic)
     return TensorSpec(name=value.name, dtype=_dtype(tensor.elem_type), shape=tuple(dims))
 
 

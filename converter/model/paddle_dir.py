@@ -187,6 +187,9 @@ def _no_model(directory: Path, names: list[str]) -> InputError:
     )
     if ".pdiparams" in suffixes:
         hint = "the weights are there, the program is not: add its .json or .pdmodel file"
+    made = next((name for name in names if (directory / name / "inference.onnx").is_file()), None)
+    if made is not None:  # what paddle2om writes models to
+        hint = f"name one of the models in it, for example {directory / made}"
     return InputError(
         f"no Paddle model in {directory}: looked for {_LOOKED_FOR}; found {found}", hint=hint
     )

@@ -20,6 +20,7 @@ from struct import Struct
 from typing import BinaryIO
 
 from converter.errors import InputError
+from converter.model.counting import count
 from converter.model.files import unreadable
 from converter.model.program import ITEM_BYTES, Parameter
 from converter.model.tensor_desc import read_tensor_desc
@@ -40,7 +41,7 @@ class _Cut(Exception):
     """The stream ends ``missing`` bytes too early."""
 
     def __init__(self, missing: int) -> None:
-        super().__init__(f"{missing} bytes are missing")
+        super().__init__(f"{count(missing, 'byte')} {'is' if missing == 1 else 'are'} missing")
         self.missing = missing
 
 
@@ -85,7 +86,7 @@ def _read_records(
             headers.append(_read_record(stream, size))
         except (_Cut, WireError) as problem:
             if expected is not None and len(headers) >= expected:
-                message = f"has {size - start} bytes after its last tensor ({expected})"
+                message = f"has {count(size - start, 'byte')} after its last tensor ({expected})"
             elif isinstance(problem, _Cut):
                 of = f" of {expected}" if expected is not None else ""
                 message = f"is cut short at tensor {number}{of}: {problem}"
@@ -147,9 +148,10 @@ def check_parameters(
     """
     hint = "use the parameter file that was saved together with this program"
     if len(parameters) != len(headers):
+        wanted, found = count(len(parameters), "parameter"), count(len(headers), "tensor")
         raise InputError(
             "the parameter file belongs to another model: "
-            f"the program has {len(parameters)} parameters, the file {len(headers)} tensors",
+            f"the program has {wanted}, the file {found}",
             hint=hint,
         )
     named = []

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from converter.errors import InputError
+from converter.model.index_limits import IndexLimits
 from converter.model.pir_document import (
     JsonObject,
     attribute,
@@ -18,6 +19,7 @@ from converter.model.pir_document import (
     operand_ids,
     operation_name,
     parameter_name,
+    result_ids,
     result_types,
     walk_operations,
 )
@@ -30,6 +32,12 @@ from converter.model.pir_types import (
 )
 from converter.model.program import Parameter, ProgramDescription
 from converter.model.tensor import TensorSpec, name_dims
+
+#: Operators whose first operand's values are their result's.
+_KEEPS = frozenset(
+    f"pd_op.{name}"
+    for name in ("cast", "reshape", "unsqueeze", "squeeze", "flatten", "transpose", "assign")
+)
 
 
 def read_pir(path: Path) -> ProgramDescription:
@@ -77,6 +85,7 @@ def _describe(document: JsonObject) -> ProgramDescription:
     # With each its column: data operators and shadow outputs have none and keep program order.
     inputs: list[tuple[int, TensorSpec]] = []
     outputs: list[tuple[int, TensorSpec]] = []
+    limits = IndexLimits()
     for operation in walk_operations(document):
         types.update(result_types(operation))
         name = operation_name(operation)
@@ -86,6 +95,14 @@ def _describe(document: JsonObject) -> ProgramDescription:
         if name in ("pd_op.data", "pd_op.feed"):
             column = -1 if name == "pd_op.data" else _column(operation)
             inputs.append((column, _input(operation)))
+            for value in result_ids(operation):
+                limits.starts(value, inputs[-1][1].name)
+        elif name in _KEEPS:
+            limits.keeps(operand_ids(operation)[0], result_ids(operation))
+        elif name == "pd_op.embedding":
+            indices, weight = operand_ids(operation)[:2]
+            table = types.get(weight)
+            limits.looks_up(indices, table.shape[0] if table and table.shape else 0)
         elif name in ("pd_op.fetch", "builtin.shadow_output"):
             column = len(outputs) if name == "builtin.shadow_output" else _column(operation)
             outputs.append((column, _output(operation, types)))
@@ -93,7 +110,7 @@ def _describe(document: JsonObject) -> ProgramDescription:
         raise malformed("it has no fetch operators")
     return ProgramDescription(
         format="pir",
-        inputs=_in_order(inputs),
+        inputs=limits.on(_in_order(inputs)),
         outputs=_in_order(outputs),
         parameters=tuple(_parameters(document).values()),
         operators=dict(operators),

@@ -2,8 +2,8 @@
 
 These records are the schema: unknown keys are errors, and ``json_schema`` is made from them. Values
 come as the text that stands in the file (``converter.engine.recipe.document``), so that a version
-``3.10`` is not the number 3.1. Paths are as written; ``converter.engine.recipe.expansion`` resolves
-them.
+``3.10`` is not the number 3.1. Paths are as written; ``converter.engine.recipe.reading.resolve``
+makes them absolute.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from converter.errors import InputError
 from converter.model.compile_options import ONLY_INPUT, PRECISION_V1, PRECISION_V2, ProfileFlag
 from converter.model.memory import parse_bytes
 from converter.model.record import Record
-from converter.model.task import OPSET_RANGE, ConvertOptions
+from converter.model.task import OPSET_HINT, OPSET_RANGE, ConvertOptions
+from converter.model.time_limit import LONGEST
 from converter.model.tolerance import ToleranceOverride
 
 #: Version of the schema; raised when a recipe would mean something else.
@@ -91,12 +92,15 @@ def _no_double(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
+def _whole_opset(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]+", value):
+        raise _hinted(f"opset {value!r} is not a whole number", OPSET_HINT)
+    return value
+
+
 def _opset(value: int) -> int:
     if value not in OPSET_RANGE:
-        raise _hinted(
-            f"opset {value} is not supported",
-            f"choose {OPSET_RANGE[0]} to {OPSET_RANGE[-1]}; 11 works everywhere with atc",
-        )
+        raise _hinted(f"opset {value} is not supported", OPSET_HINT)
     return value
 
 
@@ -112,6 +116,7 @@ def _precision(value: str) -> str:
 Name = Annotated[str, AfterValidator(_plain_name)]
 Opset = Annotated[
     int,
+    BeforeValidator(_whole_opset),
     AfterValidator(_opset),
     WithJsonSchema({"type": "integer", "minimum": OPSET_RANGE[0], "maximum": OPSET_RANGE[-1]}),
 ]
@@ -138,6 +143,18 @@ Precision = Annotated[
     AfterValidator(_precision),
     WithJsonSchema({"type": "string", "enum": sorted({*PRECISION_V2, *PRECISION_V1})}),
 ]
+
+
+def _filled(text: str) -> str:
+    if not text:
+        raise _hinted("a name is empty", "for example {fetch_name_0: logits}")
+    return text
+
+
+#: What an input or output is called.
+TensorName = Annotated[str, AfterValidator(_filled)]
+#: A time limit.
+Seconds = Annotated[float, Field(gt=0, le=LONGEST, allow_inf_nan=False)]
 
 
 def _memory(value: Any) -> Any:
@@ -189,14 +206,14 @@ class Overrides(Record):
 
     opset: Opset | None = None
     simplify: bool | None = None
-    rename: dict[str, str] | None = None
+    rename: dict[TensorName, TensorName] | None = None
     tolerance: ModelTolerance | None = None
     tolerances: dict[str, ToleranceOverride] | None = None
     data: Paths | None = None
     min_agreement: float | None = Field(default=None, ge=0, le=1)
     seed: int | None = Field(default=None, ge=0)
     sweep: bool | None = None
-    timeout: float | None = Field(default=None, gt=0)
+    timeout: Seconds | None = None
     memory: Memory | None = None
     soc: str | None = None
     shapes: Shapes | None = None
@@ -210,7 +227,7 @@ class Overrides(Record):
     precision_from: str | None = None
     aipp: str | None = None
     atc_flags: dict[str, str] | None = None
-    atc_timeout: float | None = Field(default=None, gt=0)
+    atc_timeout: Seconds | None = None
     cann: Version | None = None
     target: Literal["paddlex", "any"] | None = None
     on: str | None = None

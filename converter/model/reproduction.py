@@ -32,30 +32,36 @@ class SourceChange(Record):
 
 
 class Surroundings(Record):
-    """What is known before anything runs: why files may come out otherwise."""
+    """What is known before anything runs: why files may come out otherwise.
+
+    ``edited`` are files of the run, relative to its directory, that are not what its manifest says.
+    """
 
     tools: tuple[ToolChange, ...] = ()
     sources: tuple[SourceChange, ...] = ()
     cautions: tuple[str, ...] = ()
+    edited: tuple[str, ...] = ()
 
 
 class Verdict(StrEnum):
     """How a file compares with the recorded one.
 
+    ``edited`` was made now as it was recorded, and the run's own file is not that any more.
     ``missing`` was recorded and not made now, ``new`` the other way round. ``not reproduced`` could
     not be made here, for want of atc.
     """
 
     EQUAL = "equal"
     DIFFERENT = "different"
+    EDITED = "edited"
     MISSING = "missing"
     NEW = "new"
     NOT_REPRODUCED = "not reproduced"
 
     @property
     def differs(self) -> bool:
-        """Whether the run was not reproduced, and not for want of a tool."""
-        return self in (Verdict.DIFFERENT, Verdict.MISSING, Verdict.NEW)
+        """Whether the run is not what its sources make, and not for want of a tool."""
+        return self not in (Verdict.EQUAL, Verdict.NOT_REPRODUCED)
 
 
 class ComparedFile(Record):

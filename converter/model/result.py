@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, computed_field, model_validator
 
-from converter.errors import GateError, Paddle2omError, worst_exit_code
+from converter.errors import GateError, Paddle2omError, StageError, worst_exit_code
 from converter.model.baseline import BaselineReport
 from converter.model.comparison import ValidateFacts
 from converter.model.forecast import ForecastFacts
@@ -40,6 +40,11 @@ class Status(StrEnum):
     def is_failure(self) -> bool:
         """Whether the stage did not deliver what was asked for."""
         return self in (Status.FAILED, Status.CRASHED, Status.TIMEOUT)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the stage came to an end of its own, now and not in an earlier run."""
+        return self in (Status.OK, Status.DEGRADED, Status.SKIPPED, Status.FAILED)
 
 
 class Artefact(Record):
@@ -221,6 +226,19 @@ class StageResult(Record):
     seconds: float = 0.0
     peak_memory: int = 0
 
+    @property
+    def reasons(self) -> tuple[Message, ...]:
+        """Why a degraded stage is that: its warnings, or whatever it says if it warns of nothing.
+
+        A message of its own stands in where it says nothing.
+        """
+        nothing = Message(level="warning", text="no reason was recorded")
+        return (
+            tuple(message for message in self.messages if message.level == "warning")
+            or self.messages
+            or (nothing,)
+        )
+
 
 def _without(data: Any, name: str) -> Any:
     """``data`` without a field that is computed: JSON has it for readers, we derive it anew."""
@@ -321,7 +339,8 @@ class PipelineReport(Record):
 class Shard(Record):
     """Which part of a recipe a run was: ``index`` of ``count``, from 1.
 
-    ``models`` are all that the recipe asks for, whichever shard they are in, by name.
+    ``models`` are all that the recipe asks for, whichever shard they are in, by name. The merge of
+    several shards is 1 of 1.
     """
 
     index: int
@@ -349,6 +368,14 @@ class RunReport(Record):
     pipelines: tuple[PipelineReport, ...] = ()
     baseline: BaselineReport | None = None
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Models that the recipe asks for and no merged shard had; none for a shard by itself."""
+        if self.shard is None or self.shard.count > 1:
+            return ()
+        there = {model.name for model in self.models}
+        return tuple(name for name in self.shard.models if name not in there)
+
     @model_validator(mode="before")
     @classmethod
     def _drop_exit_code(cls, data: Any) -> Any:
@@ -360,7 +387,9 @@ class RunReport(Record):
         """The process exit code this run maps to (see ``docs/reference/exit-codes.md``)."""
         codes = [model.exit_code(strict=self.strict) for model in self.models]
         codes += [pipeline.error.exit_code for pipeline in self.pipelines if pipeline.error]
-        if self.baseline is not None and self.baseline.failures and not self.baseline.updated:
+        if self.missing:
+            codes.append(StageError.exit_code)
+        if self.baseline is not None and self.baseline.failures:
             codes.append(GateError.exit_code)
         if self.interrupted:
             codes.append(130)

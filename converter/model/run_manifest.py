@@ -13,6 +13,9 @@ from pydantic import Field, ValidationError
 
 from converter.errors import InputError
 from converter.model.artefacts import MANIFEST
+from converter.model.files import read_json_text
+from converter.model.names import check_model_name
+from converter.model.problems import first_problem
 from converter.model.recipe import PlannedPipeline
 from converter.model.record import Record
 from converter.model.result import ModelReport, RunReport, SourceFile, Status
@@ -177,17 +180,7 @@ def read_run(path: Path) -> tuple[RunManifest, Path]:
     ``InputError``.
     """
     file = path / MANIFEST if path.is_dir() else path
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-        content = json.loads(text)
-    except FileNotFoundError:
-        raise InputError(f"{file} does not exist", hint=_WANTED) from None
-    except OSError as error:
-        raise InputError(f"cannot read {file}: {error.strerror or error}", hint=_WANTED) from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{file} is not UTF-8 text", hint=_WANTED) from error
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise InputError(f"{file} is not valid JSON: {error}", hint=_WANTED) from error
+    _, content = read_json_text(file, hint=_WANTED)
     manifest = _parsed(file, content)
     _check_names(file, manifest)
     return manifest, file
@@ -198,11 +191,13 @@ def _check_names(file: Path, manifest: RunManifest) -> None:
     names = [model.name for model in manifest.models]
     names += [pipeline.asked.out for pipeline in manifest.pipelines]
     for name in names:
-        if name in ("", ".", "..") or "/" in name or "\0" in name:
+        try:
+            check_model_name(name)
+        except InputError:
             raise InputError(
                 f"{file}: {name!r} is no name of a model or a config",
                 hint="the file was edited; take it from the run again",
-            )
+            ) from None
     if len(set(names)) < len(names):
         raise InputError(
             f"{file} has a name twice", hint="the file was edited; take it from the run again"
@@ -240,10 +235,7 @@ def _parsed(file: Path, content: Any) -> RunManifest:
             )
         return RunManifest.model_validate_json(json.dumps(content))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the top level"
         raise InputError(
-            f"{file} is not a complete manifest of a run: {place}: {first['msg']} "
-            f"({error.error_count()} problem(s))",
+            f"{file} is not a complete manifest of a run: {first_problem(error)}",
             hint="the file was edited, or another version wrote it; run the command again",
         ) from error

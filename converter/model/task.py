@@ -11,6 +11,9 @@ from converter.model.tolerance import ToleranceOverride
 #: The opsets paddle2onnx 2.1.0 can write; outside this range it aborts the process.
 OPSET_RANGE = range(7, 22)
 
+#: What helps with another one.
+OPSET_HINT = f"choose {OPSET_RANGE[0]} to {OPSET_RANGE[-1]}; 11 works everywhere with atc"
+
 #: atc supports opset 11 on every CANN release; from 8.x on it also takes up to 18.
 DEFAULT_OPSET = 11
 
@@ -55,9 +58,9 @@ class CacheUse(Record):
     ``keys`` are those of the stages that can be kept, ``reference`` that of Paddle's outputs.
     ``inputs`` are the model's files with size, modification and change time, and inode as they were
     when the keys were made: where a file has changed since, nothing is kept. ``failures`` says
-    whether a kept failure counts, and ``damaged`` names stages whose result was there and could not
-    be read. With ``carries`` the cache is the way that results take to who asked for them: what
-    would not be the same another time goes there too, marked.
+    whether a kept failure counts, and ``damaged`` has stages whose result was there and could not
+    be used: what of it, and how that was found. With ``carries`` the cache is the way that results
+    take to who asked for them: what would not be the same another time goes there too, marked.
     """
 
     root: str
@@ -65,7 +68,7 @@ class CacheUse(Record):
     reference: str | None = None
     inputs: dict[str, tuple[int, int, int, int]] = Field(default_factory=dict)
     failures: bool = False
-    damaged: tuple[str, ...] = ()
+    damaged: dict[str, tuple[str, str]] = Field(default_factory=dict)
     carries: bool = False
 
 
@@ -85,7 +88,8 @@ class Task(Record):
     ONNX file that ``locate`` searches; None to record ``source`` alone. ``on_device`` says that an
     NPU computed it. ``inputs`` is an ``.npz`` file with the inputs to search on. With
     ``preflight_only`` the compile stage ends before atc starts. Without ``cache``
-    nothing is looked up and nothing kept.
+    nothing is looked up and nothing kept. ``fleeting`` says that ``destination`` goes when the run
+    ends.
     """
 
     name: str
@@ -109,5 +113,6 @@ class Task(Record):
     candidate: str | None = None
     on_device: bool = False
     inputs: str | None = None
+    fleeting: bool = False
     options: ConvertOptions = ConvertOptions()
     cache: CacheUse | None = None

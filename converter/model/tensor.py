@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 #: A known extent, or the name of a dynamic one.
 Dim: TypeAlias = int | str
@@ -14,7 +15,8 @@ class TensorSpec(BaseModel):
     """One graph input or output.
 
     ``dtype`` is numpy's name (``float32``, ``int64``, ``bool``, ``bfloat16``). ``shape`` has one
-    entry per axis; a string names a dynamic dim. ``()`` is a 0-D tensor.
+    entry per axis; a string names a dynamic dim. ``()`` is a 0-D tensor. ``index_limit`` is of an
+    integer input that indexes a table: the table's rows, so that indices are from [0, rows).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -22,6 +24,14 @@ class TensorSpec(BaseModel):
     name: str
     dtype: str
     shape: tuple[Dim, ...]
+    index_limit: int | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_none(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        made: dict[str, Any] = serialise(self)
+        if self.index_limit is None:
+            made.pop("index_limit", None)
+        return made
 
     @property
     def rank(self) -> int:
@@ -35,6 +45,30 @@ class TensorSpec(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.name} {self.dtype}[{','.join(map(str, self.shape))}]"
+
+
+def narrowed(specs: Sequence[TensorSpec], others: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
+    """``specs`` with the extents that ``others``, one for each, fix where they are dynamic.
+
+    A dim that becomes fixed is so wherever its name stands, unless another extent is there. Where
+    ranks differ, nothing is taken over.
+    """
+    fixed: dict[str, int] = {}
+    shapes: list[list[Dim]] = []
+    for spec, other in zip(specs, others, strict=True):
+        shape = list(spec.shape)
+        if spec.rank == other.rank:
+            for axis, (dim, extent) in enumerate(zip(spec.shape, other.shape, strict=True)):
+                if isinstance(dim, str) and isinstance(extent, int):
+                    shape[axis] = extent
+                    fixed.setdefault(dim, extent)
+        shapes.append(shape)
+    return tuple(
+        spec.model_copy(
+            update={"shape": tuple(fixed.get(d, d) if isinstance(d, str) else d for d in shape)}
+        )
+        for spec, shape in zip(specs, shapes, strict=True)
+    )
 
 
 class ShapeHint(BaseModel):

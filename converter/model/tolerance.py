@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AliasChoices, Field, ValidationError
 
 from converter.errors import InputError
+from converter.model.problems import first_problem
 from converter.model.record import Record
 
 #: A limit on a difference: finite and not negative.
@@ -87,7 +88,8 @@ def check_names(tolerances: Tolerances, outputs: Iterable[str]) -> None:
     """
     known = list(outputs)
     for name in tolerances:
-        if name not in known and not _WILDCARDS & set(name):
+        literal = not {"*", "?"} & set(name)  # brackets alone may be a part of the name
+        if literal and not any(name == one or fnmatchcase(one, name) for one in known):
             raise InputError(
                 f"a tolerance is given for {name!r}, which is not an output of this model",
                 hint=f"its outputs are {', '.join(known)}; a pattern such as '*' may match none",
@@ -123,9 +125,7 @@ def _override(name: str, limits: dict[str, float]) -> ToleranceOverride:
     try:
         return ToleranceOverride.model_validate(limits)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
         raise InputError(
-            f"tolerance of {name!r}: {where}={limits.get(where)}: {first['msg']}",
+            f"tolerance of {name!r}: {first_problem(error)}",
             hint=f"limits are {', '.join(ToleranceOverride.model_fields)}; shares are 0 to 1",
         ) from error

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from converter.errors import InputError
-from converter.model.files import read_all
+from converter.model.files import read_all, unreadable
 from converter.paddlex.matching import suggest
 from converter.resources import template_dir
 
@@ -61,6 +61,18 @@ def find_base(name: str, directory: Path | None = None) -> Base:
         hint="pip install 'paddle2om[paddlex]'; or pip download --no-deps paddlex==3.7.2 and give "
         "the wheel with --base-dir; or give the config file itself. OCR needs none of them",
     )
+
+
+def check_base(name: str, directory: Path | None = None) -> None:
+    """Raise ``InputError`` where ``find_base`` would, unless only a PaddleX is missing here.
+
+    The config may be written by another machine, which has one.
+    """
+    if directory is not None or installed_paddlex() is not None:
+        try:
+            find_base(name, directory)
+        except OSError as error:  # a name that is too long for a file
+            raise unreadable(Path(name), error) from error
 
 
 def own_base() -> Base:

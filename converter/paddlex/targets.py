@@ -16,8 +16,8 @@ NEWEST = (3, 7)
 #: The first PaddleX that knows ``engine`` and ``engine_config``.
 _ENGINE_SINCE = (3, 5)
 
-_VERSION = re.compile(r"v?(\d+)\.(\d+)(?:[.\w+-]*)?")
-_DEVICE = re.compile(r"(cpu|gpu|npu|xpu)(?::(\d+))?")
+_VERSION = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})(?:[.\w+-]*)?")
+_DEVICE = re.compile(r"(cpu|gpu|npu|xpu)(?::([0-9]{1,4}))?")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Writing a report so that a reader never sees half of one."""
+"""Writing a report so that a reader never sees half of one, and never in place of a device."""
 
 from __future__ import annotations
 
@@ -9,12 +9,35 @@ from converter.model.artefacts import write_atomically
 
 
 def write_text_atomically(path: Path, text: str) -> None:
-    """Write ``text`` as UTF-8 to ``path``, whose directory is created; raises ``InputError``."""
+    """Write ``text`` as UTF-8 to ``path``, whose directory is created; raises ``InputError``.
+
+    For files of an output directory: whatever ``path`` is, a link too, is replaced.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text.encode())
     except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror or error}",
-            hint="name a file in a directory that you can write to and that has space left",
-        ) from error
+        raise _unwritable(path, error) from error
+
+
+def write_text_through(path: Path, text: str) -> None:
+    """As ``write_text_atomically``, for a path that the user names.
+
+    A device, a FIFO and what a symbolic link points to are written to and stay what they are:
+    ``/dev/stdout`` is a link, and may lead to a file that the shell holds open.
+    """
+    if not path.is_symlink() and (path.is_file() or not path.exists()):
+        write_text_atomically(path, text)
+        return
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    return InputError(
+        f"cannot write {path}: {error.strerror or error}",
+        hint="name a file in a directory that you can write to and that has space left",
+    )

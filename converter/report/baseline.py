@@ -19,11 +19,13 @@ from converter.model.baseline import (
     ModelBaseline,
     OutputBaseline,
     Slack,
+    Verdict,
 )
 from converter.model.comparison import OutputComparison, ValidateFacts
-from converter.model.files import read_all
+from converter.model.files import read_json_text
+from converter.model.problems import first_problem
 from converter.model.result import ExportFacts, ModelReport, RunReport, SimplifyFacts, Status
-from converter.report.atomic import write_text_atomically
+from converter.report.atomic import write_text_through
 
 #: Digits that an error is kept with: more would change from run to run.
 _DIGITS = 2
@@ -32,7 +34,14 @@ _DIGITS = 2
 _SIMILARITIES = ("cosine", "argmax_agreement")
 _ERRORS = ("max_abs", "relative_l2")
 
-_RANK = {"worse": 0, "missing": 1, "new": 2, "better": 3}
+_RANK = {"worse": 0, "missing": 1, "new": 2, "changed": 3, "better": 4}
+
+#: A model of the baseline that the run does not have.
+_GONE = ("model", "missing")
+
+#: How well a model ended, the best first; all ways to fail are as bad.
+_STATUS_RANK: Mapping[str, int] = {Status.OK: 0, Status.DEGRADED: 1}
+_FAILED_RANK = 2
 
 _HINT = "write it with paddle2om convert ... --baseline FILE --update-baseline"
 
@@ -41,10 +50,7 @@ def read_baseline(path: Path) -> Baseline:
     """Read a baseline file. Raises ``InputError`` when it is none, or of a newer version."""
     if not path.is_file():
         raise InputError(f"there is no baseline {path}", hint=_HINT)
-    try:
-        content = json.loads(read_all(path).decode("utf-8"))
-    except (UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not valid JSON: {error}", hint=_HINT) from error
+    _, content = read_json_text(path, hint=_HINT)
     if (
         not isinstance(content, dict)
         or content.get("tool") != "paddle2om"
@@ -61,27 +67,40 @@ def read_baseline(path: Path) -> Baseline:
     try:
         return Baseline.model_validate(content)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise InputError(f"{path}: {place}: {first['msg']}", hint=_HINT) from error
+        raise InputError(f"{path}: {first_problem(error)}", hint=_HINT) from error
 
 
-def write_baseline(report: RunReport, path: Path) -> None:
-    """Write the models of ``report`` as the baseline, sorted; its slack and failed models stay.
+def update_baseline(
+    report: RunReport, compared: BaselineReport, path: Path, *, prune: bool = False
+) -> BaselineReport:
+    """Write the models of ``report`` into the baseline; ``compared`` with what became of the rest.
 
-    A model that failed keeps the numbers it had. Numbers are rounded, to the worse side, so that a
-    second run on the same machine writes the same bytes.
+    Its slack stays, and so does what it has of models that failed or that the run did not have.
+    With ``prune`` the latter are dropped, but for those that another shard answers for. Numbers are
+    rounded, to the worse side, so that a second run on the same machine writes the same bytes.
     """
     before = read_baseline(path) if path.exists() else Baseline()
-    models = {}
+    models = dict(before.models)
     for model in report.models:
         if model.failure is None:
             models[model.name] = _writable(baseline_of(model))
-        elif model.name in before.models:
-            models[model.name] = before.models[model.name]
+    there = {model.name for model in report.models}
+    absent = sorted(before.models.keys() - there)
+    elsewhere = set(report.shard.models) if report.shard else set()
+    dropped = tuple(name for name in absent if prune and name not in elsewhere)
+    for name in dropped:
+        del models[name]
     made = before.model_copy(update={"models": dict(sorted(models.items()))})
     text = json.dumps(made.model_dump(mode="json", exclude_none=True), indent=2, sort_keys=True)
-    write_text_atomically(path, text + "\n")
+    write_text_through(path, text + "\n")
+    return compared.model_copy(
+        update={
+            "updated": True,
+            "changes": tuple(c for c in compared.changes if (c.what, c.verdict) != _GONE),
+            "kept": tuple(name for name in absent if name not in dropped),
+            "dropped": dropped,
+        }
+    )
 
 
 def compare_baseline(report: RunReport, baseline: Baseline, file: Path) -> BaselineReport:
@@ -127,13 +146,15 @@ def baseline_of(model: ModelReport) -> ModelBaseline:
 
 def _writable(model: ModelBaseline) -> ModelBaseline:
     """The same without infinite errors: JSON has none, and nothing could be worse."""
-    outputs = {
-        name: OutputBaseline(
-            **{key: value for key, value in output if value is not None and math.isfinite(value)}
-        )
-        for name, output in model.outputs.items()
-    }
+    outputs = {name: _finite(output) for name, output in model.outputs.items()}
     return model.model_copy(update={"outputs": outputs})
+
+
+def _finite(output: OutputBaseline) -> OutputBaseline:
+    """The same without infinite errors."""
+    return OutputBaseline(
+        **{key: value for key, value in output if value is not None and math.isfinite(value)}
+    )
 
 
 def _onnx_bytes(model: ModelReport) -> int | None:
@@ -186,22 +207,19 @@ def _compare(
 ) -> Iterator[BaselineChange]:
     def change(
         what: str,
-        old: float | str,
+        old: float | str | None,
         new: float | str | None,
-        limit: float | str | None,
-        better: bool,
+        verdict: Verdict,
+        limit: float | None = None,
     ) -> BaselineChange:
         return BaselineChange(
-            model=model,
-            what=what,
-            before=old,
-            now=new,
-            limit=limit,
-            verdict="better" if better else "worse",
+            model=model, what=what, before=old, now=new, limit=limit, verdict=verdict
         )
 
     if before.status != now.status:
-        yield change("status", before.status, now.status, None, now.status == "ok")
+        was, is_now = (_STATUS_RANK.get(m.status, _FAILED_RANK) for m in (before, now))
+        verdict: Verdict = "worse" if is_now > was else "better" if is_now < was else "changed"
+        yield change("status", before.status, now.status, verdict)
     if Status(now.status).is_failure:
         return
     numbers: Mapping[str, tuple[int | None, int | None, float]] = {
@@ -210,31 +228,50 @@ def _compare(
         "bytes": (before.bytes, now.bytes, max(slack.size * (before.bytes or 0), slack.size_floor)),
     }
     for what, (old, new, allowed) in numbers.items():
-        if old is None or old == new:
+        if old == new:
+            continue
+        if old is None:
+            yield change(what, old, new, "new")
             continue
         limit = old + allowed
         if new is None or new > limit:
-            yield change(what, old, new, limit, better=False)
+            yield change(what, old, new, "worse", limit)
         elif new < old - allowed:
-            yield change(what, old, new, limit, better=True)
-    for name, output in before.outputs.items():
-        found = now.outputs.get(name)
-        for metric in (*_ERRORS, *_SIMILARITIES):
-            was = getattr(output, metric)
-            if was is None:
-                continue
-            is_now: float | None = getattr(found, metric) if found else None
-            similar = metric in _SIMILARITIES
-            limit = (
-                was - slack.similarity
-                if similar
-                else (was * slack.error_factor + slack.error_floor)
-            )
-            # Written so that a NaN is worse.
-            if is_now is None or not (is_now >= limit if similar else is_now <= limit):
-                yield change(f"{metric} of {name}", was, is_now, limit, better=False)
-            elif _much_better(was, is_now, slack, similar=similar):
-                yield change(f"{metric} of {name}", was, is_now, limit, better=True)
+            # A lower opset loads in more places, and may have been meant or not.
+            yield change(what, old, new, "changed" if what == "opset" else "better", limit)
+    for name in dict.fromkeys((*before.outputs, *now.outputs)):
+        had, has = before.outputs.get(name), now.outputs.get(name)
+        if has is None:
+            yield change(f"output {name}", None, None, "missing")
+        elif had is None or had == OutputBaseline() != _finite(has):
+            yield change(f"output {name}", None, None, "new")
+        else:
+            for made in _compare_output(name, had, has, slack):
+                yield change(*made)
+
+
+def _compare_output(
+    name: str, before: OutputBaseline, now: OutputBaseline, slack: Slack
+) -> Iterator[tuple[str, float | None, float | None, Verdict, float | None]]:
+    """Of each change what it is, the value before and now, the verdict and what would pass."""
+    for metric in (*_ERRORS, *_SIMILARITIES):
+        what = f"{metric} of {name}"
+        was: float | None = getattr(before, metric)
+        is_now: float | None = getattr(now, metric)
+        if was is None:
+            # An infinite error is written as none, and is no news.
+            if getattr(_finite(now), metric) is not None:
+                yield what, was, is_now, "new", None
+            continue
+        similar = metric in _SIMILARITIES
+        limit = (
+            was - slack.similarity if similar else (was * slack.error_factor + slack.error_floor)
+        )
+        # What was measured once and is no more, as a number that is NaN in every case, is worse.
+        if is_now is None or not (is_now >= limit if similar else is_now <= limit):
+            yield what, was, is_now, "worse", limit
+        elif _much_better(was, is_now, slack, similar=similar):
+            yield what, was, is_now, "better", limit
 
 
 def _much_better(was: float, now: float, slack: Slack, *, similar: bool) -> bool:
@@ -242,25 +279,3 @@ def _much_better(was: float, now: float, slack: Slack, *, similar: bool) -> bool
     if similar:
         return was < now - slack.similarity
     return was > now * slack.error_factor + slack.error_floor
-
-
-def change_text(change: BaselineChange) -> str:
-    """A change in words: ``max_abs of y: 1.2e-05, was 4e-06 (up to 8.9e-06 passes)``."""
-    if change.what == "model":
-        if change.verdict == "missing":
-            return "in the baseline, and not in this run"
-        return f"{change.now}; not in the baseline"
-    text = f"{change.what}: {_value(change.now)}, was {_value(change.before)}"
-    if change.verdict == "worse" and change.limit is not None:
-        least = change.what.startswith(("cosine", "argmax"))
-        text += f" ({'down' if least else 'up'} to {_value(change.limit)} passes)"
-    return text
-
-
-def _value(value: float | str | None) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, str):
-        return value
-    whole = math.isfinite(value) and value == int(value) and value >= 10
-    return f"{value:,.0f}" if whole else f"{value:.8g}"

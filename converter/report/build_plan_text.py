@@ -34,7 +34,7 @@ def summary(plan: BuildPlan) -> str:
     runs = [model for model in plan.models if model.runs]
     failed = sum("failed" in model.stages.values() for model in plan.models)
     part = f" of shard {plan.shard.index}/{plan.shard.count}" if plan.shard else ""
-    told = f"{len(plan.models)} conversions{part}: {len(runs)} to run, "
+    told = f"{fmt.count(len(plan.models), 'conversion')}{part}: {len(runs)} to run, "
     told += f"{len(plan.models) - len(runs) - failed} cached"
     told += f", {failed} failed before" if failed else ""
     if runs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 
 class StderrConsole(Console):
@@ -25,7 +25,22 @@ class StderrConsole(Console):
         os.close(nowhere)
 
 
-def report_console() -> StderrConsole:
-    """For tables: rich takes a log for 80 columns wide, and nothing is gained by folding there."""
-    fixed = sys.stderr.isatty() or "COLUMNS" in os.environ
-    return StderrConsole(width=None if fixed else 120)
+#: Wider than any line: in a file nothing is folded, so that names and messages can be searched for.
+_UNFOLDED = 10_000
+
+
+def print_table(table: RenderableType) -> None:
+    """Print ``table`` on standard error, folded to the terminal; in a file every row is one line.
+
+    ``COLUMNS`` gives files a width too. No line of a file ends with spaces.
+    """
+    terminal = sys.stderr.isatty()
+    fixed = terminal or "COLUMNS" in os.environ
+    console = StderrConsole(width=None if fixed else _UNFOLDED)
+    if terminal:
+        console.print(table)
+        return
+    with console.capture() as captured:
+        console.print(table)
+    lines = captured.get().splitlines()
+    console.out("\n".join(line.rstrip() for line in lines), highlight=False)

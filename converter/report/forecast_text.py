@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 from converter.model.comparison import CaseComparison
-from converter.model.forecast import ForecastFacts
+from converter.model.forecast import ForecastFacts, PrecisionWay
 from converter.model.result import RunReport
 from converter.report import format as fmt
 from converter.report.columns import columns
@@ -14,15 +16,15 @@ from converter.report.columns import columns
 _LISTED = 12
 
 
-def forecast_text(report: RunReport) -> str:
-    """What to print; "" where the forecast was not reached."""
+def forecast_text(report: RunReport, out: Path | None) -> str:
+    """What to print; "" where the forecast was not reached. ``out`` has the files for atc."""
     facts = report.models[0].facts("forecast")
     if not isinstance(facts, ForecastFacts):
         return ""
-    return "\n".join(_lines(facts))
+    return "\n".join(_lines(facts, out))
 
 
-def _lines(facts: ForecastFacts) -> Iterator[str]:
+def _lines(facts: ForecastFacts, out: Path | None) -> Iterator[str]:
     limits = facts.tolerance
     yield (
         f"{fmt.count(len(facts.operators), 'operator')} in float16, against float32 "
@@ -46,7 +48,7 @@ def _lines(facts: ForecastFacts) -> Iterator[str]:
         yield f"{', '.join(facts.unkeepable)}: {facts.soc_version} computes them in float16 only"
     for way in facts.ways:
         yield (
-            f"compile with: {' '.join(way.flags)} ({way.float32} of {len(facts.operators)} "
+            f"compile with: {_flags(way, out)} ({way.float32} of {len(facts.operators)} "
             f"operators in float32, max abs {fmt.number(way.max_abs)})"
         )
     yield ""
@@ -66,7 +68,15 @@ def _lines(facts: ForecastFacts) -> Iterator[str]:
     over = [one for one in facts.operators if one.overflow]
     if over:
         yield ""
-        yield f"{fmt.count(len(over), 'operator')} give out numbers above 65504, float16's largest"
+        told = f"{fmt.count(len(over), 'operator')} {'gives' if len(over) == 1 else 'give'}"
+        yield f"{told} out numbers above 65504, float16's largest"
+
+
+def _flags(way: PrecisionWay, out: Path | None) -> str:
+    """The flags, with the path that leads to the file from here."""
+    named = (str(out / flag) if out and flag == way.file else flag for flag in way.flags)
+    missing = " (which -o DIR writes)" if way.file and out is None else ""
+    return shlex.join(named) + missing
 
 
 def _cases(cases: tuple[CaseComparison, ...]) -> Iterator[str]:

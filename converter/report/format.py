@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import ROUND_CEILING, Context, Decimal
 
+from converter.model.counting import count as count  # to be found with the others
+
 _SIZE_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 #: Characters that reorder the text around them, so that a name can pass for another one.
@@ -94,11 +96,6 @@ def size(count: int) -> str:
 def integer(value: int) -> str:
     """Write a count with thousands separators."""
     return f"{value:,}"
-
-
-def count(value: int, noun: str) -> str:
-    """Write ``1 model``, ``3 models``."""
-    return f"{value:,} {noun}{'' if value == 1 else 's'}"
 
 
 def shape(dims: Sequence[int | str]) -> str:

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import base64
+import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from converter.model.comparison import ValidateFacts
-from converter.model.result import ExportFacts, InspectFacts, ModelReport, PipelineReport, RunReport
+from converter.model.result import (
+    ExportFacts,
+    InspectFacts,
+    ModelReport,
+    PipelineReport,
+    RunReport,
+    StageResult,
+    Status,
+)
 from converter.model.tensor import TensorSpec
 from converter.report import commands, compared, recognised, summary
 from converter.report import format as fmt
 from converter.report.atomic import write_text_atomically
-from converter.report.baseline import change_text
-from converter.report.variants import groups
+from converter.report.baseline_text import change_text, update_texts
+from converter.report.variants import Group, groups
 from converter.resources import template_dir
 
 #: Larger images are named instead of embedded: a report is mailed and attached.
@@ -48,27 +59,59 @@ class SignatureRow:
 
 
 def write_html(report: RunReport, path: Path | str) -> None:
-    """Write ``report`` as one self-contained HTML page to ``path``."""
+    """Write ``report`` as one self-contained HTML page to ``path``, in the output directory."""
     path = Path(path)
-    write_text_atomically(path, render_html(report, image_roots=(path.parent,)))
+    write_text_atomically(path, render_html(report, image_roots=(path.parent,), files="."))
 
 
-def render_html(report: RunReport, *, image_roots: tuple[Path, ...] = ()) -> str:
-    """Return the page. Images are looked for in the output directory and in the roots only."""
+def render_html(
+    report: RunReport, *, image_roots: tuple[Path, ...] = (), files: str | None = None
+) -> str:
+    """Return the page. Images are looked for in the output directory and in the roots only.
+
+    ``files`` leads from the page to the output directory (``.``, ``../out``): logs and artefacts
+    are links then. Without it they are named only.
+    """
     roots = (Path(report.out_dir), *image_roots)
     template = report_environment().get_template("report.html.j2")
     return template.render(
         report=report,
-        groups=groups(report),
+        files=files,
+        groups=sorted(groups(report), key=_is_fine),
         reproducible=commands.reproducible(report),
         verdict=summary.verdict(report),
         tally=summary.tally(report),
         stages=summary.stage_columns(report),
         repairs=summary.repair_totals(report),
+        cached=_cached_mark(report),
+        missing=summary.missing_note(report, len(report.missing)),
         few_failed=sum(model.failure is not None for model in report.models) <= _OPEN,
         peak_memory=max(map(summary.peak_memory_of, report.models), default=0),
         image_of=lambda pipeline: embedded_image(pipeline, roots),
     )
+
+
+def _href(files: str, path: str) -> str:
+    """The link from a page to a file of the output directory; never to another scheme."""
+    return quote(os.path.normpath(f"{files}/{path}"), errors="replace")
+
+
+def _is_fine(group: Group) -> bool:
+    """Whether nothing of the group failed; what failed comes first."""
+    return all(row.model.failure is None for row in group.rows)
+
+
+def _cached_mark(report: RunReport) -> summary.Mark | None:
+    """The mark of cached stages, whose word is not repeated in the table; None without any."""
+    mark = summary.MARKS[Status.CACHED]
+    marks = (summary.stage_mark(stage) for model in report.models for stage in model.stages)
+    return mark if mark in marks else None
+
+
+def _sort_value(stage: StageResult) -> str | None:
+    """What a script reads as the number that the cell is sorted by."""
+    value = summary.stage_value(stage)
+    return None if value is None else "Infinity" if math.isinf(value) else repr(value)
 
 
 def report_environment() -> Environment:
@@ -86,6 +129,7 @@ def report_environment() -> Environment:
         at_least=fmt.at_least,
         change=change_text,
         command=fmt.command_block,
+        one_line=fmt.one_line,
         command_text=commands.command_text,
         cosine=fmt.cosine,
         integer=fmt.integer,
@@ -101,6 +145,8 @@ def report_environment() -> Environment:
         convert_words=commands.convert_words,
         reproduce_words=commands.reproduce_words,
         count=fmt.count,
+        href=_href,
+        update_texts=update_texts,
         find_stage=summary.find_stage,
         marks=summary.MARKS,
         model_mark=summary.model_mark,
@@ -114,6 +160,7 @@ def report_environment() -> Environment:
         smallest_passing=smallest_passing,
         stage_fact=summary.stage_fact,
         stage_mark=summary.stage_mark,
+        sort_value=_sort_value,
         sweep_rows=compared.sweep_rows,
         task_text=compared.task_text,
         task_totals=compared.task_totals,

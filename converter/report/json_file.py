@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from converter.errors import InputError
+from converter.model.files import read_json_text
+from converter.model.problems import first_problem
 from converter.model.result import SCHEMA_VERSION, RunReport
 from converter.report.atomic import write_text_atomically
 
@@ -21,26 +22,15 @@ def write_json(report: RunReport, path: Path | str) -> None:
 
 
 def read_json(path: Path | str) -> RunReport:
-    """Read a report that `write_json` wrote."""
+    """Read a report that `write_json` wrote. Raises ``InputError`` when ``path`` holds none."""
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        header = json.loads(text)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}", hint=_WANTED) from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text", hint=_WANTED) from error
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise InputError(f"{path} is not valid JSON: {error}", hint=_WANTED) from error
+    text, header = read_json_text(path, hint=_WANTED)
     _check_header(path, header)
     try:
         return RunReport.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the top level"
         raise InputError(
-            f"{path} is not a complete paddle2om report: {place}: {first['msg']} "
-            f"({error.error_count()} problem(s))",
+            f"{path} is not a complete paddle2om report: {first_problem(error)}",
             hint="the file was edited, or a development version wrote it; run the command again",
         ) from error
 

@@ -12,9 +12,9 @@ from converter.model.baseline import BaselineReport
 from converter.model.comparison import ValidateFacts
 from converter.model.result import ModelReport, RunReport, StageResult, Status
 from converter.report import format as fmt
-from converter.report.atomic import write_text_atomically
-from converter.report.baseline import change_text
-from converter.report.summary import notes_of, stage_fact
+from converter.report.atomic import write_text_through
+from converter.report.baseline_text import change_text, update_texts
+from converter.report.summary import MISSING_HINT, notes_of, stage_fact
 
 #: What XML 1.0 has no way to write (https://www.w3.org/TR/xml/#charsets).
 _NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -25,7 +25,7 @@ _LISTED = 20
 
 def write_junit(report: RunReport, path: Path) -> None:
     """Write ``report`` to ``path``. Raises ``InputError`` when that cannot be."""
-    write_text_atomically(path, render_junit(report))
+    write_text_through(path, render_junit(report))
 
 
 def render_junit(report: RunReport) -> str:
@@ -33,6 +33,8 @@ def render_junit(report: RunReport) -> str:
     root = ET.Element("testsuites", name="paddle2om", time=f"{report.seconds:.3f}")
     for model in report.models:
         root.append(_model_suite(report, model))
+    if report.missing:
+        root.append(_missing_suite(report))
     if report.pipelines:
         root.append(_pipelines_suite(report))
     if report.baseline is not None:
@@ -66,7 +68,7 @@ def _model_suite(report: RunReport, model: ModelReport) -> ET.Element:
             )
             failure.text = _text("\n".join(_failure_lines(report, model, stage)))
         elif report.strict and stage.status is Status.DEGRADED:
-            told = "; ".join(message.text for message in stage.messages) or "degraded"
+            told = "; ".join(message.text for message in stage.reasons)
             failure = ET.SubElement(
                 case, "failure", type="degraded (--strict)", message=_text(fmt.one_line(told))
             )
@@ -111,6 +113,16 @@ def _outputs(facts: ValidateFacts) -> Iterator[str]:
         yield f"  ... and {len(failing) - _LISTED} more"
 
 
+def _missing_suite(report: RunReport) -> ET.Element:
+    """One case per model that no merged shard has."""
+    suite = _suite("missing", 0.0)
+    for name in report.missing:
+        case = _case(suite, name, "merge", 0.0)
+        told = _text(f"no shard has {name}")
+        ET.SubElement(case, "error", type="missing", message=told).text = f"hint: {MISSING_HINT}"
+    return _counted(suite)
+
+
 def _pipelines_suite(report: RunReport) -> ET.Element:
     suite = _suite("pipelines", sum(pipeline.seconds for pipeline in report.pipelines))
     for pipeline in report.pipelines:
@@ -129,7 +141,10 @@ def _pipelines_suite(report: RunReport) -> ET.Element:
 def _baseline_suite(baseline: BaselineReport) -> ET.Element:
     """One case per change, and one for the comparison itself, so that it is never empty."""
     suite = _suite("baseline", 0.0)
-    _case(suite, "baseline", f"{fmt.count(baseline.compared, 'model')} compared", 0.0)
+    whole = _case(suite, "baseline", f"{fmt.count(baseline.compared, 'model')} compared", 0.0)
+    if baseline.updated:
+        written = "\n".join([f"{baseline.file} written", *update_texts(baseline)])
+        ET.SubElement(whole, "system-out").text = _text(written)
     for change in baseline.changes:
         case = _case(suite, f"baseline.{change.model}", change.what, 0.0)
         if change in baseline.failures:

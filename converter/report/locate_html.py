@@ -17,7 +17,8 @@ from converter.report.summary import stage_mark
 
 def write_locate_reports(report: RunReport, out: Path) -> None:
     """Write ``report.json`` and ``report.html`` into ``out``, and note them as ours."""
-    page = render_html(report) if located(report) is None else render_locate_html(report)
+    found = located(report) is not None
+    page = render_locate_html(report) if found else render_html(report, files=".")
     write_json(report, out / "report.json")
     write_text_atomically(out / "report.html", page)
     ours = {name: old for name, old in read_manifest(out).items() if (out / name).is_file()}

@@ -49,6 +49,8 @@ def verdict(facts: LocateFacts) -> str:
     """One line: what came out of it."""
     if facts.culprit is not None:
         return f"first divergence: {facts.culprit.operator}"
+    if facts.unjudged:
+        return "the outputs diverge, and the place was not found"
     if facts.diverges:
         return "the outputs diverge, and no operator does by itself"
     return "no divergence"

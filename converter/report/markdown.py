@@ -7,16 +7,16 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from converter.errors import InputError
 from converter.model.baseline import BaselineReport
 from converter.model.comparison import ValidateFacts
 from converter.model.result import ModelReport, RunReport, StageResult, Status
 from converter.report import format as fmt
-from converter.report.atomic import write_text_atomically
-from converter.report.baseline import change_text
+from converter.report.atomic import write_text_through
+from converter.report.baseline_text import change_text, update_texts
 from converter.report.compared import sweep_text, task_text, task_totals
 from converter.report.summary import (
     find_stage,
+    missing_note,
     model_mark,
     notes_of,
     seconds_of,
@@ -29,28 +29,16 @@ from converter.report.summary import (
 #: GitHub refuses a step summary above 1 MiB (2**20 bytes), and then shows none of it.
 _MOST_BYTES = 1_000_000
 
+#: Missing models that are named.
+_NAMED = 20
+
 _SIGNS = {"ok": "✅", "cached": "♻️", "warn": "⚠️", "skip": "➖", "bad": "❌"}
 _ESCAPED = re.compile(r"([\\`*_\[\]<>|#~$])")
 
 
 def write_markdown(report: RunReport, path: Path) -> None:
-    """Write the summary to ``path``.
-
-    A file that is there already and is not regular (a pipe) is written to, not replaced. Raises
-    ``InputError`` when it cannot be written.
-    """
-    text = render_markdown(report)
-    if path.exists() and not path.is_file():
-        try:
-            with path.open("w", encoding="utf-8") as file:
-                file.write(text)
-        except OSError as error:
-            raise InputError(
-                f"cannot write {path}: {error.strerror}",
-                hint="name a file, or - for standard output",
-            ) from error
-        return
-    write_text_atomically(path, text)
+    """Write the summary to ``path``. Raises ``InputError`` when that cannot be."""
+    write_text_through(path, render_markdown(report))
 
 
 def render_markdown(report: RunReport, *, most_bytes: int = _MOST_BYTES) -> str:
@@ -86,12 +74,16 @@ def _head(report: RunReport) -> Iterator[str]:
     yield f"{fmt.seconds(report.seconds)}, exit code {told.exit_code}{meaning}"
     yield ""
     yield f"`{_code(report.command)}`"
-    if report.shard is not None:
+    if report.shard is not None and report.shard.count > 1:
         yield ""
         yield f"Shard {report.shard.index} of {report.shard.count}."
 
 
 def _failures(report: RunReport) -> Iterator[str]:
+    if note := missing_note(report, _NAMED):
+        yield ""
+        yield f"❌ {escape(note.message)}"
+        yield f"<br>hint: {escape(note.hint)}"
     for model in report.models:
         degraded = report.strict and model.status is Status.DEGRADED
         stopped = model.failure or (
@@ -153,11 +145,14 @@ def _baseline(baseline: BaselineReport) -> Iterator[str]:
     worse = len(baseline.failures)
     if baseline.updated:
         yield f"Baseline `{_code(baseline.file)}` written."
+        for told in update_texts(baseline):
+            yield f"<br>{escape(told)}"
     elif not baseline.changes:
         yield f"✅ {fmt.count(baseline.compared, 'model')} as in the baseline."
     else:
         sign = "❌" if worse else "⚠️"
-        yield f"{sign} Baseline: {worse} worse, {len(baseline.changes) - worse} other changes."
+        other = fmt.count(len(baseline.changes) - worse, "other change")
+        yield f"{sign} Baseline: {worse} worse, {other}."
     if baseline.changes:
         yield ""
         yield from _table(
@@ -165,7 +160,7 @@ def _baseline(baseline: BaselineReport) -> Iterator[str]:
             [(escape(c.model), c.verdict, escape(change_text(c))) for c in baseline.changes[:200]],
         )
         if len(baseline.changes) > 200:
-            yield f"\n{len(baseline.changes) - 200} more changes: see report.json."
+            yield f"\n{fmt.count(len(baseline.changes) - 200, 'more change')}: see report.json."
 
 
 def _table_head(report: RunReport) -> list[str]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from converter.errors import InputError
 from converter.model.result import ModelReport, RunReport, Shard
+
+#: Stands between what differs.
+_SEVERAL = " | "
 
 #: Fields that have to be the same in every report, and what they are called.
 _SAME = {"version": "paddle2om", "strict": "--strict"}
@@ -17,11 +21,18 @@ def merge_reports(reports: Sequence[tuple[Path, RunReport]], out_dir: Path) -> R
     """One report of the models of all ``reports`` (file, content), for a file in ``out_dir``.
 
     Paths of artefacts and logs are made relative to ``out_dir``. Versions that differ are joined as
-    ``1.0 | 1.1``. Raises ``InputError`` for a model that is in two reports, for shards of different
-    recipes or counts, for one shard twice, and for reports of different versions of paddle2om.
+    ``1.0 | 1.1``. Reports may be merged ones; each version and command stays there once. Raises
+    ``InputError`` for a file that is given twice, for a model that is in two reports, for shards of
+    different recipes or counts, for one shard twice, and for reports of different versions of
+    paddle2om.
     """
     if not reports:
         raise InputError("no report to merge", hint="name at least one report.json")
+    seen: set[Path] = set()
+    for file, _ in reports:
+        if file.resolve() in seen:
+            raise InputError(f"{file} is given twice", hint="name each report once")
+        seen.add(file.resolve())
     first_file, first = reports[0]
     for file, report in reports[1:]:
         for name, called in _SAME.items():
@@ -46,28 +57,23 @@ def merge_reports(reports: Sequence[tuple[Path, RunReport]], out_dir: Path) -> R
     order = {name: place for place, name in enumerate(shard.models)} if shard else {}
     return first.model_copy(
         update={
-            "command": " && ".join(dict.fromkeys(report.command for _, report in reports)),
+            "command": " && ".join(
+                dict.fromkeys(each for _, report in reports for each in _commands(report.command))
+            ),
             "started": min(report.started for _, report in reports),
             # As long as the longest: shards run beside each other.
             "seconds": max(report.seconds for _, report in reports),
-            "platform": " | ".join(dict.fromkeys(report.platform for _, report in reports)),
+            "platform": _joined(report.platform for _, report in reports),
             "versions": _versions([report for _, report in reports]),
             "out_dir": str(out_dir.absolute()),
             "interrupted": any(report.interrupted for _, report in reports),
             "shard": shard,
+            "recipe": tuple(dict.fromkeys(f for _, report in reports for f in report.recipe)),
             "models": tuple(sorted(models.values(), key=lambda m: order.get(m.name, len(order)))),
             "pipelines": tuple(p for _, report in reports for p in report.pipelines),
             "baseline": None,
         }
     )
-
-
-def missing_models(report: RunReport) -> tuple[str, ...]:
-    """Models that the recipe asks for and no merged shard had."""
-    if report.shard is None:
-        return ()
-    there = {model.name for model in report.models}
-    return tuple(name for name in report.shard.models if name not in there)
 
 
 def _whole(reports: Sequence[tuple[Path, RunReport]]) -> Shard | None:
@@ -76,19 +82,23 @@ def _whole(reports: Sequence[tuple[Path, RunReport]]) -> Shard | None:
     if not shards:
         return None
     first_file, first = shards[0]
-    seen: dict[int, Path] = {}
+    parts: dict[int, Path] = {}
+    count = next((shard.count for _, shard in shards if shard.count > 1), 1)
     for file, shard in shards:
-        if (shard.count, shard.models) != (first.count, first.models):
+        # One of one is a whole, or the merge of some parts: its models tell which.
+        if shard.models != first.models or shard.count not in (1, count):
             raise InputError(
                 f"{file} is a shard of something else than {first_file}",
                 hint="merge the shards of one recipe, all made with the same --shard I/N",
             )
-        if shard.index in seen:
+        if shard.count == 1:
+            continue
+        if shard.index in parts:
             raise InputError(
-                f"{file} and {seen[shard.index]} are both shard {shard.index} of {shard.count}",
+                f"{file} and {parts[shard.index]} are both shard {shard.index} of {shard.count}",
                 hint="give each shard once",
             )
-        seen[shard.index] = file
+        parts[shard.index] = file
     return Shard(index=1, count=1, models=first.models)
 
 
@@ -116,8 +126,22 @@ def _moved(model: ModelReport, source: Path, target: Path) -> ModelReport:
 def _versions(reports: Sequence[RunReport]) -> dict[str, str]:
     names = dict.fromkeys(name for report in reports for name in report.versions)
     return {
-        name: " | ".join(
-            dict.fromkeys(report.versions[name] for report in reports if name in report.versions)
-        )
+        name: _joined(report.versions[name] for report in reports if name in report.versions)
         for name in names
     }
+
+
+def _joined(texts: Iterable[str]) -> str:
+    """What is said, each once; a merged report says several things in one text."""
+    return _SEVERAL.join(dict.fromkeys(part for text in texts for part in text.split(_SEVERAL)))
+
+
+def _commands(text: str) -> list[str]:
+    """The commands of a report; a merged one has several."""
+    parts = text.split(" && ")
+    try:
+        for part in parts:
+            shlex.split(part)
+    except ValueError:  # the && is in an argument of one
+        return [text]
+    return parts

@@ -10,6 +10,7 @@ from converter.report import format as fmt
 
 _ORDER = (
     Verdict.DIFFERENT,
+    Verdict.EDITED,
     Verdict.MISSING,
     Verdict.NEW,
     Verdict.NOT_REPRODUCED,
@@ -23,6 +24,8 @@ def surroundings_lines(surroundings: Surroundings) -> Iterator[str]:
         yield f"differs: {tool.name} was {tool.recorded or 'not there'}, here {tool.here or 'none'}"
     for source in surroundings.sources:
         yield f"differs: source {source.path} {source.state}, of {', '.join(source.models)}"
+    for name in surroundings.edited:
+        yield f"differs: {fmt.printable(name)} was edited since the run made it"
     for caution in surroundings.cautions:
         yield f"note: {caution}"
     if not (surroundings.tools or surroundings.sources):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -45,6 +46,8 @@ MARKS: dict[Status, Mark] = {
     Status.TIMEOUT: Mark("✗", "x", "timeout", "bad"),
 }
 WARNING = Mark("!", "!", "warning", "warn")
+MISSING = Mark("✗", "x", "missing", "bad")
+MISSING_HINT = "a shard did not run or its report was not merged: run it, and merge all of them"
 NOT_RUN = Mark("–", "-", "not run", "skip")
 
 _STAGE_ORDER = ("inspect", "read", "export", "simplify", "validate", "compile", "render")
@@ -113,9 +116,11 @@ def model_mark(model: ModelReport) -> Mark:
     if all(stage.status is Status.SKIPPED for stage in model.stages):
         return NOT_RUN
     marks = [stage_mark(stage) for stage in model.stages]
+    if model.status is Status.OK and WARNING in marks:
+        return WARNING
     if model.status is Status.OK and all(stage.cached for stage in model.stages):
         return MARKS[Status.CACHED]
-    return WARNING if model.status is Status.OK and WARNING in marks else MARKS[model.status]
+    return MARKS[model.status]
 
 
 def stage_columns(report: RunReport) -> tuple[str, ...]:
@@ -149,6 +154,21 @@ def stage_fact(stage: StageResult) -> Fact:
         case CompileFacts(script=str()):
             return Fact("script", "script")
     return Fact()
+
+
+def stage_value(stage: StageResult) -> float | None:
+    """What stages of one name are put in order by; a NaN is worse than any number."""
+    match stage.facts:
+        case ExportFacts(opset=opset) | ReadFacts(opset=opset):
+            return float(opset)
+        case SimplifyFacts(nodes_before=before):
+            return float(before)
+        case ValidateFacts(cases=cases) as facts if any(case.outputs for case in cases):
+            worst = facts.worst_max_abs
+            return math.inf if math.isnan(worst) else worst
+        case CompileFacts(om_bytes=int(om_bytes)):
+            return float(om_bytes)
+    return None
 
 
 def seconds_of(model: ModelReport) -> float:
@@ -222,6 +242,15 @@ def _passing_limits(failing: list[OutputComparison], name: str) -> str:
     return ",".join(f"{limit}={value!r}" for limit, value in loosest.items())
 
 
+def missing_note(report: RunReport, most: int) -> Note | None:
+    """What there is to say of models that no merged shard has, ``most`` by name; None if none."""
+    if not report.missing:
+        return None
+    more = len(report.missing) - most
+    names = ", ".join(report.missing[:most]) + (f" and {more:,} more" if more > 0 else "")
+    return Note("", "merge", MISSING, f"no shard has {names}", MISSING_HINT)
+
+
 @dataclass(frozen=True)
 class SkipReason:
     """Why a stage was skipped on purpose, and what would let it run."""
@@ -289,6 +318,8 @@ def verdict(report: RunReport) -> Verdict:
         parts.append(f"{whole} {verb}" if part == total else f"{part} of {whole} {verb}")
     if bad and idle:
         parts.append(f"{idle} not run")
+    if report.missing:
+        parts.append(f"{fmt.count(len(report.missing), 'model')} missing")
     if warned and not bad:
         parts.append(f"{warned} with warnings")
     if broken:
@@ -296,7 +327,7 @@ def verdict(report: RunReport) -> Verdict:
     if differ:
         parts.append(f"{fmt.count(differ, 'pipeline')} read other text than Paddle")
     worse = len(report.baseline.failures) if report.baseline else 0
-    if report.baseline and worse and not report.baseline.updated:
+    if worse:
         parts.append(f"{fmt.count(worse, 'change')} for the worse since the baseline")
     if not parts:
         ran = len(report.pipelines)
@@ -315,4 +346,6 @@ def verdict(report: RunReport) -> Verdict:
     meaning = _EXIT_MEANING.get(code, "unknown")
     if code == 1 and not bad and not broken:
         meaning = "--strict, and a stage was degraded"
+        if report.missing:
+            meaning = "a shard is missing"
     return Verdict(mark, ", ".join(parts), code, meaning)

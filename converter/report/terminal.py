@@ -20,7 +20,7 @@ from rich.text import Text
 from converter.model.comparison import ValidateFacts
 from converter.model.result import ModelReport, PipelineReport, RunReport, Status
 from converter.report import format as fmt
-from converter.report.baseline import change_text
+from converter.report.baseline_text import change_text, hint_text, update_texts
 from converter.report.compared import sweep_rows, sweep_text, task_text, task_totals
 from converter.report.progress import Progress
 from converter.report.recognised import reads_like_paddle, text_rows
@@ -29,6 +29,7 @@ from converter.report.summary import (
     NOT_RUN,
     WARNING,
     find_stage,
+    missing_note,
     notes_of,
     peak_memory_of,
     repair_totals,
@@ -48,6 +49,9 @@ _UNITS = {"export": "opset", "simplify": "nodes", "validate": "max abs"}
 
 #: Longer names may be folded to make room for the wide table.
 _NAME_WIDTH = 24
+
+#: Missing models that are named.
+_MISSING_SHOWN = 3
 
 #: Recognised texts shown of a pipeline; those that differ from Paddle's are always shown.
 _TEXTS_SHOWN = 8
@@ -77,6 +81,7 @@ class _ReportView:
             yield from _legend(self.report, write)
         yield from _spaced(
             [
+                _missing(self.report, write),
                 _notes(self.report, write),
                 _skips(self.report, write),
                 _repairs(self.report, write),
@@ -151,6 +156,15 @@ def _legend(report: RunReport, write: Writer) -> Iterator[RenderableType]:
             "   ".join(f"{sign} {' or '.join(words)}" for sign, words in labels.items()), "dim"
         )
         yield ""
+
+
+def _missing(report: RunReport, write: Writer) -> list[tuple[str, Text]]:
+    """The models of shards that were not merged."""
+    note = missing_note(report, _MISSING_SHOWN)
+    if note is None:
+        return []
+    hint = Text("hint: ", "bold").append(write.line(note.hint), "not bold")
+    return [(write.sign(note.mark), Text(write.line(note.message))), ("", hint)]
 
 
 def _notes(report: RunReport, write: Writer) -> list[tuple[str, Text]]:
@@ -283,16 +297,18 @@ def _baseline(report: RunReport, write: Writer) -> list[tuple[str, Text]]:
         told = f"baseline {file}: {fmt.count(baseline.compared, 'model')} compared"
         lines = [(write.sign(mark), Text(told))]
     for change in baseline.changes[:_CHANGES_SHOWN]:
-        fails = change in baseline.failures and not baseline.updated
+        fails = change in baseline.failures
         text = Text(write.line(f"{change.model}:"), STYLES["bad" if fails else "skip"])
         text.append(" " + write.line(f"{change.verdict}: {change_text(change)}"), "default")
         lines.append(("", text))
     if len(baseline.changes) > _CHANGES_SHOWN:
         more = len(baseline.changes) - _CHANGES_SHOWN
         lines.append(("", Text(write.line(f"… and {more} more: see report.json"), "dim")))
-    if baseline.failures and not baseline.updated:
+    for told in update_texts(baseline):
+        lines.append(("", Text(write.line(told))))
+    if baseline.failures:
         hint = Text("hint: ", "bold")
-        hint.append("if that is meant, write the baseline anew with --update-baseline", "not bold")
+        hint.append(hint_text(baseline.failures), "not bold")
         lines.append(("", hint))
     return lines
 

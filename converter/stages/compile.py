@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from converter.atc.command import is_atc_path, render_script
@@ -15,6 +16,7 @@ from converter.atc.run import find_atc, run_atc
 from converter.atc.runners.contract import Runner
 from converter.atc.runners.local import LocalRunner
 from converter.atc.runners.place import BundlePlace, parse_place
+from converter.atc.toolkit import toolkit_digest
 from converter.errors import InputError, Paddle2omError, StageError
 from converter.model.artefacts import sha256_of
 from converter.model.compile_options import CONFIG_FILES
@@ -39,7 +41,7 @@ class CompileStage(Stage):
     name = "compile"
     reads = ("compile", "rename", "seed")
     tools = ("onnx", "onnxsim", "onnxruntime", "numpy", "pillow", "jinja2")
-    rooms = ("stages", "model", "accuracy", "atc")
+    rooms = ("stages", "model", "accuracy", "bridge", "atc")
     feeds = False
 
     def __init__(self) -> None:
@@ -48,7 +50,7 @@ class CompileStage(Stage):
         self._failed: Paddle2omError | None = None
 
     def surroundings(self, task: Task) -> dict[str, str] | None:
-        """The files that flags name, and atc itself; unknown where atc runs elsewhere."""
+        """The files that flags name, atc and its toolkit; unknown where atc runs elsewhere."""
         options = task.options.compile
         if options.soc is None:
             return {}
@@ -66,6 +68,7 @@ class CompileStage(Stage):
             **found,
             "model name": task.name,
             "atc": told,
+            "toolkit": toolkit_digest(atc, os.environ) if atc else "none",
             **{name: os.environ[name] for name in ours},
         }
 
@@ -102,6 +105,9 @@ class CompileStage(Stage):
         self._plan = plan = plan_compilation(job, soc)
         for message in plan.messages:  # in the log before atc's own words
             sys.stderr.write(f"{message.level}: {message.text}\n")
+        return replace(self._compile(job, plan), lasting=plan.prepared.lasting)
+
+    def _compile(self, job: Job, plan: CompilePlan) -> Outcome:
         status = Status.DEGRADED if plan.prepared.degraded else Status.OK
         if job.task.preflight_only:
             return Outcome(facts=plan.facts, status=status, messages=plan.messages)

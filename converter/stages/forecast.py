@@ -13,6 +13,7 @@ from converter.accuracy.gate import compare_case, doubts, vacuous
 from converter.accuracy.inputs import InputCase, make_inputs, plan_cases
 from converter.accuracy.onnx_values import OnnxValues
 from converter.accuracy.recorded import DEVICE_TOLERANCE
+from converter.accuracy.sides import check_comparable
 from converter.atc.precision_files import unkeepable_types
 from converter.errors import GateError, StageError
 from converter.model import onnx_file
@@ -48,9 +49,13 @@ class ForecastStage(Stage):
     name = "forecast"
 
     def run(self, job: Job) -> Outcome:
-        """Forecast ``job.onnx``; ``StageError`` where it cannot be emulated."""
+        """Forecast ``job.onnx``; ``StageError`` where it cannot be emulated.
+
+        Raises ``InputError`` when it has outputs that are no numbers.
+        """
         assert job.onnx is not None
         facts = onnx_file.describe_file(job.onnx)
+        check_comparable(job.onnx, facts)
         emulation = Emulation(job.onnx, job.work_dir, threads=job.options.threads)
         if not emulation.operators:
             raise StageError("the model has no float32 operator", hint="nothing is to be forecast")

@@ -16,7 +16,7 @@ from converter.atc.precision_files import (
     unkeepable_types,
 )
 from converter.model.comparison import CaseComparison
-from converter.model.forecast import PrecisionWay
+from converter.model.forecast import EVERYTHING_FLOAT32, PrecisionWay
 from converter.stages.job import Job
 
 #: What the outputs are with these places in float32, on every set of inputs.
@@ -63,7 +63,7 @@ def precision_ways(
         add(MODIFY_MIXLIST, modify_mixlist_text(types), flags, of_types)
     if not unkeepable_types(soc):
         every = range(len(operators))
-        ways.append(_way(("--precision", "origin"), None, len(every), judge(every)))
+        ways.append(_way(EVERYTHING_FLOAT32, None, len(every), judge(every)))
     return tuple(ways)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from converter.accuracy.array_files import read_npz, recorded_inputs
 from converter.accuracy.gate import compare_case, vacuous
 from converter.accuracy.locate.bundle import write_bundle
 from converter.accuracy.locate.causes import covers, describe_node, find_causes
-from converter.accuracy.locate.difference import difference, statistics
+from converter.accuracy.locate.difference import OPERATOR_NOISE, difference, statistics
 from converter.accuracy.locate.pairs import Pairs
 from converter.accuracy.locate.search import Found, Search
 from converter.accuracy.nearby import agree_nearby
@@ -41,12 +42,13 @@ if TYPE_CHECKING:
 class Judged:
     """One case: the candidate's outputs under the reference's names, and how far they are off.
 
-    ``compared`` is None where the candidate did not run.
+    ``compared`` is None where the candidate did not run; ``refused`` then says why.
     """
 
     case: LocateCase
     outputs: tuple[OutputError, ...]
     compared: CaseComparison | None = None
+    refused: str = ""
 
     @property
     def passed(self) -> bool:
@@ -70,10 +72,11 @@ class LocateStage(Stage):
         inputs = _matched("inputs", [spec.name for spec in facts.inputs], side.inputs)
         outputs = _matched("outputs", [spec.name for spec in facts.outputs], side.outputs)
         candidate = OnnxValues(path, job.work_dir / "candidate", threads=job.options.threads)
+        side.narrow(facts, inputs)
         judged = self._judge(job, side, candidate, facts, inputs, outputs)
         job.close_sessions()
         release_unused_memory()
-        side.prepare(facts, outputs)
+        side.prepare(facts, inputs, outputs)
         release_unused_memory()
         pairs = Pairs(side.pairs(candidate), candidate)
         if not pairs.all:
@@ -87,10 +90,17 @@ class LocateStage(Stage):
             pairs,
             judged.case.inputs,
             _fed(judged.case, inputs, facts),
+            failed=not judged.passed,
             tell=job.tell,
         )
         found = search.run()
         culprit = None
+        if judged.refused and found.index is None:
+            # Each operator by itself computes what it should: it is the inputs that do not fit.
+            raise StageError(
+                f"{path.name} was not compared: {judged.refused}",
+                hint="give inputs that both take with --inputs FILE.npz",
+            )
         if found.index is not None:
             culprit = self._culprit(job, side, search, found, with_bundle=not judged.passed)
         located = LocateFacts(
@@ -101,7 +111,8 @@ class LocateStage(Stage):
             case=judged.case.label,
             outputs=judged.outputs,
             pairs=len(pairs),
-            measured=len(search.errors) or len(search.own),
+            measured=len(search.errors.keys() | search.own.keys()),
+            unjudged=0 if culprit or judged.passed else len(search.unjudged()),
             tensors=len(candidate.names),
             method=found.method,
             growth=_growth(search),
@@ -119,15 +130,18 @@ class LocateStage(Stage):
             return
         if facts.culprit is None:
             raise GateError(
-                "the outputs differ, and every operator by itself computes what it should: "
-                + _unlocated(facts),
-                hint="see the growth of the error in the report",
+                f"the outputs differ, and {_unlocated(facts)}",
+                hint="-o DIR writes a report with the growth of the error"
+                if job.task.fleeting
+                else "see the growth of the error in the report",
             )
         cause = facts.culprit.causes[0] if facts.culprit.causes else "cause not told by the graph"
         raise GateError(
             f"{facts.culprit.operator} is the first to differ, at node "
             f"{_told(facts.culprit)}: {cause}",
-            hint="-o DIR writes a report and a bundle that shows the difference by itself",
+            hint="-o DIR writes a report and a bundle that shows the difference by itself"
+            if job.task.fleeting
+            else f"python {Path(job.task.destination, BUNDLE, 'repro.py')} shows it by itself",
         )
 
     def _judge(
@@ -158,7 +172,7 @@ class LocateStage(Stage):
                     OutputError(name=name, error=math.inf, passed=False, reason=error.message)
                     for name in side.outputs
                 )
-                return Judged(case, failed)
+                return Judged(case, failed, refused=error.message)
             for found in (made, made | plain):
                 named = {theirs: found[ours] for ours, theirs in outputs.items()}
                 judged = _compare(case, named, job, side.random)
@@ -185,13 +199,11 @@ class LocateStage(Stage):
         values = search.reference_values(index)
         given = search.given(index, values)
         value = values[pair.key]
-        node, causes = _causes(nodes, search.candidate, side)
+        node, causes = _causes(nodes, search.pairs, side)
         node = node if node is not None else nodes[-1]
-        try:
+        made = None
+        with contextlib.suppress(StageError):
             ((_, made),) = search.candidate.evaluate([pair.tensor], given)
-            told = statistics(made)
-        except StageError:
-            told = None
         accumulated = search.errors.get(index, found.own)
         culprit = Culprit(
             operator=pair.operator,
@@ -203,7 +215,7 @@ class LocateStage(Stage):
             node=describe_node(node),
             region=tuple(describe_node(each) for each in nodes),
             reference=statistics(value),
-            candidate=told,
+            candidate=None if made is None else statistics(made),
             error_before=search.error_before(index),
             error=accumulated.error,
             own_error=found.own.error,
@@ -218,6 +230,7 @@ class LocateStage(Stage):
             given,
             pair.tensor,
             value,
+            made,
             culprit.model_dump(mode="json"),
         )
         for file in files:
@@ -285,9 +298,10 @@ def _compare(case: LocateCase, made: Arrays, job: Job, random: tuple[str, ...]) 
 
 
 def _causes(
-    nodes: list[onnx.NodeProto], candidate: OnnxValues, side: Side
+    nodes: list[onnx.NodeProto], pairs: Pairs, side: Side
 ) -> tuple[onnx.NodeProto | None, tuple[str, ...]]:
     """What differs from the graph that the candidate's is most like: the export, or simplified."""
+    candidate = pairs.candidate
     best: tuple[float, OnnxValues] | None = None
     ours = set(candidate.names)
     for expected in side.expected():
@@ -299,7 +313,7 @@ def _causes(
             break
     if best is None:
         return None, ()
-    node, causes = find_causes(nodes, candidate, best[1])
+    node, causes = find_causes(nodes, candidate, best[1], side.stands_for(pairs))
     if node is None and covers(nodes, best[1]) == len(nodes) and isinstance(side, PaddleSide):
         told = "the file has here what an export of this model has: the ONNX form itself differs"
         return None, (told,)
@@ -339,8 +353,16 @@ def _quiet(culprit: Culprit) -> str:
 
 
 def _unlocated(facts: LocateFacts) -> str:
+    if facts.unjudged:
+        return (
+            "the place was not found: of the values inside, "
+            f"{facts.unjudged} could be neither compared nor computed by themselves"
+        )
     outputs = {output.name for output in facts.outputs if not output.passed}
     inside = [point.error for point in facts.growth if point.tensor in outputs]
-    if inside and max(inside) < 2e-5:
-        return "with ONNX Runtime's graph optimisation off they agree, so it is that"
-    return "rounding grows along the graph"
+    why = "rounding grows along the graph"
+    if inside and max(inside) < OPERATOR_NOISE:
+        why = "with ONNX Runtime's graph optimisation off they agree, so it is that"
+    if any(point.own is not None and point.own > OPERATOR_NOISE for point in facts.growth):
+        return f"no operator that differs by itself changes what comes after it: {why}"
+    return f"every operator by itself computes what it should: {why}"

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from converter.accuracy.inputs import alternatives, make_inputs, plan_cases
 from converter.accuracy.locate.onnx_pairs import onnx_pairs
-from converter.accuracy.locate.pairs import Pair
+from converter.accuracy.locate.pairs import Pair, Pairs
 from converter.accuracy.locate.search import Source
 from converter.accuracy.onnx_values import OnnxValues
 from converter.accuracy.paddle_values import PaddleValues
 from converter.accuracy.reference import PaddlePredictor, PaddleReference
 from converter.accuracy.sides import check_comparable
+from converter.bridge import onnxsim
 from converter.bridge.legacy_program import translate_legacy_program
 from converter.bridge.program_values import ProgramValues
 from converter.bridge.random_outputs import random_outputs
@@ -30,7 +31,7 @@ from converter.model.paddle_dir import PaddleModel
 from converter.model.pir_document import load_pir
 from converter.model.result import InspectFacts
 from converter.model.task import OPSET_RANGE
-from converter.model.tensor import TensorSpec
+from converter.model.tensor import TensorSpec, narrowed
 from converter.stages.job import Job
 from converter.stages.locate_pairs import paddle_pairs
 
@@ -74,15 +75,25 @@ class Side(ABC):
     outputs: tuple[str, ...]
     random: tuple[str, ...] = ()
 
+    def narrow(self, facts: OnnxFacts, inputs: Mapping[str, str]) -> None:
+        """Take over the extents that only the candidate fixes: other inputs it does not take.
+
+        ``facts`` are the candidate's, ``inputs`` maps its names to the reference's.
+        """
+        others = {inputs[spec.name]: spec for spec in facts.inputs}
+        self.specs = narrowed(self.specs, [others[spec.name] for spec in self.specs])
+
     @abstractmethod
     def cases(self, given: Arrays | None) -> Iterator[LocateCase]:
         """The sets of inputs to compare on; only ``given`` when there is one."""
 
     @abstractmethod
-    def prepare(self, facts: OnnxFacts, outputs: Mapping[str, str]) -> None:
+    def prepare(
+        self, facts: OnnxFacts, inputs: Mapping[str, str], outputs: Mapping[str, str]
+    ) -> None:
         """Get ready for ``source`` and ``pairs``; no more cases are asked for.
 
-        ``facts`` are the candidate's, ``outputs`` maps its outputs' names to the reference's.
+        ``facts`` are the candidate's, ``inputs`` and ``outputs`` map its names to the reference's.
         """
 
     @abstractmethod
@@ -92,6 +103,10 @@ class Side(ABC):
     @abstractmethod
     def pairs(self, candidate: OnnxValues) -> list[Pair]:
         """Which of its values the candidate's tensors stand for."""
+
+    def stands_for(self, pairs: Pairs) -> Mapping[str, str] | None:
+        """The tensors of ``expected`` that the candidate's stand for; None if of the same names."""
+        return None
 
     @abstractmethod
     def expected(self) -> Iterator[OnnxValues]:
@@ -129,7 +144,7 @@ class PaddleSide(Side):
                 return
             reference = PaddleReference(
                 predictor,
-                self._facts.inputs,
+                self.specs,
                 self._facts.outputs,
                 hints=self._facts.shape_hints,
                 value_range=self._facts.value_range,
@@ -147,7 +162,9 @@ class PaddleSide(Side):
         finally:
             predictor.release()
 
-    def prepare(self, facts: OnnxFacts, outputs: Mapping[str, str]) -> None:
+    def prepare(
+        self, facts: OnnxFacts, inputs: Mapping[str, str], outputs: Mapping[str, str]
+    ) -> None:
         """Export the model at the candidate's opset, for its names and to compare nodes with."""
         work = self._job.work_dir / "reference"
         work.mkdir()
@@ -198,22 +215,21 @@ class PaddleSide(Side):
         if self._exported is None:
             return
         import onnx
-        import onnxsim
 
         if self._external and self._params is not None:
             write_external(self._external, self._params, self._job.work_dir / DATA_NAME)
-        for name in ("exported", "simplified"):
-            path = self._job.work_dir / f"{name}.onnx"
-            model = self._exported
-            if name == "simplified":
-                if self._external:
-                    return
-                try:
-                    model, _ = onnxsim.simplify(model)
-                except Exception:  # noqa: BLE001 - any: then there is nothing more to compare with
-                    return
-            onnx.save_model(model, str(path))
-            yield OnnxValues(path, self._job.work_dir / name)
+        work = self._job.work_dir
+        exported = work / "exported.onnx"
+        onnx.save_model(self._exported, str(exported))
+        yield OnnxValues(exported, work / "exported")
+        if self._external:
+            return
+        try:
+            model, _ = onnxsim.simplify(exported, work, model=self._exported)
+        except StageError:  # then there is nothing more to compare with
+            return
+        onnx.save_model(model, str(work / "simplified.onnx"))
+        yield OnnxValues(work / "simplified.onnx", work / "simplified")
 
 
 class OnnxSide(Side):
@@ -256,12 +272,11 @@ class OnnxSide(Side):
                     hint="give inputs that it runs on with --inputs FILE.npz",
                 )
 
-    def prepare(self, facts: OnnxFacts, outputs: Mapping[str, str]) -> None:
+    def prepare(
+        self, facts: OnnxFacts, inputs: Mapping[str, str], outputs: Mapping[str, str]
+    ) -> None:
         """Load the file for its values."""
-        self._to_reference = outputs
-        self._input_names = dict(
-            zip((spec.name for spec in facts.inputs), self.inputs, strict=False)
-        )
+        self._input_names, self._to_reference = inputs, outputs
         work = self._job.work_dir / "reference"
         self._values = OnnxValues(self._path, work, threads=self._job.options.threads)
 
@@ -274,6 +289,10 @@ class OnnxSide(Side):
         """By name, then by structure."""
         assert self._values is not None
         return onnx_pairs(self._values, candidate, self._input_names, self._to_reference)
+
+    def stands_for(self, pairs: Pairs) -> Mapping[str, str]:
+        """As they were paired."""
+        return {**self._input_names, **{pair.tensor: str(pair.key) for pair in pairs.all}}
 
     def expected(self) -> Iterator[OnnxValues]:
         """The file itself."""

@@ -7,7 +7,7 @@ cannot be made, or that changes a number, is left out and said: the stage is the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,11 +15,13 @@ from converter.accuracy.gate import compare_case
 from converter.accuracy.inputs import InputCase, make_inputs, plan_cases
 from converter.accuracy.limits import default_tolerance
 from converter.atc import rewrites
+from converter.bridge import onnxsim
 from converter.errors import InputError, StageError
 from converter.model import onnx_file
 from converter.model.result import Message
 from converter.model.wording import first_line
 from converter.stages.job import PREPARED_NAME, Job
+from converter.stages.stage import is_lasting
 
 if TYPE_CHECKING:
     import onnx
@@ -37,6 +39,7 @@ class Prepared:
 
     ``weights`` are files that have to lie beside it (name -> file), where it is too large for one.
     ``max_abs`` is the largest difference to the model as it was; None when nothing was changed.
+    ``lasting`` is False where a crash or a limit had a part in it, and another time may not.
     """
 
     onnx: Path
@@ -44,6 +47,7 @@ class Prepared:
     changes: tuple[str, ...] = ()
     degraded: tuple[Message, ...] = ()
     max_abs: float | None = None
+    lasting: bool = True
 
 
 class _Case(NamedTuple):
@@ -76,6 +80,7 @@ def prepare(
     model = onnx.load_model(str(source))
     dynamic = any(spec.is_dynamic for spec in onnx_file.describe(model).inputs)
     refused: tuple[Message, ...] = ()
+    lasting = True
     if shapes is not None and dynamic:
         try:
             job.session(source)
@@ -84,16 +89,17 @@ def prepare(
         reference = _reference(job, source, shapes, value_range)
         told = ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items())
         try:
-            pinned = _pin(model, shapes)
+            pinned, cut = _pin(job, source, model, shapes)
             changes = (f"made static: {told}", *_rewrite(job, pinned))
-            return _accepted(job, pinned, changes, reference)
+            accepted = _accepted(job, pinned, changes, reference)
+            return replace(accepted, degraded=(_folded(cut),), lasting=False) if cut else accepted
         except StageError as error:
-            refused = (_kept(error.message),)
+            refused, lasting = (_kept(error.message),), is_lasting(error)
     changes = _rewrite(job, model)
     if not changes:
-        return Prepared(source, weights, degraded=refused)
+        return Prepared(source, weights, degraded=refused, lasting=lasting)
     done = _accepted(job, model, changes, _reference(job, source, shapes, value_range))
-    return Prepared(done.onnx, changes=done.changes, degraded=refused, max_abs=done.max_abs)
+    return replace(done, degraded=refused, lasting=lasting)
 
 
 def _rewrite(job: Job, model: onnx.ModelProto) -> tuple[str, ...]:
@@ -112,6 +118,14 @@ def _kept(reason: str) -> Message:
         level="warning",
         text=f"atc gets the model with dynamic shapes in it: {reason}",
         hint="atc may find shapes dynamic that are not; look at its warnings",
+    )
+
+
+def _folded(cut: str) -> Message:
+    return Message(
+        level="warning",
+        text=f"only folded constants for atc: onnxsim's optimiser {cut}",
+        hint="the model is right; another machine may make another file of it",
     )
 
 
@@ -138,31 +152,34 @@ def _weights(path: Path) -> dict[str, Path]:
     return {name: path.parent / name for name in sorted(names)}
 
 
-def _pin(model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> onnx.ModelProto:
-    """A static copy of the model, with what follows from its shapes folded into constants."""
+def _pin(
+    job: Job, source: Path, model: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]
+) -> onnxsim.Simplified:
+    """A static copy of the model, with what follows from its shapes folded into constants.
+
+    ``model`` is what the file ``source`` holds.
+    """
     import onnx
-    import onnxsim
 
     before = onnx_file.describe(model)
     try:
-        given = {name: list(shape) for name, shape in shapes.items()}
-        pinned, checked = onnxsim.simplify(model, overwrite_input_shapes=given)
+        pinned, cut = onnxsim.simplify(source, job.work_dir, model=model, shapes=shapes)
+    except StageError as error:
+        told = f"it cannot be made static: {error.message}"
+        raise StageError(told, hint=error.hint) from error.__cause__
+    try:
         pinned = onnx.shape_inference.infer_shapes(pinned, data_prop=True)
     except Exception as error:
-        raise StageError(
-            f"onnxsim cannot make it static: {first_line(str(error))}", hint="report this model"
-        ) from error
-    kept = [p for p in pinned.metadata_props if not p.key.startswith("onnxsim")]
-    del pinned.metadata_props[:]
-    pinned.metadata_props.extend(kept)
+        told = f"it cannot be made static: {first_line(str(error))}"
+        raise StageError(told, hint="report this model") from error
     after = onnx_file.describe(pinned)
     names = [[s.name for s in facts.inputs] for facts in (before, after)]
     outputs = [[(s.name, s.dtype, s.rank) for s in facts.outputs] for facts in (before, after)]
     made = {spec.name: spec.shape for spec in after.inputs}
     right = names[0] == names[1] and outputs[0] == outputs[1] and made == dict(shapes)
-    if not checked or not right or after.opset != before.opset:
+    if not right or after.opset != before.opset:
         raise StageError("onnxsim changed the model's signature", hint="report this model")
-    return pinned
+    return onnxsim.Simplified(pinned, cut)
 
 
 def _reference(

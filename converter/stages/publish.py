@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from converter.model.artefacts import (
     MANIFEST,
     check_replaceable,
     describe_artefact,
+    flush,
     manifest_bytes,
     move_into_place,
     read_manifest,
@@ -44,11 +45,7 @@ def publish(job: Job) -> tuple[Published, ...]:
     below the destination, and what an earlier run had published stays as it was. A failed compile
     does not reject the ONNX model, which has passed its own checks by then.
     """
-    failed = next((r.stage for r in job.results.values() if r.status.is_failure), None)
-    exported = job.results.get("export")
-    foreseen = exported is not None and exported.status is Status.SKIPPED
-    # What locate makes is about a failure: it is what was asked for.
-    passed = failed in (None, "compile", "locate") and not foreseen
+    failed, passed = _verdict(job)
     destination = Path(job.task.destination)
     if failed == "import":  # the bundle has it all, for another try
         return ()
@@ -73,15 +70,16 @@ def publish(job: Job) -> tuple[Published, ...]:
         both = dict(earlier)
         for name, digest in digests.items():
             both[name] = [*both.get(name, ()), digest]
-        write_manifest(target, both, om_input_shape=read_om_input_shape(target))
-    published = []
-    root = Path(job.task.report_root)
-    for name, (path, stage) in files.items():
+        shape = read_om_input_shape(target)
+        write_manifest(target, both, om_input_shape=shape, flushed=bool(earlier))
+    for name, (path, _) in files.items():
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         move_into_place(path, target / name)
-        published.append(
-            Published(stage=stage, artefact=describe_artefact(target / name, root, digests[name]))
-        )
+    published = _published(job, target, {name: digests[name] for name in files})
+    # The last manifest says that all is there: after a power cut that has to be true.
+    # The files in their places first: most file systems write the names with them then.
+    for path in (*(target / name for name in files), *{(target / name).parent for name in files}):
+        flush(path)
     if with_manifest:
         if not job.task.beside:
             remove_ours(target, keep=files)
@@ -99,7 +97,7 @@ def publish(job: Job) -> tuple[Published, ...]:
             om_input_shape=_om_input_shape(job, target, files),
             placement=job.placement if passed else None,
         )
-    return tuple(published)
+    return published
 
 
 def published_already(job: Job, digest_of: Callable[[Path], str]) -> tuple[Published, ...] | None:
@@ -127,19 +125,27 @@ def published_already(job: Job, digest_of: Callable[[Path], str]) -> tuple[Publi
         remove_temporaries(target, (MANIFEST, *job.files))
         if any(digest_of(target / name) != digest for name, digest in digests.items()):
             return None
-        root = Path(job.task.report_root)
-        return tuple(
-            Published(stage=stage, artefact=describe_artefact(target / name, root, digests[name]))
-            for name, (_, stage) in job.files.items()
-        )
+        return _published(job, target, digests)
     except OSError:
         return None
 
 
 def _verdict(job: Job) -> tuple[str | None, bool]:
-    """The stage that failed, and whether the ONNX model is worth having all the same."""
+    """The stage that failed, and whether what the job made is worth having all the same."""
     failed = next((r.stage for r in job.results.values() if r.status.is_failure), None)
-    return failed, failed is None or (failed == "compile" and job.onnx is not None)
+    exported = job.results.get("export")
+    foreseen = exported is not None and exported.status is Status.SKIPPED
+    # What locate makes is about a failure: it is what was asked for.
+    return failed, failed in (None, "compile", "locate") and not foreseen
+
+
+def _published(job: Job, target: Path, digests: Mapping[str, str]) -> tuple[Published, ...]:
+    """The job's files with these names and digests, which are in ``target``."""
+    root = Path(job.task.report_root)
+    return tuple(
+        Published(stage=job.files[name][1], artefact=describe_artefact(target / name, root, digest))
+        for name, digest in digests.items()
+    )
 
 
 def _om_input_shape(job: Job, target: Path, files: Collection[str]) -> str | None:

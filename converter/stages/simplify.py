@@ -82,10 +82,6 @@ class SimplifyStage(Stage):
 
         exported = job.facts(ExportFacts)
         model, cut = onnxsim.simplify(source, job.work_dir)
-        # onnxsim records what it removed, thousands of names that a runtime has no use for.
-        kept = [p for p in model.metadata_props if not p.key.startswith("onnxsim")]
-        del model.metadata_props[:]
-        model.metadata_props.extend(kept)
         # It may rename dynamic dims; names, dtypes and extents have to be what export left.
         facts = onnx_file.describe(model)
         if (facts.inputs, facts.outputs, facts.opset) != (

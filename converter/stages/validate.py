@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from converter.accuracy.coverage import coverage, is_narrow
 from converter.accuracy.gate import (
     compare_case,
     doubts,
@@ -13,13 +14,18 @@ from converter.accuracy.gate import (
     vacuous,
     warnings,
 )
-from converter.accuracy.inputs import LIMITED
 from converter.accuracy.limits import Limits
 from converter.accuracy.nearby import agree_nearby
 from converter.accuracy.plain import PLAIN, run_plain
-from converter.accuracy.reference import SHAPES_HINT, PaddleReference, ReferenceCase
+from converter.accuracy.reference import ReferenceCase
 from converter.accuracy.swept import not_run, nothing_swept, swept_shape
-from converter.accuracy.task.agreement import MEANINGFUL, disagreements, gate_task, task_agreement
+from converter.accuracy.task.agreement import (
+    MEANINGFUL,
+    TASK_HINT,
+    disagreements,
+    gate_task,
+    task_agreement,
+)
 from converter.errors import GateError, StageError
 from converter.model.comparison import CaseComparison, SweptShape, ValidateFacts
 from converter.model.result import InspectFacts, Message, Status
@@ -31,13 +37,9 @@ from converter.stages.stage import Outcome, Stage
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from converter.accuracy.inputs import Kind
     from converter.accuracy.reference import Arrays, Swept
 
 _INPUTS_HINT = "try another --seed; if it stays so, compare the ONNX file on real inputs"
-
-
-_TASK_HINT = "set a tighter --atol, or --min-agreement 1 to make this a failure"
 
 
 class ValidateStage(Stage):
@@ -91,14 +93,14 @@ class ValidateStage(Stage):
             sweep=shapes,
         )
         weak = tuple(_warning(text, _INPUTS_HINT) for text in doubts(cases))
-        weak += tuple(_warning(text, _TASK_HINT) for text in disagreements(cases))
+        weak += tuple(_warning(text, TASK_HINT) for text in disagreements(cases))
         notes = tuple(_warning(text) for text in (*unplain, *warnings(cases)))
         notes += tuple(Message(level="info", text=text) for text in reorderings(cases))
         notes += tuple(_warning(text) for text in jumps(cases))
-        covered = _coverage(job.reference)
+        covered = coverage(job.reference)
         if job.options.sweep:
             weak += nothing_swept(shapes)
-        degraded = job.reference.only_shape or any(note.level == "warning" for note in weak)
+        degraded = is_narrow(job.reference) or any(note.level == "warning" for note in weak)
         return Outcome(
             facts=facts,
             status=Status.DEGRADED if degraded else Status.OK,
@@ -191,39 +193,6 @@ def _with_task(job: Job, reference: ReferenceCase, compared: CaseComparison) -> 
 def limits_of(options: ConvertOptions, wider: float = 1.0) -> Limits:
     """What the user's options make of the default tolerances."""
     return Limits(atol=options.atol, rtol=options.rtol, tolerances=options.tolerances, wider=wider)
-
-
-def _coverage(reference: PaddleReference) -> tuple[Message, ...]:
-    """Say what was planned to be compared, and was not because Paddle itself refuses it."""
-    messages = []
-    if reference.only_shape:
-        text = f"only one of the planned shapes runs in Paddle: {reference.only_shape}"
-        messages.append(_warning(text, SHAPES_HINT))
-    elif dims := reference.uncovered():
-        text = f"compared with {', '.join(dims)} only: Paddle refused the others tried"
-        messages.append(_warning(text, SHAPES_HINT))
-    left_out = reference.too_wide()
-    if "uniform" in left_out:
-        messages.append(_limited(left_out))
-    for kind, reason in left_out.items():
-        if kind == "uniform" or kind in LIMITED:
-            continue
-        if kind == "signed":
-            # Said of every model that takes indices: nothing to worry about.
-            text = f"integers below 0 were not compared: {reason}"
-            messages.append(Message(level="info", text=text))
-        else:
-            text = f"inputs outside [0, 1) were not compared: {reason}"
-            messages.append(_warning(text))
-    return tuple(messages)
-
-
-def _limited(left_out: dict[Kind, str]) -> Message:
-    """Say which integers were compared where Paddle refuses those from 0 to 7."""
-    low, beyond = next(ints for kind, ints in LIMITED.items() if kind not in left_out)
-    told = "0" if beyond == 1 else f"{low} to {beyond - 1}"
-    text = f"of integers only {told} were compared: {left_out['uniform']}"
-    return Message(level="warning" if beyond == 1 else "info", text=text)
 
 
 def _warning(text: str, hint: str = "") -> Message:

@@ -49,7 +49,7 @@
     const wanted = search.value.trim().toLowerCase();
     let shown = 0;
     for (const row of rows) {
-      const name = `${row.dataset.name} ${row.cells[0].textContent}`;
+      const name = `${row.dataset.name} ${row.querySelector("a").textContent}`;
       const fits = name.toLowerCase().includes(wanted)
         && (!status.value || row.dataset.status === status.value);
       row.hidden = !fits;
@@ -67,9 +67,12 @@
   const key = (row, column) => {
     if (column === 0) return row.dataset.name;
     const cell = row.cells[column];
-    return cell.dataset.value === undefined ? cell.textContent.trim() : Number(cell.dataset.value);
+    if (cell.dataset.value !== undefined) return Number(cell.dataset.value);
+    // What has no number in a column of numbers has nothing to compare.
+    return numeric[column] ? null : cell.textContent.trim();
   };
   const heads = [...matrix.tHead.rows[0].cells];
+  const numeric = heads.map((_, column) => rows.some((row) => row.cells[column].dataset.value !== undefined));
   heads.forEach((head, column) => {
     const button = document.createElement("button");
     button.type = "button";
@@ -81,6 +84,8 @@
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
       const order = (a, b) => {
         const [x, y] = [key(a, column), key(b, column)];
+        if (x === null || y === null) return (x === null) - (y === null); // last, up and down
+        if (x === y) return 0; // two infinities differ by NaN
         const ascending = typeof x === "number" ? x - y : x.localeCompare(y, undefined, { numeric: true });
         return down ? -ascending : ascending;
       };

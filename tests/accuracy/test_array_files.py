@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import threading
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -124,3 +127,44 @@ def test_an_array_of_a_record_that_is_neither_is_not_passed_over(tmp_path: Path)
         read_recorded(path, plain=True)
     np.savez(path, y=ARRAY, z=ARRAY)
     assert list(read_recorded(path, plain=True)[1]) == ["y", "z"]
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz"])
+def test_a_files_bytes_are_not_held_beside_its_arrays(tmp_path: Path, suffix: str) -> None:
+    path, big = tmp_path / f"data.{suffix}", np.zeros(4 << 20, np.float32)
+    (np.save if suffix == "npy" else np.savez)(path, big)
+    tracemalloc.start()
+    try:
+        read_arrays(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.2 * big.nbytes
+
+
+def test_a_pipe_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(GOOD,))
+    writer.start()
+    found = read_npz(path)
+    writer.join()
+    np.testing.assert_array_equal(found["y"], ARRAY)
+
+
+@pytest.mark.parametrize("name", ["empty", "folder", "none"])
+def test_what_cannot_be_read(tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "folder").mkdir()
+    words = {"empty": "is empty", "folder": "is a directory", "none": "does not exist"}
+    with pytest.raises(InputError, match=words[name]) as caught:
+        read_arrays(tmp_path / name)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("shape", ["(99999999999999,)", "(9,)", "(2,,"])
+def test_a_header_that_is_not_true(tmp_path: Path, shape: str) -> None:
+    (tmp_path / "a.npy").write_bytes(header(shape))
+    with pytest.raises(InputError, match=r"a\.npy") as caught:
+        read_arrays(tmp_path / "a.npy")
+    assert caught.value.hint

@@ -397,7 +397,7 @@ def test_nothing_compared_never_passes():
 
 def test_gate_judges_the_outputs_again():
     good, bad = case_of({"a": RAMP}, {"a": RAMP}), case_of({"a": RAMP}, {"a": RAMP + 1})
-    assert gate([good]) == (True, "1 cases passed, 12 elements, worst max_abs 0")
+    assert gate([good]) == (True, "1 case passed, 12 elements, worst max_abs 0")
     assert gate([good, bad])[0] is False
     assert gate([good, bad, bad])[1].startswith(
         "2 of 3 cases failed; case 'case': output 'a': cosine"
@@ -408,6 +408,23 @@ def test_gate_judges_the_outputs_again():
         False,
         "1 of 1 cases failed; case 'case' is marked as failed",
     )
+
+
+def test_a_failure_quotes_the_worst_case_and_its_worst_output():
+    small = {"a": RAMP + 0.1, "b": RAMP}
+    large = {"a": RAMP + 0.2, "b": RAMP + 0.3}
+    other = case_of({"a": RAMP, "b": RAMP}, {"a": RAMP, "b": RAMP[:1]})
+    cases = [case_of({"a": RAMP, "b": RAMP}, found) for found in (small, large, small)]
+    cases = [
+        case.model_copy(update={"label": name}) for case, name in zip(cases, "xyz", strict=True)
+    ]
+    passed, told = gate(cases)
+    assert not passed
+    assert told.startswith("3 of 3 cases failed; case 'y': output 'b': ")
+    assert "max_abs 0.3" in told
+    # What could not be compared at all is worse than any number; of equals the first is told.
+    assert "shape differs" in gate([*cases, other])[1]
+    assert "case 'x'" in gate([cases[0], cases[2]])[1]
 
 
 def test_weak_passes_are_named():
@@ -444,7 +461,7 @@ def test_warnings():
         "every reference output is constant: this comparison proves little"
     ]
     assert doubts([cases["flat"], cases["tiny"]]) == [
-        "every reference output is empty, constant, NaN or within atol of zero: "
+        "every reference output is empty, constant, NaN, infinite or within atol of zero: "
         "this comparison proves little"
     ]
     both = {"y": RAMP, "z": flat["y"]}

@@ -191,7 +191,7 @@ def test_the_marks_of_cases_can_only_make_it_worse() -> None:
     ramp = np.linspace(1, 2, 4)
     good = compare_case("good", {}, 0, {"y": ramp}, {"y": ramp})
     bad = compare_case("bad", {}, 0, {"y": ramp}, {"y": ramp + 1})
-    assert gate([good]) == (True, "1 cases passed, 4 elements, worst max_abs 0")
+    assert gate([good]) == (True, "1 case passed, 4 elements, worst max_abs 0")
     assert not gate([good.model_copy(update={"passed": False})])[0]
     assert not gate([bad.model_copy(update={"passed": True})])[0]
     empty = CaseComparison(label="none", input_shapes={}, seed=0, outputs=(), passed=True)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from converter.accuracy.reference import PaddlePredictor
+from converter.errors import StageError
 from converter.model.pir import read_pir
 
 
@@ -37,3 +38,20 @@ def test_what_a_run_wrote_is_gone_in_the_next(program):
         inputs = {"x": x, "i": np.array(rows, "int64"), "v": v}
         (made,) = predictor.run(inputs, names).values()
         np.testing.assert_array_equal(made, expected)
+
+
+def test_a_bfloat16_output_is_refused(tmp_path):
+    """Paddle would read it as float32, beyond its end."""
+    import paddle
+
+    class Half(paddle.nn.Layer):
+        def forward(self, x):
+            return paddle.cast(x, "bfloat16")
+
+    stem = tmp_path / "inference"
+    spec = paddle.static.InputSpec([None, 8], "float32", "x")
+    paddle.jit.save(Half(), str(stem), input_spec=[spec])
+    predictor = PaddlePredictor(stem.with_suffix(".json"), None, threads=1)
+    with pytest.raises(StageError, match="is bfloat16") as raised:
+        predictor.run({"x": np.ones((1, 8), "float32")}, ["y"])
+    assert "cast to float32" in raised.value.hint

@@ -64,6 +64,9 @@ def test_files_that_cannot_be_used_are_told(tmp_path):
             check_data([str(tmp_path / name)])
     with pytest.raises(InputError, match="not a file of NumPy arrays"):
         read(tmp_path / "broken.npz")
+    (tmp_path / "broken.npz").write_bytes(b"text")
+    with pytest.raises(InputError, match=r"neither an [.]npy file nor a zip file of them"):
+        read(tmp_path / "broken.npz")
     (tmp_path / "page.png").write_bytes(b"no image")
     with pytest.raises(InputError, match="does not say how images are prepared"):
         read(tmp_path / "page.png")

@@ -13,7 +13,8 @@ import onnxsim
 import pytest
 from onnx import TensorProto, helper
 
-from converter.errors import InputError
+from converter.bridge import onnxsim as bridge_onnxsim
+from converter.errors import InputError, StageError
 from converter.model.compile_options import CompileOptions
 from converter.model.om_file import read_om
 from converter.model.onnx_file import describe_file
@@ -241,7 +242,7 @@ def refuse(_model: onnx.ModelProto) -> onnx.ModelProto:
     [
         (double, "changed the result"),
         (rename, "changed the model's signature"),
-        (refuse, "onnxsim cannot make it static: planted"),
+        (refuse, "it cannot be made static: onnxsim failed: planted"),
     ],
 )
 def test_a_static_model_that_is_another_is_not_used(
@@ -255,6 +256,30 @@ def test_a_static_model_that_is_another_is_not_used(
     assert result.facts.changes == ()
     assert job.files["atc.onnx"][0].read_bytes() == Path(job.task.source).read_bytes()
     assert "inference.om" in job.files
+
+
+@pytest.mark.parametrize("ending", ["cut", "memory"])
+def test_what_a_limit_decided_is_said_and_not_lasting(ending, compiled, simulated_atc, monkeypatch):
+    simulated_atc("faithful")
+    simplify = bridge_onnxsim.simplify
+
+    def ended(*args, **options):
+        if ending == "memory":
+            raise StageError("onnxsim failed: std::bad_alloc", hint="none") from MemoryError()
+        return simplify(*args, **options)._replace(cut="was killed by SIGSEGV")
+
+    monkeypatch.setattr(bridge_onnxsim, "simplify", ended)
+    job, _ = compiled(text_model(), shapes=SHAPE)
+    stage = CompileStage()
+    result = stage(job)
+
+    assert result.status is Status.DEGRADED
+    assert "inference.om" in job.files
+    assert not stage.lasting
+    if ending == "cut":
+        told = "only folded constants for atc: onnxsim's optimiser was killed by SIGSEGV"
+        assert told in texts(result)
+        assert "made static" in result.facts.changes[0]
 
 
 def test_a_shape_that_the_model_cannot_run_on_is_told_before_atc(compiled, simulated_atc):

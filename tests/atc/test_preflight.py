@@ -69,7 +69,7 @@ W = np.ones((3, 3, 2, 2), np.float32)
             "opset 10",
             "8 to 9, 11 to 16",
         ),
-        (one("Loop"), "Ascend910B2", "error", "Loop", "no parser", "static shape"),
+        (one("Loop"), "Ascend910B2", "error", "Loop", "no parser", "cut the model off"),
         (
             one("GridSample", "g", opset=16, weights={"g": np.zeros((1, 4, 4, 2), np.float32)}),
             "Ascend310P3",
@@ -134,6 +134,14 @@ def test_one_finding(model, soc, severity, subject, atc, help_):
     assert (finding.severity, finding.subject) == (severity, subject)
     assert atc in finding.atc
     assert help_ in finding.help
+
+
+def test_a_static_shape_is_asked_for_where_there_is_none():
+    (static,) = found(one("Loop"))
+    node = helper.make_node("Loop", ["x"], ["y"], "node")
+    (dynamic,) = found(build([node], {"x": [1, 3, "h", "w"]}, {"y": None}))
+    assert dynamic.help.startswith("give a static shape")
+    assert "static shape" not in static.help
 
 
 def test_the_kernel_of_grid_sample_is_there_on_other_chips():

@@ -88,6 +88,7 @@ def test_the_table_of_known_models(name, shapes):
         ({"x": (1, 4, 48, 320)}, "does not fit"),
         ({"x": (1, 3, -1, 320)}, "does not fit"),
         ({"x": (0, 3, 48, 320)}, "does not fit"),
+        ({"x": (1, 3, 48, 10**18)}, "more elements than fit into any memory"),
     ],
 )
 def test_what_is_missing_or_wrong_is_said(asked, words):

@@ -15,7 +15,7 @@ from converter.stages.stage import is_lasting
 #: Stands in for onnxsim 0.8.1, whose optimiser goes on for ever on some loops.
 ENDLESS = """
 import os, signal
-def simplify(model, perform_optimization):
+def simplify(model, perform_optimization, **options):
     if perform_optimization and {killed_by}:
         os.kill(os.getpid(), {killed_by})
     while perform_optimization or {also_folding}:
@@ -108,6 +108,14 @@ def test_optimiser_without_end_leaves_the_folding(model, tmp_path, endless):
     simplified, cut = onnxsim.simplify(model, tmp_path, limit=2)
     assert simplified == onnx.load_model(model)
     assert cut == "did not end within 2 s of processor time"
+
+
+def test_model_with_a_loop_is_made_static(model, tmp_path):
+    made = onnx.load_model(model)
+    made.graph.input[1].type.tensor_type.shape.dim[0].dim_param = "k"
+    onnx.save_model(made, model)
+    simplified, _ = onnxsim.simplify(model, tmp_path, model=made, shapes={"x": (2,), "n": ()})
+    assert simplified.graph.input[1].type.tensor_type.shape.dim[0].dim_value == 2
 
 
 def test_a_loop_in_a_branch_has_a_limit_too(branch, tmp_path, endless):

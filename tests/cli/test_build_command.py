@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,26 @@ def test_a_plan_says_what_runs_and_why(built, tmp_path, change, words):
     assert "→" in line
 
 
+def test_a_plan_reckons_only_the_stages_that_run(built, tmp_path):
+    root, first = built
+    ran = next(m for m in json.loads(first.stdout)["models"] if m["name"] == "tiny-opset13")
+    took = {stage["stage"]: stage for stage in ran["stages"]}
+    recipe = root / "reckoned.yaml"
+    text = (root / "zoo.yaml").read_text()[10:]
+    recipe.write_text("schema: 1\ndefaults: {tolerance: {max_abs: 0.3}}\n" + text)
+
+    plan = plan_build(
+        load_recipe(recipe), tmp_path / "out", Settings(cache=root / "user" / "results")
+    )
+
+    (tiny,) = [model for model in plan.models if model.name == "tiny-opset13"]
+    assert [stage for stage, state in tiny.stages.items() if state == "run"] == ["validate"]
+    assert tiny.measured
+    assert tiny.seconds == pytest.approx(took["validate"]["seconds"], abs=0.06)
+    assert tiny.seconds < sum(stage["seconds"] for stage in took.values()) - 0.06
+    assert tiny.peak_memory == took["validate"]["peak_memory"]
+
+
 def test_a_failure_is_tried_again_when_asked(built):
     root, _ = built
     told = paddle2om("build", "zoo.yaml", "--plan", "--retry-failed", cwd=root).stdout
@@ -132,6 +153,11 @@ def test_shards_say_which_they_are(built):
         (["zoo.yaml", "--cache", "zoo.yaml"], "cannot be written"),
         (["zoo.yaml", "--cache", "models"], "not a cache"),
         (["zoo.yaml", "-o", "models/tiny"], "lies in the model directory"),
+        (["zoo.yaml", "--cache", "models/tiny/cache"], "lies in the model directory"),
+        (["zoo.yaml", "-o", "c/out", "--cache", "c"], "lies in the cache c"),
+        (["zoo.yaml", "-o", "c", "--cache", "c"], "lies in the cache c"),
+        (["zoo.yaml", "-o", "c", "--cache", "c/tiny-opset13"], "which the results are written to"),
+        (["zoo.yaml", "-o", "c", "--cache", "c/logs/x"], "which the results are written to"),
     ],
 )
 def test_what_is_wrong_is_one_error(built, words, error):
@@ -196,3 +222,48 @@ def test_pipelines_are_written_from_what_passed(built, real_models, tmp_path):
     assert pipeline["config"] == "OCR.yaml"
     assert "PP-OCRv5_mobile_det" in pipeline["modules"].values()
     assert "model_dir" in (tmp_path / "out" / "OCR.yaml").read_text()
+
+
+def test_models_that_left_the_recipe_are_named(built, tmp_path):
+    root, _ = built
+    shutil.copytree(root / "out", tmp_path / "out")
+    one = "schema: 1\nmodels:\n  - {path: models/tiny, name: tiny-opset14, opset: 14}\n"
+    (root / "one.yaml").write_text(one)
+    ran = paddle2om("build", "one.yaml", "-o", tmp_path / "out", cwd=root)
+    assert ran.returncode == 0, ran.stderr
+    told = f"note: {tmp_path}/out also holds 1 model that the recipe does not ask for: tiny-opset13"
+    assert told in ran.stderr.splitlines()
+    assert (tmp_path / "out" / "tiny-opset13" / "inference.onnx").is_file()
+    again = paddle2om("build", "zoo.yaml", "-o", tmp_path / "out", "--shard", "1/2", cwd=root)
+    assert "also holds" not in again.stderr
+
+
+def test_mistakes_are_json_for_who_asked_for_it(tmp_path):
+    (tmp_path / "bad.yaml").write_text("schema: 1\nmodels:\n  - path: nope\n  - opsett: 3\n")
+    ran = paddle2om("build", "bad.yaml", "--json", cwd=tmp_path)
+    told = json.loads(ran.stdout)
+    assert ran.returncode == told["exit_code"] == 2
+    assert [each["message"] for each in told["errors"]] == [
+        line.removeprefix("error: ") for line in ran.stderr.splitlines()[::2]
+    ]
+    assert len(told["errors"]) > 1 and all(each["hint"] for each in told["errors"])
+
+
+def test_two_documents_do_not_share_standard_output(tmp_path):
+    ran = paddle2om("build", "zoo.yaml", "--json", "--markdown", "-", cwd=tmp_path)
+    assert ran.returncode == 2
+    assert "--json and --markdown - both write to standard output" in ran.stderr
+
+
+def test_a_scheduler_that_is_not_there(built, tmp_path):
+    root, _ = built
+    pytest.importorskip("distributed")
+    begun = time.monotonic()
+    ran = paddle2om(
+        *("build", "zoo.yaml", "-o", tmp_path / "out", "--scheduler", "tcp://127.0.0.1:1"), cwd=root
+    )
+    assert ran.returncode == 4
+    assert time.monotonic() - begun < 40
+    lines = [line for line in ran.stderr.splitlines() if "distributed" not in line]
+    assert lines[0] == "waiting for the Dask scheduler at tcp://127.0.0.1:1"
+    assert "error: no Dask scheduler answers at tcp://127.0.0.1:1, after 10 s" in lines

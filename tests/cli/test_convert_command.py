@@ -270,7 +270,7 @@ def test_a_shape_that_does_not_fit_is_told_before_the_export(tiny_pir, tmp_path)
     asked = ("--soc", "Ascend310P3", "--shape", "y=1,3,32,32", "-q")
     ended = paddle2om("convert", tiny_pir, "-o", tmp_path, *asked)
     assert ended.returncode == 2
-    assert_one_clear_error(ended, "compile: --shape names 'y', which is not an input")
+    assert_one_clear_error(ended, "compile: --shape is given for 'y', which is not an input")
     (model,) = json.loads((tmp_path / "report.json").read_text())["models"]
     stages = {stage["stage"]: stage["status"] for stage in model["stages"]}
     assert list(stages) == ["inspect", "export", "simplify", "validate", "compile"]

@@ -53,7 +53,8 @@ def test_agreement_and_divergence(tiny_pir, good, broken, tmp_path):
     assert "likely cause      attribute: alpha is 0.2 instead of 0.1" in differs.stdout
     assert "<- here" in differs.stdout
     assert "error: tiny_pir: locate: pd_op.leaky_relu is the first to differ" in differs.stderr
-    assert "hint: " in differs.stderr
+    assert f"hint: python {out}/repro/repro.py shows it by itself" in differs.stderr
+    assert "-o DIR" in paddle2om("locate", tiny_pir, broken, "-q").stderr
     assert {path: path.read_bytes() for path in before} == before
     names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     assert {"report.json", "report.html", "locate.log", "repro/repro.py"} <= names

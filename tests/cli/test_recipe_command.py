@@ -66,6 +66,11 @@ def test_init_writes_a_recipe_that_checks(zoo: Path) -> None:
     assert [line.split("\t")[0] for line in checked.stdout.splitlines()] == [
         model.name for model in recipe.models
     ]
+    assert checked.stderr == "4 conversions of 4 models\n"
+    (zoo / "one.yaml").write_text(
+        "schema: 1\nmodels: [{path: models/b/tiny_pir, variants: {opset: [11, 13]}}]\n"
+    )
+    assert run("recipe", "check", "one.yaml", cwd=zoo).stderr == "2 conversions of 1 model\n"
     whole = json.loads(run("recipe", "check", "zoo.yaml", "--json", cwd=zoo).stdout)
     assert whole["models"][0]["options"]["opset"] == 11
 
@@ -85,6 +90,47 @@ def test_every_mistake_is_printed(zoo: Path) -> None:
     lines = refused.stderr.splitlines()
     assert [line.split(":")[0] for line in lines] == ["error", "hint"] * 2
     assert lines[0].startswith("error: bad.yaml:3:12: nope does not exist")
+
+
+def test_names_that_the_model_lacks_are_told(zoo: Path) -> None:
+    recipe = """schema: 1
+models:
+  - path: models/b/tiny_pir
+    soc: Ascend310P3
+    rename: {x: image, zz: qq}
+    tolerances: {nope: {atol: 1}, "none_*": {atol: 1}}
+    shapes: {y: [1, 3, 4, 4]}
+    profiles: [{image: [1, 3, 4]}]
+  - path: models/b/tiny_pir
+    name: variants
+    variants: {soc: [Ascend310P3], shapes: {small: {z: [1]}}}
+  - path: models/b/tiny_pir
+    name: onnx-alone
+defaults: {shapes: {x: [1, 3, 32, 32]}}
+"""
+    (zoo / "bad.yaml").write_text(recipe)
+    refused = run("recipe", "check", "bad.yaml", cwd=zoo)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    told = [line for line in refused.stderr.splitlines() if line.startswith("error: ")]
+    assert [[*line.split(":")[2:4], line.split(": ", 2)[2][:24]] for line in told] == [
+        ["5", "24", "tiny_pir has no input or"],
+        ["6", "18", "a tolerance is given for"],
+        ["7", "14", "shapes is given for 'y',"],
+        ["8", "17", "shape 1,3,4 does not fit"],
+        ["11", "53", "shapes is given for 'z',"],
+    ]
+    # A build leaves it to the model's row; a damaged model is one too.
+    assert len(load_recipe(zoo / "bad.yaml").models) == 3
+    (zoo / "models" / "b" / "tiny_pir" / "inference.json").write_text("{bad")
+    assert run("recipe", "check", "bad.yaml", cwd=zoo).returncode == 0
+
+
+def test_a_key_that_belongs_one_level_down(zoo: Path) -> None:
+    recipe = "schema: 1\nmodels:\n  - {path: models/b/*, atol: 1e-4, min_top1: 1}\n"
+    (zoo / "bad.yaml").write_text(recipe)
+    hints = run("recipe", "check", "bad.yaml", cwd=zoo).stderr.splitlines()[1::2]
+    assert hints[0] == "hint: write tolerance: {atol: 1e-4}"
+    assert hints[1].startswith("hint: there are: ")
 
 
 @pytest.mark.parametrize("name", ["nowhere", "file", "empty"])

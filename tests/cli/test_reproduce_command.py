@@ -139,6 +139,28 @@ def test_a_changed_source_is_told_before_and_named_as_the_reason(built, tmp_path
     assert lines[-1].startswith("not reproduced: ")
 
 
+def test_an_edited_file_of_the_run_is_told_and_fails(built, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(built / "out", run)
+    with (run / "tiny" / "inference.onnx").open("ab") as file:
+        file.write(b"hi\n")
+
+    quiet = paddle2om(built, "reproduce", run, "--model", "tiny", "-q", "-o", tmp_path / "quiet")
+    assert quiet.returncode == 3
+    assert re.fullmatch(r"not reproduced: \d files: 1 edited, \d equal\n", quiet.stdout), (
+        quiet.stdout
+    )
+
+    told = paddle2om(built, "reproduce", run, "--model", "tiny", "-o", tmp_path / "told")
+    assert told.returncode == 3
+    assert "differs: tiny/inference.onnx was edited since the run made it" in told.stderr
+    lines = told.stdout.splitlines()
+    assert lines[:2] == [
+        "edited  tiny/inference.onnx",
+        "        the run's own file was edited since it was made",
+    ]
+
+
 def test_two_reports_of_one_run_give_one_manifest(built):
     written = paddle2om(built, "report", "write", "out", "manifest")
     recorded = json.loads((built / "out" / MANIFEST).read_bytes())["run"]

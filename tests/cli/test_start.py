@@ -39,12 +39,43 @@ def test_importing_the_package_is_light():
     assert ended.stdout.strip() == "[]"
 
 
-def test_an_unknown_command_is_a_usage_error():
-    command = [sys.executable, "-m", "converter.cli.main", "transmogrify"]
+@pytest.mark.parametrize(
+    ("arguments", "error", "hint"),
+    [
+        ("transmogrify", "No such command 'transmogrify'", "paddle2om --help"),
+        ("convert x --opset abc", "'--opset': it is not a whole number", "choose 7 to 21; 11"),
+        ("convert x --opset 1.5", "'--opset': it is not a whole number", "choose 7 to 21; 11"),
+        ("convert x --atol ²", "'--atol': it is not a number", "paddle2om convert --help"),
+        ("convert x --jobs 0", "'--jobs': give at least 1", "paddle2om convert --help"),
+        (f"convert x --seed {'9' * 5000}", "the number is too long", "paddle2om convert --help"),
+        ("convert x --target no", "'no' is not one of 'paddlex'", "paddle2om convert --help"),
+        ("convert x --nope", "No such option: --nope", "paddle2om convert --help"),
+        ("validate a b --data x", "No such option: --data", "paddle2om validate --help"),
+        ("convert x --opsett 9", "No such option: --opsett", "did you mean --opset? paddle2om"),
+        ("convert", "Missing argument 'MODEL...'", "paddle2om convert --help"),
+    ],
+    ids=lambda text: text[:24],
+)
+def test_wrong_arguments_are_told_as_any_mistake(arguments, error, hint):
+    command = [sys.executable, "-m", "converter.cli.main", *arguments.split()]
     ended = subprocess.run(command, capture_output=True, text=True)
 
     assert ended.returncode == 2
-    assert "Traceback" not in ended.stderr
+    told, helps = ended.stderr.splitlines()
+    assert told.startswith("error: ")
+    assert error in told
+    assert "Possible options" not in told
+    assert "Input should" not in told and "Value error" not in told
+    assert helps.startswith(f"hint: {hint}")
+
+
+def test_no_arguments_are_a_question_for_help():
+    ended = subprocess.run(
+        [sys.executable, "-m", "converter.cli.main"], capture_output=True, text=True
+    )
+    assert ended.returncode == 2
+    assert "convert" in ended.stderr + ended.stdout
+    assert "error:" not in ended.stderr
 
 
 def test_inspect_prints_json(tiny_pir):

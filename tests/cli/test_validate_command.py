@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -65,7 +66,9 @@ def test_a_wrong_model_exits_with_3_and_says_what_would_pass(made: Path) -> None
     assert done.returncode == 3
     assert "FAIL" in done.stdout
     assert "does not agree" in done.stderr
-    limits = done.stderr.partition("would pass with ")[2].split()[0]
+    told = "".join(done.stderr.split())  # it may be folded
+    assert f"hint:paddle2omlocate{CLS}{made}/wrong.onnxfindstheoperator;--jsonor-oDIR" in told
+    limits = done.stderr.partition("would pass with")[2].split()[0]
     again = paddle2om("validate", CLS, made / "wrong.onnx", "--tolerance", f"{OUTPUT}:{limits}")
     assert again.returncode == 0, again.stderr
 
@@ -131,7 +134,6 @@ def test_what_is_wrong_is_one_clear_error(made: Path, tmp_path: Path) -> None:
         ("case", "model.om"): (2, "runs on an NPU only"),
         ("case", "notes.txt"): (2, "is a .txt file"),
         ("case", "both"): (2, "an ONNX file and recorded outputs"),
-        ("case", "nowhere"): (2, "does not exist"),
         ("good.onnx", "plain.npz"): (2, "has no input:x"),
         ("good.onnx", "wide.npz"): (2, "x is float64"),
         ("cases", "plain.npz"): (2, "cases that only one side has"),
@@ -165,6 +167,16 @@ def test_names_are_paired_one_to_one(tmp_path: Path) -> None:
     swapped = {"y": "z", "z": "y"}
     assert validate(tmp_path / "two.npz", tmp_path / "more.npz", rename=swapped).exit_code == 0
     assert validate(tmp_path / "two.npz", tmp_path / "more.npz").exit_code == 3
+
+
+def test_a_path_that_is_not_there_is_told_once(made: Path, tmp_path: Path) -> None:
+    missing = tmp_path / "missing.onnx"
+    for words in ((CLS, missing), (missing, CLS), (missing, "--record", tmp_path / "cases")):
+        done = paddle2om("validate", *words)
+        assert (done.returncode, done.stdout) == (2, "")
+        error, hint = done.stderr.splitlines()
+        assert error == f"error: {missing} does not exist"
+        assert hint.startswith("hint: check the path")
 
 
 def test_a_command_line_that_means_nothing_is_refused(made: Path) -> None:
@@ -221,3 +233,68 @@ def test_a_fault_that_onnx_runtimes_fusion_hides_is_seen(tmp_path: Path) -> None
     cases = report.models[0].facts("validate").cases
     assert [case.passed for case in cases] == [True] * (len(cases) - 1) + [False]
     assert cases[-1].label.endswith("not optimised")
+
+
+def test_classes_are_compared_where_a_side_says_what_it_is(made: Path, tmp_path: Path) -> None:
+    shutil.copytree(CLS, tmp_path / "cls")
+    yml = "Global: {model_name: x}\nPostProcess: {name: ClsPostProcess, label_list: ['0', '180']}\n"
+    (tmp_path / "cls" / "inference.yml").write_text(yml)
+    same = validate(tmp_path / "cls", made / "good.onnx", min_agreement=1.0)
+    assert same.exit_code == 0
+    facts = same.models[0].facts("validate")
+    assert isinstance(facts, ValidateFacts)
+    told = {case.label.split()[0]: case.task for case in facts.cases if "not opt" not in case.label}
+    assert told["text"] is not None
+    assert (told["text"].kind, told["text"].agreement) == ("class", 1.0)
+    assert told["wide"] is None  # noise has no class
+
+    # The two classes swapped, and a tolerance that does not mind.
+    (tmp_path / "swapped").mkdir()
+    for file in (made / "cases").glob("*.npz"):
+        arrays = dict(np.load(file))
+        arrays[f"output:{OUTPUT}"] = arrays[f"output:{OUTPUT}"][:, ::-1]
+        np.savez(tmp_path / "swapped" / file.name, **arrays)
+    loose = ("--tolerance", "atol=2,min_cosine=-1")
+    warned = paddle2om("validate", tmp_path / "cls", tmp_path / "swapped", *loose)
+    assert warned.returncode == 0, warned.stderr
+    assert "0 became 180" in warned.stderr or "180 became 0" in warned.stderr
+    failed = paddle2om(
+        *("validate", tmp_path / "cls", tmp_path / "swapped", *loose, "--min-agreement", "1")
+    )
+    assert failed.returncode == 3
+    assert "classes differ on" in failed.stderr
+    assert "rejected/" not in failed.stderr
+
+    # Nobody says what kind of model it is.
+    unknown = paddle2om("validate", CLS, made / "good.onnx", "--min-agreement", "1")
+    assert unknown.returncode == 3
+    assert "no text, class or box was compared" in unknown.stderr
+
+
+def test_the_yml_beside_an_onnx_file_counts_too(made: Path, tmp_path: Path) -> None:
+    yml = "Global: {model_name: x}\nPostProcess: {name: ClsPostProcess, label_list: ['0', '180']}\n"
+    shutil.copy(made / "good.onnx", tmp_path / "good.onnx")
+    (tmp_path / "inference.yml").write_text(yml)
+    report = validate(CLS, tmp_path / "good.onnx", min_agreement=1.0)
+    assert report.exit_code == 0
+    report = validate(made / "cases", tmp_path / "good.onnx", min_agreement=1.0)
+    assert report.exit_code == 0
+    facts = report.models[0].facts("validate")
+    assert isinstance(facts, ValidateFacts)
+    assert [case.task is not None for case in facts.cases] == [
+        "text" in case.label for case in facts.cases
+    ]
+
+
+def test_a_record_has_no_agreement(tmp_path: Path) -> None:
+    done = paddle2om("validate", CLS, "--record", tmp_path / "x", "--min-agreement", "1")
+    assert done.returncode == 2
+    assert "--min-agreement" in done.stderr
+
+
+def test_hints_name_what_was_not_done_yet(made: Path, tmp_path: Path) -> None:
+    case = case_of(made)
+    np.savez(tmp_path / "bad.npz", **{f"output:{OUTPUT}": case[f"output:{OUTPUT}"] + 1})
+    first = sorted((made / "cases").glob("*.npz"))[0]
+    done = paddle2om("validate", first, tmp_path / "bad.npz", "-q", "-o", tmp_path / "report")
+    assert done.stderr.splitlines()[1:] == ["hint: the first is the reference"]

@@ -8,11 +8,14 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+import converter.engine.doctor.self_test  # noqa: F401
+from converter.atc.toolkit import cann_version
 from converter.engine.doctor import machine, packages
-from converter.engine.doctor.ascend import cann_version, check_ascend
+from converter.engine.doctor.ascend import check_ascend
 from converter.engine.doctor.findings import Check
 from converter.engine.doctor.known_bad import KNOWN_BAD, known_bad, parse_version
 from converter.model.memory import FreeMemory
@@ -172,3 +175,11 @@ def test_cann_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_self_test_model_is_the_fixture(tiny_pir: Path) -> None:
     for name in ("inference.json", "inference.pdiparams"):
         assert (template_dir() / "self_test" / name).read_bytes() == (tiny_pir / name).read_bytes()
+
+
+def test_ctrl_c_in_the_self_test_is_no_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = sys.modules["converter.engine.doctor.self_test"]
+    stopped = SimpleNamespace(interrupted=True, models=())
+    monkeypatch.setattr(module, "run_conversion", lambda *_: stopped)
+    with pytest.raises(KeyboardInterrupt):
+        module.self_test()

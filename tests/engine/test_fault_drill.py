@@ -1,5 +1,6 @@
 """Whatever is killed, filled up or damaged: a build that ends is the undisturbed one."""
 
+import json
 import os
 import random
 import signal
@@ -15,26 +16,56 @@ from tests.engine.building import LIMIT, artefacts, build, finish, start, undist
 pytestmark = pytest.mark.slow
 
 
-def descendants(pid):
-    """Processes below ``pid``, without itself."""
-    found = [pid]
-    for parent in found:
-        for task in Path(f"/proc/{parent}/task").glob("*"):
-            with suppress(OSError):
-                found += [int(child) for child in (task / "children").read_text().split()]
-    return found[1:]
+def children(pid):
+    """Processes that ``pid`` started and that run."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*"):
+        with suppress(OSError):
+            found += [int(child) for child in (task / "children").read_text().split()]
+    return [child for child in found if state(child) not in ("", "Z")]
 
 
 def workers(pid):
-    """The children of the build's fork server."""
-    hosts = [child for child in descendants(pid) if b"engine.host" in _command(child)]
-    return [child for host in hosts[:1] for child in descendants(host)]
+    """The children of the build's fork server, which is a child of the build.
+
+    Workers lead process groups; what Paddle starts while it is imported (``/bin/sh``) does not.
+    """
+    hosts = [child for child in children(pid) if b"engine.host" in _command(child)]
+    return [child for host in hosts for child in children(host) if leads_group(child)]
+
+
+def leads_group(pid):
+    with suppress(ProcessLookupError):
+        return os.getpgid(pid) == pid
+    return False
+
+
+def state(pid):
+    """A process's state as proc(5) has it: ``Z`` when it has ended, "" when it is gone."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return ""
+
+
+def kill_alive(pid):
+    """Kill a process; whether it was alive then: one that is stopped cannot end in between."""
+    try:
+        os.kill(pid, signal.SIGSTOP)
+        stopped = wait_for(lambda: (state(pid) or "gone") in ("T", "Z", "gone") and [state(pid)])
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return stopped == ["T"]
 
 
 def _command(pid):
     with suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     return b""
+
+
+def texts(stage):
+    return [message["text"] for message in stage["messages"]]
 
 
 def wait_for(condition):
@@ -57,10 +88,11 @@ def test_parents_that_are_killed_lose_nothing(zoo, tmp_path):
     out, chance = tmp_path / "out", random.Random(0)
     for _ in range(2):
         process = start(root, out, "--cache", tmp_path / "cache")
-        wait_for(lambda: workers(process.pid) or process.poll() is not None)  # noqa: B023
-        left = workers(process.pid)
+        left = wait_for(lambda: workers(process.pid) or process.poll() is not None)  # noqa: B023
+        assert left is not True, "the build ended before it was killed"
         time.sleep(chance.uniform(0, 1))
-        process.kill()
+        left = {*left, *workers(process.pid)}
+        assert kill_alive(process.pid)
         process.communicate()
         for pid in left:
             wait_for(lambda: not _command(pid))  # noqa: B023
@@ -79,15 +111,21 @@ def test_workers_that_are_killed_are_named_and_done_again(zoo, tmp_path):
     killed = 0
     while process.poll() is None and killed < 3:
         if found := workers(process.pid):
-            time.sleep(chance.uniform(0, 0.3))
-            with suppress(ProcessLookupError):
-                os.kill(chance.choice(found), signal.SIGKILL)
-                killed += 1
+            # The first at once: it has not done its work yet.
+            time.sleep(chance.uniform(0, 0.3) if killed else 0)
+            killed += kill_alive(chance.choice(found))
         time.sleep(0.05)
     code, said = finish(process)
 
-    assert killed
+    assert killed, "no worker was alive when it was killed"
     assert code in (0, 4), said  # 0 where trying once more helped
+    report = json.loads((out / "report.json").read_text())
+    stages = [stage for model in report["models"] for stage in model["stages"]]
+    retried = [text for stage in stages for text in texts(stage) if "retried: " in text]
+    crashed = [stage["error"]["message"] for stage in stages if stage["status"] == "crashed"]
+    assert 1 <= len(retried) + len(crashed) <= killed
+    assert all("was killed by SIGKILL" in text for text in (*retried, *crashed))
+    assert bool(crashed) == bool(code)
     if code:
         assert "SIGKILL" in said
     code, said = build(root, out, "--cache", tmp_path / "cache")

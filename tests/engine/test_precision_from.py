@@ -16,6 +16,7 @@ from converter.engine.forecast import run_forecast
 from converter.engine.precision_from import with_forecast
 from converter.errors import InputError
 from converter.model.compile_options import CompileOptions
+from converter.model.forecast import PrecisionWay
 from converter.model.result import RunReport
 from converter.model.task import ConvertOptions
 from converter.report.json_file import write_json
@@ -97,6 +98,48 @@ def test_a_chip_that_cannot_keep_it_is_refused(products):
     _, can, _ = products
     with pytest.raises(InputError, match=r"keeps matmul \(MatMul\) in float32, which Ascend310P3"):
         with_forecast(CompileOptions(soc="Ascend310P3", precision_from=str(can)))
+
+
+def with_ways(out: Path, directory: Path, *ways: PrecisionWay) -> Path:
+    """A copy of a report that has these ways."""
+    report = RunReport.model_validate_json((out / "report.json").read_bytes())
+    (model,) = report.models
+    facts = model.facts("forecast").model_copy(update={"ways": ways})
+    stages = (*model.stages[:-1], model.stages[-1].model_copy(update={"facts": facts}))
+    model = model.model_copy(update={"stages": stages})
+    path = directory / "report.json"
+    path.write_text(report.model_copy(update={"models": (model,)}).model_dump_json())
+    return path
+
+
+def test_everything_in_float32_is_no_way_for_a_chip_that_cannot(overflow, tmp_path):
+    """A forecast for no chip in particular has it; the next way is taken, if there is one."""
+    origin = PrecisionWay(flags=("--precision", "origin"), file=None, float32=3, max_abs=0)
+    path = with_ways(overflow[1], tmp_path, origin)
+    options = CompileOptions(soc="Ascend310P3", precision_from=str(path))
+    with pytest.raises(
+        InputError, match=r"--precision origin, and Ascend310P3 computes"
+    ) as refused:
+        with_forecast(options)
+    assert "--soc Ascend310P3" in refused.value.hint
+    assert with_forecast(options.model_copy(update={"soc": "Ascend910B4"})).precision == "origin"
+
+    (tmp_path / "keep.cfg").write_text("square\n")
+    keep = PrecisionWay(flags=("--keep-dtype", "keep.cfg"), file="keep.cfg", float32=1, max_abs=0)
+    with_ways(overflow[1], tmp_path, origin, keep)
+    made = with_forecast(options)
+    assert (made.precision, made.keep_dtype) == (None, str(tmp_path / "keep.cfg"))
+
+
+@pytest.mark.parametrize(
+    "flags", [("--precision",), ("--keep-dtype", "a", "b"), ("--soc", "x"), ("--nonsense", "x")]
+)
+def test_flags_of_a_report_that_compile_does_not_take(overflow, tmp_path, flags):
+    (tmp_path / "a").touch()
+    way = PrecisionWay(flags=flags, file=None, float32=1, max_abs=0)
+    path = with_ways(overflow[1], tmp_path, way)
+    with pytest.raises(InputError, match="flags that compile does not take"):
+        with_forecast(CompileOptions(soc="Ascend910B4", precision_from=str(path)))
 
 
 def test_a_forecast_without_hope_warns_and_places_the_onnx_file(products):

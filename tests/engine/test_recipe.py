@@ -203,7 +203,7 @@ models:
         ("schema: 1\nschema: 1\n", "2:1", "schema is given twice, first on line 1"),
         ("schema: 1\nmodels: [\n", "3:1", "not YAML"),
         ("schema: 1\n---\nschema: 1\n", "2:1", "a second YAML document"),
-        ("", "1:1", "is empty"),
+        ("", "1:1", "the recipe is empty"),
         ("# nothing\n", "1:1", "the recipe is empty"),
         ("schema: 2\n", "1:9", "this paddle2om reads 1"),
         ("models: []\n", "1:1", "the recipe needs schema"),
@@ -307,3 +307,191 @@ models:
     assert place.startswith("6:")
     assert told == "no is not a file"
     assert str(zoo / "no") in hint
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        # What is no YAML of ours, and what is no recipe.
+        ("schema: 1\nschema: 1\nmodels: [{path: models/det, opset: 99}]\n", ["twice", "opset 99"]),
+        ("schema: 1\nmodels: !!set {}\npipelines: 3\n", ["means nothing", "not a list"]),
+        ('schema: 1\nmodels: [{path: "a\\0b", opset: 99}]\n', ["U+0000", "opset 99"]),
+        # The wrong schema, and anything.
+        ("schema: one\nmodels: [{path: nope}]\n", ["schema is one", "nope does not exist"]),
+        ("models: [{path: nope}]\n", ["needs schema", "nope does not exist"]),
+        # What is no recipe, and what does not exist: of one model, of two, of pipelines.
+        ("schema: 1\nmodels: [{path: nope, opset: 99}]\n", ["nope does", "opset 99"]),
+        ("schema: 1\nmodels: [{path: nope}, {opset: 9}]\n", ["nope does", "needs path"]),
+        ("schema: 1\nmodels: [3, {path: nope}]\n", ["not a mapping", "nope does"]),
+        (
+            "schema: 1\nmodels: 3\npipelines: [{device: nope}]\n",
+            ["not a list", "a device", "needs"],
+        ),
+        ("schema: 1\npipelines: [{backend: no, device: nope}]\n", ["backend", "a device", "needs"]),
+        (
+            "schema: 1\npipelines: [{device: nope, base_dir: no}]\n",
+            ["a device", "needs", "no does"],
+        ),
+        (
+            "schema: 1\npipelines: [{name: OCR, device: nope}, {name: OCR}]\n",
+            ["is not a device", "OCR.yaml is written twice"],
+        ),
+        (
+            "schema: 1\npipelines: [{name: OCR, backend: no}, {name: OCR}]\n",
+            ["backend cannot", "OCR.yaml is written twice"],
+        ),
+        ("schema: 1\npipelines: [{backend: no}]\n", ["backend cannot", "needs name or base"]),
+        # The defaults, and the models.
+        (
+            "schema: 1\ndefaults: {opset: 99}\nmodels: [{path: nope}]\n",
+            ["opset 99", "nope does not exist"],
+        ),
+        (
+            "schema: 1\ndefaults: {soc: Nope}\nmodels: [{path: nope, soc: null}]\n",
+            ["unknown soc_version", "nope does not exist"],
+        ),
+        ("schema: 1\ninclude: no.yaml\nmodels: [{path: nope}]\n", ["no.yaml does", "nope does"]),
+        # Two of one kind.
+        (
+            "schema: 1\nmodels: [{path: models/det, soc: Ascend310P3, atc_flags: {'': a, -: b}}]\n",
+            ["'=a' is not", "'-=b' is not"],
+        ),
+        (
+            "schema: 1\nmodels: [{path: models/det, data: [no, nix]}]\n",
+            ["/no: there", "/nix: there"],
+        ),
+        (
+            "schema: 1\nmodels: [{path: models/det, timeout: inf, rename: {x: ''}}]\n",
+            ["timeout is 'inf', not a finite number", "a name is empty"],
+        ),
+    ],
+)
+def test_no_mistake_hides_another(zoo: Path, text: str, words: list[str]) -> None:
+    told = [message for _, message, _ in mistakes(zoo, text)]
+    assert len(told) == len(words), told
+    assert all(any(word in message for message in told) for word in words), told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "models: [{path: models/det, socc: Ascend310P3, precision: fp16}]\n",
+        "models: [{path: models/det, soc: [1], precision: fp16}]\n",
+        "defaults: {socc: 3}\nmodels: [{path: models/det, precision: fp16}]\n",
+        "default: {soc: Ascend310P3}\nmodels: [{path: models/det, precision: fp16}]\n",
+        "defaults: Ascend310P3\nmodels: [{path: models/det, precision: fp16}]\n",
+        "include: no.yaml\nmodels: [{path: models/det, precision: fp16}]\n",
+        "include: {a: b}\nmodels: [{path: models/det, precision: fp16}]\n",
+        "models: [{path: models/det}, {path: models/det, opset: 13, nmae: other}]\n",
+        "models: [{path: models/det}, {path: models/*, exclude: {a: b}, opset: 13}]\n",
+        "models: [{path: models/det, name: [1]}, {path: models/det, opset: 13}]\n",
+        "pipelines: [{nmae: OCR}]\n",
+        "pipelines: [{name: OCR}, {name: OCR, uot: other.yaml}]\n",
+        "pipelines: [{name: OCR}, {name: OCR, out: [1]}]\n",
+    ],
+)
+def test_a_mistake_makes_no_others(zoo: Path, text: str) -> None:
+    assert len(mistakes(zoo, f"schema: 1\n{text}")) == 1
+
+
+@pytest.mark.parametrize("limit", ["inf", "nan", "-inf", "0", "1e9"])
+def test_a_time_limit_is_one(zoo: Path, limit: str) -> None:
+    for key in ("timeout", "atc_timeout"):
+        ((place, told, _),) = mistakes(
+            zoo, f"schema: 1\nmodels: [{{path: models/det, soc: Ascend310P3, {key}: {limit}}}]\n"
+        )
+        assert place.startswith("2:")
+        assert told.startswith(f"{key} is ")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("paddle2om.manifest.json", "writes a file of that name"),
+        ("logs", "writes a file of that name"),
+        ("report.html", "writes a file of that name"),
+        ("x" * 201, "has 201 bytes, and 200 are the most"),
+        ("字" * 67, "has 201 bytes, and 200 are the most"),
+        ("-x", "cannot be the name of a model"),
+    ],
+)
+def test_names_that_no_model_may_have(zoo: Path, name: str, words: str) -> None:
+    text = f"schema: 1\nmodels: [{{path: models/det, name: {name}}}]\n"
+    ((place, told, _),) = mistakes(zoo, text)
+    assert place == f"2:{text.splitlines()[1].index(name) + 1}"
+    assert words in told
+
+
+def test_names_are_measured_with_their_variants(zoo: Path) -> None:
+    text = "schema: 1\nmodels: [{path: models/det, name: %s, variants: {opset: [11, 13]}}]\n"
+    assert load(zoo, text % ("x" * 192)).models[0].name.endswith("-opset11")
+    assert "has 201 bytes" in mistakes(zoo, text % ("x" * 193))[0][1]
+
+
+def test_directories_that_no_model_may_be_called_after(zoo: Path) -> None:
+    (zoo / "models" / "new\nline").mkdir()
+    ((_, told, hint),) = mistakes(zoo, "schema: 1\nmodels: [path: models/new*]\n")
+    assert told == (
+        "'new\\nline' cannot be the name of a model: "
+        "it has a newline, or another character that is none to be read"
+    )
+    assert "name:" in hint
+    (model,) = load(zoo, "schema: 1\nmodels: [{path: models/new*, name: new}]\n").models
+    assert model.source.name == "new\nline"
+
+
+def test_models_are_not_called_as_what_pipelines_make(zoo: Path) -> None:
+    for name in ("OCR.yaml", "OCR-models", "OCR.run.sh"):
+        ((place, told, _),) = mistakes(
+            zoo,
+            f"schema: 1\nmodels: [{{path: models/det, name: {name}}}]\npipelines: [name: OCR]\n",
+        )
+        assert place == "3:13"
+        assert told.startswith(f"{name} is the name of a model too, at ")
+
+
+@pytest.mark.parametrize(
+    ("path", "exclude", "left"),
+    [
+        ("models/**", "models/*", ["deep"]),
+        ("models/**", "models/**/deep", ["det", "v4_rec", "v5_rec"]),
+        ("models/**", "models/group/**", ["det", "v4_rec", "v5_rec"]),
+        ("models/**", "**/v?_rec", ["det", "deep"]),
+        ("[models/det, models/.hid]", "models/*t", ["hid"]),
+        ("[models/det, models/.hid]", "models/.*", ["det"]),
+        ("models/*/inference.json", "models/v4*", ["det", "v5_rec"]),
+        ("models/*/inference.json", "models/v*/*.json", ["det"]),
+        ("models/*", "models/[ab]", ["det", "group", "v4_rec", "v5_rec"]),
+    ],
+)
+def test_exclude_is_read_as_path_is(zoo: Path, path: str, exclude: str, left: list[str]) -> None:
+    for name in ("group/deep", ".hid", "[ab]"):
+        (zoo / "models" / name).mkdir(parents=True)
+    for name in ("group/deep", ".hid"):
+        (zoo / "models" / name / "inference.json").write_text("{}")
+    text = f"schema: 1\nmodels: [{{path: {path}, exclude: '{exclude}', name: 'm{{name}}'}}]\n"
+    assert [model.name.lstrip("m").lstrip(".") for model in load(zoo, text).models] == left
+
+
+def test_an_opset_that_is_no_number(zoo: Path) -> None:
+    text = "schema: 1\nmodels: [{path: models/det, opset: abc}]\n"
+    ((place, told, hint),) = mistakes(zoo, text)
+    assert (place, told) == ("2:36", "opset 'abc' is not a whole number")
+    assert hint.startswith("choose 7 to 21")
+
+
+def test_a_pipeline_that_does_not_exist(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configs = zoo / "configs"
+    configs.mkdir()
+    (configs / "OCR.yaml").write_text("pipeline_name: OCR\n")
+    text = (
+        "schema: 1\npipelines:\n  - {name: OCRR, base_dir: configs}\n  - {name: Mine, base: ocr}\n"
+    )
+    monkeypatch.setattr("converter.paddlex.base.installed_paddlex", lambda: (configs, "3.7.2"))
+    first, second = mistakes(zoo, text)
+    assert first[:2] == ("3:12", f"there is no pipeline OCRR in {configs}")
+    assert first[2].startswith("did you mean OCR?")
+    assert second[:2] == ("4:24", "there is no pipeline ocr in PaddleX 3.7.2")
+    # Without a PaddleX here another machine may write the config.
+    monkeypatch.setattr("converter.paddlex.base.installed_paddlex", lambda: None)
+    assert load(zoo, "schema: 1\npipelines: [name: PP-StructureV3]\n").pipelines

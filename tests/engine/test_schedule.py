@@ -9,6 +9,7 @@ from converter.engine.cache.history import Seen
 from converter.engine.schedule import Estimate, Schedule, available_memory, estimate
 from converter.model.memory import FreeMemory
 from converter.model.task import CacheUse, Task
+from converter.stages.pipeline import STAGES
 
 GB = 1 << 30
 
@@ -79,14 +80,23 @@ def test_variants_of_one_model_are_kept_apart_while_there_is_something_else():
 def test_what_was_measured_is_better_than_what_is_guessed():
     seen = Seen(seconds={"export": 3.0, "validate": 2.0}, peak_memory={"export": GB, "validate": 5})
 
-    assert estimate(10, seen) == Estimate(5.0, GB, known=True)
-    assert estimate(10, seen, ["validate"]).seconds == 2.0
+    assert estimate(10, seen, ["export", "validate"]) == Estimate(5.0, GB, known=True)
+
+
+def test_only_the_stages_that_run_are_reckoned():
+    seen = Seen(seconds={"export": 3.0, "validate": 2.0}, peak_memory={"export": GB, "validate": 5})
+
+    assert estimate(10, seen, ["validate"]) == Estimate(2.0, 5, known=True)
+    # Nobody has simplified it: its share of what a model of this size takes.
+    assert estimate(100_000_000, seen, ["simplify", "validate", "compile"]) == Estimate(
+        pytest.approx(0.55 * 16.0 + 2.0), (400 << 20) + 300_000_000, known=False
+    )
 
 
 def test_what_nobody_has_converted_is_guessed_by_its_size():
     """A second and 400 MiB, and so much for every byte: docs/explanation/performance.md."""
-    assert estimate(0, None) == Estimate(1.0, 400 << 20)
-    assert estimate(100_000_000, None) == Estimate(
+    assert estimate(0, None, STAGES) == Estimate(pytest.approx(1.0), 400 << 20)
+    assert estimate(100_000_000, None, STAGES) == Estimate(
         pytest.approx(16.0), (400 << 20) + 300_000_000, known=False
     )
 

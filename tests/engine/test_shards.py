@@ -56,3 +56,10 @@ def test_shards_are_balanced(models):
 def test_a_part_that_is_none_is_refused(text):
     with pytest.raises(InputError, match="shard"):
         parse_shard(text)
+
+
+def test_as_many_parts_as_anyone_may_ask_for(models):
+    chosen, shard = select(models, 999_999, 999_999)
+
+    assert not chosen
+    assert shard.count == 999_999

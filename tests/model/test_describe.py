@@ -61,7 +61,7 @@ def test_yml_is_part_of_it(tmp_path: Path) -> None:
 
 def test_paddle_1_layout(tmp_path: Path) -> None:
     (tmp_path / "__model__").write_bytes(small_legacy())
-    assert "__params__" in fails(tmp_path, "missing weights", "1 parameters").hint
+    assert "__params__" in fails(tmp_path, "missing weights", "needs 1 parameter,").hint
     (tmp_path / "__params__").write_bytes(record([4], bytes(16)))
     assert describe(find_model(tmp_path)).params_file == "__params__"
 
@@ -83,9 +83,9 @@ def test_one_file_per_parameter(tmp_path: Path) -> None:
     ("params", "words"),
     [
         (b"", ["is empty"]),
-        (record([4], bytes(15)), ["cut short", "tensor 1 of 1", "1 bytes"]),
-        (record([4], bytes(16)) + b"?", ["1 bytes after its last tensor"]),
-        (record([4], bytes(16)) * 2, ["another model", "1 parameters", "2 tensors"]),
+        (record([4], bytes(15)), ["cut short", "tensor 1 of 1", "1 byte is missing"]),
+        (record([4], bytes(16)) + b"?", ["1 byte after its last tensor"]),
+        (record([4], bytes(16)) * 2, ["another model", "1 parameter, ", "2 tensors"]),
         (record([5], bytes(20)), ["another model", "w", "float32[4]", "float32[5]"]),
         (record([4], bytes(8), dtype=4), ["another model", "float16[4]"]),
     ],

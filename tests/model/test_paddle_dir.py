@@ -151,6 +151,13 @@ def test_missing_path(tmp_path: Path) -> None:
     fails(Path("a\0b"), "not a path")
 
 
+def test_what_paddle2om_wrote_models_to(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text("{}")
+    (tmp_path / "det").mkdir()
+    (tmp_path / "det" / "inference.onnx").write_bytes(b"onnx")
+    assert str(tmp_path / "det") in fails(tmp_path, "no Paddle model").hint
+
+
 def test_broken_link(tmp_path: Path) -> None:
     (tmp_path / "inference.json").symlink_to(tmp_path / "gone")
     fails(tmp_path / "inference.json", "does not exist")

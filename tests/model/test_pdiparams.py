@@ -91,7 +91,7 @@ def test_every_truncation_is_noticed(tmp_path: Path) -> None:
 def test_missing_whole_tensors_are_a_count_mismatch(tmp_path: Path) -> None:
     headers = headers_of(tmp_path, record([2], bytes(8)), expected=2)
     wanted = [Parameter("a", "float32", (2,)), Parameter("b", "float32", (2,))]
-    with pytest.raises(InputError, match="2 parameters, the file 1 tensors") as caught:
+    with pytest.raises(InputError, match="2 parameters, the file 1 tensor") as caught:
         check_parameters(wanted, headers)
     assert "another model" in caught.value.message
     assert caught.value.hint

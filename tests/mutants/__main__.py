@@ -18,21 +18,21 @@ from tests.mutants.run import survives
 ROOT = Path(__file__).parents[2]
 
 _GATE = ("test_gate.py", "test_gate_properties.py")
-_METRICS = ("test_metrics.py", "test_more_metrics.py", "test_gate.py")
+_METRICS = ("test_metric_edges.py", "test_metrics.py", "test_more_metrics.py", "test_gate.py")
 
 #: The modules that decide, and the tests that are to hold them, the fastest first.
 MODULES = {
     "verdict": _GATE,
-    "gate": (*_GATE, "test_boxes.py"),
+    "gate": (*_GATE, "test_boxes.py", "test_gate_random.py"),
     "limits": _GATE,
-    "measure": (*_GATE, "test_more_metrics.py"),
-    "boxes": ("test_boxes.py",),
+    "measure": ("test_measure.py", *_GATE, "test_more_metrics.py"),
+    "boxes": ("test_boxes.py", "test_boxes_found.py"),
     "columns": ("test_columns.py", "test_gate.py", "test_gate_properties.py"),
     "metrics.tensors": _METRICS,
     "metrics.differences": _METRICS,
     "metrics.agreement": _METRICS,
     "metrics.patterns": _METRICS,
-    "metrics.selection": ("test_more_metrics.py",),
+    "metrics.selection": ("test_metric_edges.py", "test_more_metrics.py"),
     "metrics.ulp": ("test_more_metrics.py",),
 }
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from converter.errors import InputError
-from converter.model.baseline import Baseline
+from converter.model.baseline import Baseline, BaselineReport, OutputBaseline
 from converter.model.result import RunReport, Shard, Status
 from converter.report.baseline import (
     baseline_of,
-    change_text,
     compare_baseline,
     read_baseline,
-    write_baseline,
+    update_baseline,
 )
+from converter.report.baseline_text import change_text, hint_text, update_texts
+from converter.report.html import render_html
+from converter.report.junit import render_junit
+from converter.report.markdown import render_markdown
+from converter.report.terminal import render_table
 from tests.report.report_builders import (
     all_ok,
     exported,
@@ -38,6 +44,11 @@ FILE = Path("baseline.json")
 def report_with(**changes: object) -> RunReport:
     facts = validated(output(**changes))
     return run([model("m", exported(), simplified(), validation(facts))])
+
+
+def write_baseline(report: RunReport, path: Path, *, prune: bool = False) -> BaselineReport:
+    before = read_baseline(path) if path.exists() else Baseline()
+    return update_baseline(report, compare_baseline(report, before, path), path, prune=prune)
 
 
 def compared(before: RunReport, now: RunReport) -> list[tuple[str, str]]:
@@ -113,23 +124,112 @@ def test_an_error_that_becomes_infinite_in_one_case_is_worse(tmp_path: Path) -> 
 
 def test_an_output_that_is_gone_is_worse() -> None:
     now = report_with(name="other")
-    assert ("max_abs of fetch_name_0", "worse") in compared(report_with(), now)
+    found = [("output fetch_name_0", "missing"), ("output other", "new")]
+    assert compared(report_with(), now) == found
+    entry = baseline_of(report_with().models[0])
+    random = entry.model_copy(update={"outputs": {"fetch_name_0": OutputBaseline()}})
+    report = compare_baseline(now, Baseline(models={"m": random}), FILE)
+    assert [(c.what, c.verdict) for c in report.changes] == found
+    assert change_text(report.changes[0]).startswith("output fetch_name_0: in the baseline")
+    assert "--prune" not in hint_text(report.failures)
 
 
 def test_opset_nodes_bytes_and_status() -> None:
     before = run([model("m", exported(opset=11), simplified(), validation())])
     higher = run([model("m", exported(opset=13), simplified(), validation())])
     assert compared(before, higher) == [("opset", "worse")]
-    assert compared(higher, before) == [("opset", "better")]
+    assert compared(higher, before) == [("opset", "changed")]
     plain = run([model("m", exported(), skipped("simplify", "off"), validation())])
     assert ("nodes", "worse") in compared(before, plain)
     degraded = run([model("m", exported(Status.DEGRADED), simplified(), validation())])
     assert compared(before, degraded) == [("status", "worse")]
+    assert compared(degraded, before) == [("status", "better")]
     (entry,) = (baseline_of(m) for m in before.models)
     assert entry.bytes is not None
     base = Baseline(models={"m": entry.model_copy(update={"bytes": entry.bytes // 2})})
     changes = compare_baseline(before, base, FILE).changes
     assert [(change.what, change.verdict) for change in changes] == [("bytes", "worse")]
+
+
+def test_a_status_is_better_or_worse_by_what_it_means() -> None:
+    before = baseline_of(good("m"))
+    degraded = run([model("m", exported(Status.DEGRADED), simplified(), validation())])
+    for was, verdict in (("failed", "better"), ("crashed", "better"), ("ok", "worse")):
+        base = Baseline(models={"m": before.model_copy(update={"status": was})})
+        (change,) = compare_baseline(degraded, base, FILE).changes
+        assert (change.what, change.verdict) == ("status", verdict)
+
+
+def test_an_output_that_the_baseline_lacks_is_named() -> None:
+    """Nothing is compared of it: that must not look as if it were."""
+    two = run(
+        [
+            model(
+                "m",
+                exported(),
+                simplified(),
+                validation(validated(output(), output(name="other"))),
+            )
+        ]
+    )
+    assert compared(report_with(), two) == [("output other", "new")]
+    entry = baseline_of(report_with().models[0])
+    (change,) = compare_baseline(two, Baseline(models={"m": entry}), FILE).changes
+    assert change_text(change) == "output other: not in the baseline"
+    bare = entry.model_copy(update={"outputs": {"fetch_name_0": OutputBaseline()}})
+    found = compare_baseline(report_with(), Baseline(models={"m": bare}), FILE)
+    assert [(c.what, c.verdict) for c in found.changes] == [("output fetch_name_0", "new")]
+    assert not found.failures
+
+
+def test_a_metric_that_the_baseline_lacks_is_named() -> None:
+    before, now = report_with(argmax_agreement=None), report_with(argmax_agreement=0.5)
+    assert compared(before, now) == [("argmax_agreement of fetch_name_0", "new")]
+    base = Baseline(models={m.name: baseline_of(m) for m in before.models})
+    (change,) = compare_baseline(now, base, FILE).changes
+    assert change_text(change) == "argmax_agreement of fetch_name_0: 0.5; not in the baseline"
+
+
+def test_models_that_a_run_does_not_have_stay(tmp_path: Path) -> None:
+    """A run of some models must not take the gate away from the others."""
+    path = tmp_path / "b.json"
+    write_baseline(run([good("a"), good("b"), good("c")]), path)
+    before = path.read_bytes()
+    written = write_baseline(run([good("b")]), path)
+    assert path.read_bytes() == before
+    assert (written.kept, written.dropped, written.changes) == (("a", "c"), (), ())
+    assert update_texts(written) == ["2 models kept, not in this run: a, c"]
+    report = run([good("b")], baseline=written)
+    assert report.exit_code == 0
+    for view in (render_html, render_junit, render_markdown):
+        assert "2 models kept, not in this run: a, c" in view(report)
+    shown = io.StringIO()
+    Console(file=shown, width=100).print(render_table(report))
+    assert "2 models kept, not in this run: a, c" in shown.getvalue()
+
+
+def test_models_that_a_run_does_not_have_go_when_that_is_asked(tmp_path: Path) -> None:
+    path = tmp_path / "b.json"
+    write_baseline(run([good("a"), good("b"), *(good(f"c{i}") for i in range(7))]), path)
+    missing = compare_baseline(run([good("b")]), read_baseline(path), path)
+    assert "--prune-baseline" in hint_text(missing.failures)
+    assert "--prune-baseline" not in hint_text(missing.failures[:0])
+    written = write_baseline(run([good("b")]), path, prune=True)
+    assert list(read_baseline(path).models) == ["b"]
+    assert update_texts(written) == [
+        "8 models dropped, not in this run: a, c0, c1, c2, c3 and 3 more"
+    ]
+
+
+@pytest.mark.parametrize("prune", [False, True])
+def test_a_shard_keeps_the_models_of_the_others(prune: bool, tmp_path: Path) -> None:
+    path = tmp_path / "b.json"
+    write_baseline(run([good("a"), good("b"), good("gone")]), path)
+    shard = Shard(index=1, count=2, models=("a", "b"))
+    written = write_baseline(run([good("a")], shard=shard), path, prune=prune)
+    kept = ["a", "b"] if prune else ["a", "b", "gone"]
+    assert list(read_baseline(path).models) == kept
+    assert written.kept == tuple(kept[1:])
 
 
 def test_models_that_are_missing_or_new() -> None:

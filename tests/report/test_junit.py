@@ -56,7 +56,12 @@ def test_a_failure_says_all_by_itself() -> None:
 
 def test_strict_fails_what_is_degraded() -> None:
     degraded = exported(Status.DEGRADED).model_copy(
-        update={"messages": (Message(level="warning", text="a fallback", hint="h"),)}
+        update={
+            "messages": (
+                Message(level="info", text="a remark"),
+                Message(level="warning", text="a fallback", hint="h"),
+            )
+        }
     )
     models = [model("m", degraded)]
     assert not parsed(run(models)).findall("testsuite/testcase/failure")
@@ -89,3 +94,16 @@ def test_the_baseline_is_a_suite() -> None:
 def test_a_file(tmp_path) -> None:
     write_junit(all_ok(), tmp_path / "new" / "junit.xml")
     assert ET.parse(tmp_path / "new" / "junit.xml").getroot().tag == "testsuites"
+
+
+def test_changes_that_are_the_new_baseline_fail_nothing() -> None:
+    """The run exits with 0, and a CI system must not show failures of it."""
+    change = BaselineChange(model="a", what="nodes", before=1, now=2, limit=1, verdict="worse")
+    baseline = BaselineReport(file="b.json", compared=1, changes=(change,), updated=True)
+    report = run([good("a")], baseline=baseline)
+    assert report.exit_code == 0
+    root = parsed(report)
+    assert root.get("failures") == "0"
+    (suite,) = [s for s in root if s.get("name") == "baseline"]
+    told = [out.text for out in suite.findall("testcase/system-out")]
+    assert told == ["b.json written", "nodes: 2, was 1 (up to 1 passes)"]

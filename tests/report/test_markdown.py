@@ -50,6 +50,10 @@ def test_the_baseline_is_in_it() -> None:
     assert "1 model as in the baseline" in render_markdown(run([good("a")], baseline=same))
     worse = BaselineReport(file="b.json", compared=1, changes=(change,))
     text = render_markdown(run([good("a")], baseline=worse))
+    assert "1 worse, 0 other changes." in text
+    better = change.model_copy(update={"verdict": "better"})
+    one = BaselineReport(file="b.json", compared=1, changes=(better,))
+    assert "0 worse, 1 other change." in render_markdown(run([good("a")], baseline=one))
     assert ["a", "worse", "nodes: 2, was 1 (up to 1 passes)"] in rows(text)
 
 

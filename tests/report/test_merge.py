@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
+from typer.testing import CliRunner
 
+from converter.cli.main import app
 from converter.errors import InputError
 from converter.model.result import RunReport, Shard
-from converter.report.merge import merge_reports, missing_models
+from converter.report.html import render_html
+from converter.report.json_file import write_json
+from converter.report.junit import render_junit
+from converter.report.markdown import render_markdown
+from converter.report.merge import merge_reports
+from converter.report.summary import verdict
 from tests.report.report_builders import failed, good, model, run
 
 NAMES = ("a", "b", "c")
@@ -29,7 +38,7 @@ def test_shards_become_one_in_the_recipes_order(tmp_path: Path) -> None:
     assert [m.name for m in report.models] == ["a", "b", "c"]
     assert report.seconds == 9.0
     assert report.shard == Shard(index=1, count=1, models=NAMES)
-    assert missing_models(report) == ()
+    assert report.missing == ()
     assert RunReport.model_validate_json(report.model_dump_json()) == report
 
 
@@ -49,7 +58,10 @@ def test_the_worst_exit_code_counts(tmp_path: Path) -> None:
 
 
 def test_a_shard_that_did_not_run_is_named(tmp_path: Path) -> None:
-    assert missing_models(merged(tmp_path, shard(1, "a"))) == ("b", "c")
+    report = merged(tmp_path, shard(1, "a"))
+    assert report.missing == ("b", "c")
+    assert report.exit_code == 1
+    assert shard(1, "a").missing == ()
 
 
 @pytest.mark.parametrize(
@@ -78,3 +90,76 @@ def test_versions_that_differ_are_joined(tmp_path: Path) -> None:
     other = shard(2, "c", versions={"onnx": "1.18.0"})
     report = merged(tmp_path, shard(1, "a", "b"), other)
     assert report.versions["onnx"].endswith("| 1.18.0")
+
+
+def test_merged_reports_are_merged_again(tmp_path: Path) -> None:
+    """Versions, platforms and commands stay there once, whatever the order of merging."""
+    kinds = [
+        {"versions": {"onnx": v}, "platform": f"p{v}", "command": f"build {c}", "out_dir": "x"}
+        for v, c in (("1", "--shard 1/3"), ("2", "'a && b'"), ("1", "--shard 3/3"))
+    ]
+    one, two, three = (
+        run([good(name)], shard=Shard(index=n, count=3, models=NAMES), **kind)
+        for n, (name, kind) in enumerate(zip(NAMES, kinds, strict=True), 1)
+    )
+    inner = merged(tmp_path, one, two)
+    again = merged(tmp_path, inner, three)
+    assert again.versions == {"onnx": "1 | 2"}
+    assert again.platform == "p1 | p2"
+    assert again.command == "build --shard 1/3 && build 'a && b' && build --shard 3/3"
+    assert [each.name for each in again.models] == ["a", "b", "c"]
+    assert again.missing == ()
+    whole = merged(tmp_path, merged(tmp_path, one), merged(tmp_path, three, two))
+    assert whole.versions == {"onnx": "1 | 2"}
+    assert whole.missing == ()
+
+
+def test_a_file_that_is_given_twice(tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+    with pytest.raises(InputError, match=r"report\.json is given twice"):
+        merge_reports([(file, run([])), (tmp_path / "x" / ".." / "report.json", run([]))], tmp_path)
+
+
+def test_a_merged_report_beside_one_of_its_parts(tmp_path: Path) -> None:
+    one = shard(1, "a")
+    with pytest.raises(InputError, match=r"a is in .*s1.* and in .*s2"):
+        merged(tmp_path, merged(tmp_path, one), one)
+
+
+def test_no_view_of_a_report_that_lacks_a_shard_is_green(tmp_path: Path) -> None:
+    report = merged(tmp_path, shard(1, "a"))
+    told = verdict(report)
+    assert told.mark.tone == "bad"
+    assert told.headline == "1 model passed, 2 models missing"
+    assert told.exit_meaning == "a shard is missing"
+    markdown = render_markdown(report)
+    assert markdown.startswith("## ❌")
+    assert "no shard has b, c" in markdown
+    assert "1 of 1" not in markdown
+    page = render_html(report)
+    assert "no shard has b, c" in page
+    assert re.search('<h1 class="tone-bad">.*1 model passed, 2 models missing', page)
+    junit = ET.fromstring(render_junit(report))
+    assert junit.get("errors") == "2"
+    errors = [
+        case.get("classname") for case in junit.iter("testcase") if case.find("error") is not None
+    ]
+    assert errors == ["paddle2om.b", "paddle2om.c"]
+
+
+def test_showing_a_report_that_lacks_a_shard_exits_as_its_merge(tmp_path: Path) -> None:
+    write_json(shard(1, "a"), tmp_path / "s1" / "report.json")
+    out = str(tmp_path / "all")
+    for args in (["merge", str(tmp_path / "s1"), "-o", out], ["show", out]):
+        ran = CliRunner().invoke(app, ["report", *args])
+        assert ran.exit_code == 1
+        assert "no shard has b, c" in ran.stderr
+        assert "hint: a shard did not run" in ran.stderr
+
+
+def test_a_crash_counts_more_than_a_shard_that_is_missing(tmp_path: Path) -> None:
+    bad = model("a", failed("validate", "m", "h", code=4))
+    part = Shard(index=1, count=2, models=NAMES)
+    report = merged(tmp_path, run([bad], shard=part))
+    assert report.exit_code == 4
+    assert verdict(report).headline == "1 model failed, 2 models missing"

@@ -6,11 +6,28 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from converter.model.result import ModelReport, PipelineReport, RunReport, Status
+from converter.cli.main import app
+from converter.model.result import Message, ModelReport, PipelineReport, RunReport, Status
 from converter.report.html import render_html, write_html
-from converter.report.summary import model_mark, stage_mark
-from tests.report.report_builders import all_ok, empty, good, mixed, model, run, zoo
+from converter.report.json_file import write_json
+from converter.report.summary import model_mark, stage_mark, verdict
+from tests.report.report_builders import (
+    all_ok,
+    empty,
+    exported,
+    failed,
+    good,
+    mixed,
+    model,
+    output,
+    run,
+    skipped,
+    validated,
+    validation,
+    zoo,
+)
 
 VOID = {"meta", "link", "br", "img", "input", "hr", "wbr", "col"}
 
@@ -64,6 +81,11 @@ class Page(HTMLParser):
                 element.data.append(data)
 
 
+def failed_first(report: RunReport) -> list[ModelReport]:
+    """The models in the order of the page."""
+    return sorted(report.models, key=lambda one: one.failure is None)
+
+
 @pytest.fixture
 def page(report: RunReport) -> Element:
     return Page(render_html(report)).root
@@ -72,8 +94,8 @@ def page(report: RunReport) -> Element:
 def test_every_model_stage_and_status_is_in_the_matrix(report: RunReport, page: Element) -> None:
     rows = [row for table in page.all("table", id="matrix") for row in table.all("tr")[1:]]
     assert len(rows) == len(report.models)
-    for one, row in zip(report.models, rows, strict=True):
-        assert row.all("th")[0].words() == " ".join(one.name.split())
+    for one, row in zip(failed_first(report), rows, strict=True):
+        assert row.all("th")[0].all("a")[0].words() == " ".join(one.name.split())
         cells = {cell.attributes["data-label"]: cell.words() for cell in row.all("td")}
         assert model_mark(one).label in cells["result"]
         for stage in one.stages:
@@ -91,7 +113,8 @@ def test_every_model_has_a_section_that_its_row_leads_to(report: RunReport, page
     ]
     assert len(ids) == len(set(ids))
     links = [link.attributes["href"] for link in page.all("a")]
-    assert links == [f"#model-{i + 1}" for i in range(len(report.models))]
+    numbers = {one.name: number for number, one in enumerate(report.models, start=1)}
+    assert links == [f"#model-{numbers[one.name]}" for one in failed_first(report)]
     assert {str(link)[1:] for link in links} <= set(ids)
 
 
@@ -113,6 +136,65 @@ def _everything(one: ModelReport) -> list[str]:
         if stage.error:
             wanted += [stage.error.message.replace("\x1b", "\\x1b"), stage.error.hint]
     return [text for text in wanted if text not in (Status.OK, Status.CACHED)]
+
+
+def matrix_rows(report: RunReport) -> list[Element]:
+    (matrix,) = Page(render_html(report)).root.all("table", id="matrix")
+    return matrix.all("tr")[1:]
+
+
+def test_the_row_of_a_failed_model_says_why_and_where() -> None:
+    report = run([good("fine"), model("torn", failed("export", "no form for\nnms", "h"))])
+    first, second = matrix_rows(report)
+    assert first.all("th")[0].words() == "torn export: no form for nms"
+    assert second.all("th")[0].words() == "fine"
+    gate = (
+        "the ONNX model does not agree with Paddle: 5 of 5 cases failed; case 'wide x=2x3x192x128 "
+        "seed 2': output 'softmax_0.tmp_0': max_abs 4.65e-06 in column 0 exceeds 1e-06"
+    )
+    (row,) = matrix_rows(run([model("off", failed("validate", gate, "h", code=3))]))
+    assert row.all("th")[0].words().endswith("exceeds 1e-06")
+
+
+def test_cells_have_the_numbers_that_they_are_sorted_by() -> None:
+    nan = validation(validated(output(max_abs=float("nan"))))
+    rows = matrix_rows(run([good("a"), model("b", nan), model("c", skipped("validate", "none"))]))
+    cells = [row.all("td", **{"data-label": "validate"})[0] for row in rows]
+    values = [cell.attributes.get("data-value") for cell in cells]
+    assert values == ["9.5367431640625e-06", "Infinity", None]
+    (nodes,) = rows[0].all("td", **{"data-label": "simplify"})
+    assert nodes.attributes["data-value"] == "949.0"
+
+
+def test_a_cached_model_that_warned_can_be_filtered_for() -> None:
+    warning = Message(level="warning", text="one width only")
+    of_old = [each.model_copy(update={"cached": True}) for each in good("a").stages]
+    warned = [*of_old[:3], of_old[3].model_copy(update={"messages": (warning,)}), of_old[4]]
+    report = run([model("warned", *warned), model("fine", *of_old)])
+    assert [row.attributes["data-status"] for row in matrix_rows(report)] == ["warning", "cached"]
+    assert verdict(report).headline == "2 models passed, 1 with warnings"
+    assert "<option>warning</option>" in render_html(report)
+
+
+def test_logs_and_artefacts_are_links_from_a_page_in_the_output_directory(tmp_path: Path) -> None:
+    report = run([model("a", exported(), log="logs/a b%#?.log"), model("c", log="javascript:x()")])
+    write_html(report, tmp_path / "report.html")
+    root = Page((tmp_path / "report.html").read_text(encoding="utf-8")).root
+    hrefs = {link.words(): link.attributes["href"] for link in root.all("a")}
+    assert hrefs["logs/a b%#?.log"] == "logs/a%20b%25%23%3F.log"
+    assert hrefs["rec/inference.onnx"] == "rec/inference.onnx"
+    assert hrefs["javascript:x()"] == "javascript%3Ax%28%29"
+
+
+def test_a_page_written_elsewhere_links_to_the_run(tmp_path: Path) -> None:
+    write_json(run([model("a", exported(), log="logs/a.log")]), tmp_path / "out" / "report.json")
+    page = tmp_path / "pages" / "a.html"
+    for args, wanted in ((["-o", str(page)], "../out/logs/a.log"), ([], None)):
+        ran = CliRunner().invoke(app, ["report", "write", str(tmp_path / "out"), "html", *args])
+        assert ran.exit_code == 0
+        text = page.read_text(encoding="utf-8") if args else ran.stdout
+        links = [link for link in Page(text).root.all("a") if link.words() == "logs/a.log"]
+        assert [link.attributes["href"] for link in links] == ([wanted] if wanted else [])
 
 
 def test_validation_shows_every_metric_of_every_case() -> None:
@@ -168,7 +250,7 @@ def test_is_accessible(page: Element) -> None:
 def test_failed_models_are_open_and_the_others_closed() -> None:
     report = mixed()
     opened = ["open" in each.attributes for each in Page(render_html(report)).root.all("details")]
-    assert opened == [one.failure is not None for one in report.models]
+    assert opened == [one.failure is not None for one in failed_first(report)]
     assert "open" in Page(render_html(run([good("one")]))).root.all("details")[0].attributes
 
 

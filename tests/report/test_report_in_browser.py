@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from converter.model.result import ModelReport, RunReport
+from converter.model.result import ModelReport, RunReport, Status
 from converter.model.task import ConvertOptions
 from converter.report.html import render_html
 from tests.report import report_builders as build
@@ -54,7 +54,7 @@ addEventListener("load", async () => {
 """
 
 
-def probe(report: RunReport, tmp_path: Path, body: str) -> dict:
+def probe(report: RunReport, tmp_path: Path, body: str, width: int = 1400) -> dict:
     """What the script ``body`` puts on ``probe``, in a browser that shows ``report``."""
     page = render_html(report)
     catch = "<script>window.errors = []; onerror = (text) => { errors.push(text); };</script>"
@@ -69,7 +69,7 @@ def probe(report: RunReport, tmp_path: Path, body: str) -> dict:
             "--no-sandbox",
             "--disable-gpu",
             f"--user-data-dir={tmp_path / 'profile'}",
-            "--window-size=1400,1000",
+            f"--window-size={width},1000",
             "--virtual-time-budget=20000",
             "--dump-dom",
             file.as_uri(),
@@ -169,9 +169,10 @@ def sixty(tmp_path_factory) -> tuple[RunReport, dict]:
 def test_search_shows_what_fits_and_says_how_many(sixty):
     report, told = sixty
 
-    assert told["all"] == [model.name for model in report.models]
+    failed_first = sorted(report.models, key=lambda model: model.failure is None)
+    assert told["all"] == [model.name for model in failed_first]
     assert len(told["all"]) == 60
-    assert told["found"] == [f"zoo_00{digit}" for digit in range(10)]
+    assert sorted(told["found"]) == [f"zoo_00{digit}" for digit in range(10)]
     assert told["shown"] == "10 of 60"
     assert told["heads"] == []  # no head of variants that are all hidden
     assert told["pages"] == 10
@@ -228,6 +229,49 @@ def test_a_link_opens_a_model_with_its_commands(sixty):
     assert reproduce == "paddle2om reproduce out --model zoo_003"
 
 
+def test_sorting_by_validate_goes_by_the_number(tmp_path):
+    """What was not validated comes last, however it is sorted."""
+    found = {"a": 9.5e-07, "b": 5.1e-05, "c": float("nan"), "d": 3.3e-04, "e": 0.0}
+    models = [
+        build.model(name, build.validation(build.validated(build.output(max_abs=value))))
+        for name, value in found.items()
+    ]
+    models.insert(0, build.model("none", build.skipped("validate", "not asked for")))
+
+    told = probe(
+        build.run(models),
+        tmp_path,
+        'press("validate"); probe.up = names(); press("validate"); probe.down = names();',
+    )
+
+    assert told["up"] == ["e", "a", "b", "d", "c", "none"]
+    assert told["down"] == ["c", "d", "b", "a", "e", "none"]
+
+
+def test_the_table_of_a_cached_run_fits(tmp_path):
+    old = [
+        stage.model_copy(update={"cached": True, "status": Status.CACHED})
+        for stage in build.good("a").stages
+    ]
+    names = ["activations.log_softmax", "PP-OCRv4_mobile_det", *map(str, range(6))]
+    torn = build.model("torn", build.failed("export", "no form for an operator " * 20, "h"))
+
+    told = probe(
+        build.run([*(build.model(name, *old) for name in names), torn]),
+        tmp_path,
+        """
+        const box = document.querySelector(".scroll");
+        probe.over = box.scrollWidth - box.clientWidth;
+        const seen = (row) => row.querySelector("th a").getClientRects().length;
+        probe.lines = rows().map(seen);
+        """,
+        width=1300,
+    )
+
+    assert told["over"] <= 0
+    assert set(told["lines"]) == {1}
+
+
 def test_a_thousand_models(tmp_path):
     report = fleet(1000, variants=50)
 
@@ -239,6 +283,6 @@ def test_a_thousand_models(tmp_path):
     )
 
     assert told["all"] == 1000
-    assert told["found"] == [f"zoo_79{digit}" for digit in range(10)]
+    assert sorted(told["found"]) == [f"zoo_79{digit}" for digit in range(10)]
     fastest = min(report.models, key=lambda m: sum(s.seconds for s in m.stages))
     assert told["first"] == fastest.name

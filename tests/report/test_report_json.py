@@ -76,7 +76,7 @@ def _header(**changes: object) -> str:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "not valid JSON"),
+        ("", "is empty"),
         ('{"tool": "paddle2om",', "not valid JSON"),
         ("[" * 100_000, "not valid JSON"),
         ("[]", "not a paddle2om report"),
@@ -110,7 +110,7 @@ def test_binary_and_missing_files(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(InputError, match="UTF-8"):
         read_json(tmp_path / "binary")
-    with pytest.raises(InputError, match="cannot read"):
+    with pytest.raises(InputError, match="does not exist"):
         read_json(tmp_path / "missing")
     with pytest.raises(InputError, match="cannot read"):
         read_json(tmp_path)

@@ -202,6 +202,27 @@ def test_a_model_that_says_little_is_a_doubt(save):
     assert "proves little" in report.models[0].stages[-1].messages[0].text
 
 
+def test_outputs_that_are_no_numbers_are_the_users_mistake(tmp_path):
+    """The gate would say that they fail in float16."""
+    nodes = [node("Relu", "x", "y", "relu"), node("Identity", "words", "z", "copy")]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 8])],
+        [
+            helper.make_tensor_value_info("y", TensorProto.FLOAT, [2, 8]),
+            helper.make_tensor_value_info("z", TensorProto.STRING, [1]),
+        ],
+        [helper.make_tensor("words", TensorProto.STRING, [1], [b"word"])],
+    )
+    path = tmp_path / "words.onnx"
+    opsets = [helper.make_opsetid("", 13)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
+    report = run_forecast(path, None, ConvertOptions())
+    assert report.exit_code == 2
+    assert "z is of dtype object" in report.models[0].stages[-1].error.message
+
+
 def test_a_paddle_model_is_converted_first(tiny_pir):
     report, facts = forecast(tiny_pir)
     assert [stage.stage for stage in report.models[0].stages] == [
@@ -220,7 +241,7 @@ def test_the_command(save, tmp_path):
     ended = run(path.parent, "-o", tmp_path / "out")
     assert ended.returncode == 0, ended.stderr
     assert "with 2 operators in float32 it passes" in ended.stdout
-    assert "compile with: --keep-dtype keep_dtype.cfg" in ended.stdout
+    assert f"compile with: --keep-dtype {tmp_path}/out/keep_dtype.cfg (2 of 5" in ended.stdout
     assert json.loads((tmp_path / "out" / "report.json").read_text())["exit_code"] == 0
     assert {p.name for p in Path(path.parent).iterdir()} == {"inference.onnx"}
     ended = run(tmp_path / "missing")

@@ -5,16 +5,24 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import onnx
 import pytest
 
-from converter.model.located import LocateFacts
+from converter.accuracy.locate.search import Search
+from converter.accuracy.onnx_values import OnnxValues
+from converter.errors import GateError
+from converter.model.located import GrowthPoint, LocateFacts, OutputError
 from converter.model.result import Status
 from converter.model.task import ConvertOptions, Task
+from converter.report.locate_text import verdict
 from converter.stages.job import Job
+from converter.stages.locate import Judged, LocateStage
 from converter.stages.pipeline import LOCATE_ONNX_STAGES, LOCATE_STAGES, STAGES, stages_named
+from converter.stages.stage import Outcome
 from tests.accuracy.locate.faults import plant
 from tests.bridge.conftest import save
 
@@ -187,6 +195,37 @@ def test_a_node_that_cannot_run_is_found(exported, tiny_pir, tmp_path):
     assert result.facts.method == "local scan"
 
 
+def test_a_static_file_of_a_dynamic_model_gets_its_own_shape(exported, tiny_pir, tmp_path):
+    """Its one batch is all that it takes, and all that it is compared on."""
+    path = tmp_path / "static.onnx"
+    model = onnx.load(exported(tiny_pir)[0])
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    del model.graph.value_info[:]
+    onnx.save(model, path)
+    result, _ = locate(tmp_path / "good", tiny_pir, path)
+    assert result.status is Status.OK, result.error
+    assert all(shape[0] == 1 for shape in result.facts.input_shapes.values())
+
+    path, planted = faulty(path, tmp_path, "weights", 0.0)
+    result, _ = locate(tmp_path / "work", tiny_pir, path)
+    check_found(result, planted)
+
+
+def test_a_file_that_refuses_the_inputs_is_not_said_to_differ(exported, tiny_pir, tmp_path):
+    """Every node by itself computes what it should: what is wrong is what the file declares."""
+    paths = []
+    for batch in (2, 1):
+        model = onnx.load(exported(tiny_pir)[0])
+        model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = batch
+        del model.graph.value_info[:]
+        paths.append(tmp_path / f"{batch}.onnx")
+        onnx.save(model, paths[-1])
+    result, _ = locate(tmp_path / "work", *paths, LOCATE_ONNX_STAGES)
+    assert result.error.exit_code == 1
+    assert result.error.message.startswith("1.onnx was not compared: ONNX Runtime cannot run")
+    assert "--inputs" in result.error.hint
+
+
 def test_two_onnx_files_of_other_names(exported, cls_model, tmp_path):
     """Inner tensors that are all called otherwise are paired by what makes them."""
     original = exported(cls_model)[1]
@@ -208,6 +247,46 @@ def test_two_onnx_files_of_other_names(exported, cls_model, tmp_path):
     culprit = result.facts.culprit
     assert culprit is not None
     assert planted.node in culprit.node.outputs
+
+
+def _two_inputs(path: Path, *, swapped: bool, prefix: str = "", alpha: float = 0.1) -> Path:
+    """Two branches alike but for their inputs, whose order in the file may be another."""
+    from onnx import TensorProto, helper
+
+    def name(text: str) -> str:
+        return f"{prefix}{text}"
+
+    nodes = [
+        helper.make_node("LeakyRelu", ["q"], [name("leaky")], alpha=alpha),
+        *(helper.make_node("Sigmoid", [text], [name(f"{text}1")]) for text in "pq"),
+        helper.make_node("Sub", [name("p1"), name("q1")], [name("apart")]),
+        helper.make_node("Mul", [name("apart"), name("leaky")], ["y"]),
+    ]
+    inputs = [helper.make_tensor_value_info(text, TensorProto.FLOAT, [4, 8]) for text in "pq"]
+    graph = helper.make_graph(
+        nodes,
+        "two",
+        inputs[::-1] if swapped else inputs,
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [4, 8])],
+    )
+    opset = [helper.make_opsetid("", 13)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    return path
+
+
+def test_inputs_that_are_declared_in_another_order(tmp_path):
+    reference = _two_inputs(tmp_path / "reference.onnx", swapped=False)
+    good = _two_inputs(tmp_path / "good.onnx", swapped=True, prefix="other/")
+    result, _ = locate(tmp_path / "good", reference, good, LOCATE_ONNX_STAGES)
+    assert result.status is Status.OK, result.error
+    assert result.facts.culprit is None
+    assert not result.facts.quiet
+
+    bad = _two_inputs(tmp_path / "bad.onnx", swapped=True, prefix="other/", alpha=0.5)
+    result, _ = locate(tmp_path / "bad", reference, bad, LOCATE_ONNX_STAGES)
+    assert result.facts.culprit is not None
+    assert result.facts.culprit.node.op_type == "LeakyRelu"
+    assert result.facts.culprit.causes == ("attribute: alpha is 0.5 instead of 0.1",)
 
 
 @pytest.fixture(scope="module")
@@ -427,6 +506,67 @@ def test_a_fault_that_fusion_hides_is_found(tmp_path):
     assert culprit is not None
     assert culprit.node.op_type == "Div"
     assert any("swapped" in cause for cause in culprit.causes)
+
+
+def test_the_search_is_told_whether_there_is_something_to_find(tmp_path, monkeypatch):
+    told, run = [], Search.run
+    monkeypatch.setattr(Search, "run", lambda search: told.append(search.failed) or run(search))
+    for swapped in (False, True):
+        files = [_norms(tmp_path, swapped=each) for each in (False, swapped)]
+        locate(tmp_path / str(swapped), *files, LOCATE_ONNX_STAGES)
+    assert told == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("unjudged", "own", "words"),
+    [
+        (0, 1e-6, "every operator by itself computes what it should: rounding grows"),
+        (0, 0.5, "no operator that differs by itself changes what comes after it: rounding grows"),
+        (3, 1e-6, "the place was not found: of the values inside, 3 could be neither compared nor"),
+    ],
+)
+def test_only_operators_that_were_found_right_are_declared_right(unjudged, own, words):
+    point = GrowthPoint(index=0, operator="Relu", value="a", tensor="a", error=0, own=own)
+    facts = LocateFacts(
+        reference="one",
+        candidate="two",
+        opset=13,
+        input_shapes={},
+        case="uniform, seed 0",
+        outputs=(OutputError(name="y", error=1, passed=False, reason="max_abs 1"),),
+        pairs=9,
+        measured=6,
+        unjudged=unjudged,
+        tensors=9,
+        method="local scan",
+        growth=(point,),
+    )
+    with pytest.raises(GateError) as failure:
+        job = SimpleNamespace(task=SimpleNamespace(fleeting=False))
+        LocateStage().ensures(cast(Job, job), Outcome(facts=facts))
+    assert words in failure.value.message
+    assert ("not found" in verdict(facts)) == bool(unjudged)
+
+
+def test_an_output_that_the_reference_does_not_give_out_is_counted(tmp_path, monkeypatch):
+    """No operator is blamed, and none is declared right that was not looked at."""
+    evaluate = OnnxValues.evaluate
+
+    def without_y(values, names, inputs, **options):
+        kept = [name for name in names if name != "y" or options.get("sizes") is None]
+        return evaluate(values, kept, inputs, **options)
+
+    files = [_norms(tmp_path, swapped=each) for each in (False, False)]
+    monkeypatch.setattr(OnnxValues, "evaluate", without_y)
+    monkeypatch.setattr("converter.stages.locate._compare", _never)
+    result, _ = locate(tmp_path / "work", *files, LOCATE_ONNX_STAGES)
+    assert result.facts.unjudged == 1
+    assert "the place was not found" in result.error.message
+
+
+def _never(case, made, job, random):
+    output = OutputError(name="y", error=1, passed=False, reason="max_abs 1")
+    return Judged(case, (output,))
 
 
 def test_two_good_files_with_a_fusion_agree(tmp_path):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,54 @@ def test_a_file_that_is_no_longer_made_goes(finish):
     assert names(directory) == {"inference.onnx"}
     assert (directory / "inference.onnx").read_text() == "two"
     assert list(json.loads((directory / MANIFEST).read_text())["files"]) == ["inference.onnx"]
+
+
+def test_the_disk_has_the_files_before_the_last_manifest_says_so(finish, monkeypatch):
+    flushed, told = [], []
+
+    def fsync(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        flushed.append(path.name)
+        if path.name.startswith(f".{MANIFEST}"):
+            told.append((json.loads(path.read_text())["files"], list(flushed)))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    directory = finish({"inference.onnx": "one", "parts/weights": "two"})
+
+    assert len(told) == 1  # what a power cut takes of a new directory is made again
+    files, before = told[0]
+    assert [*files] == ["inference.onnx", "parts/weights"]
+    assert {"inference.onnx", "weights", "m", "parts"} <= {*before}
+
+    finish({"inference.onnx": "three"})  # the old manifest must not be lost
+    assert [len(files) for files, _ in told[1:]] == [2, 1]
+    assert {path.name for path in directory.iterdir()} == {"inference.onnx", MANIFEST}
+
+
+def test_a_disk_that_turns_out_full_is_said_and_does_not_stand_in_the_way(finish, monkeypatch):
+    with monkeypatch.context() as patched:
+
+        def full(descriptor: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            finish({"inference.onnx": "one"})
+
+    assert (finish({"inference.onnx": "two"}) / "inference.onnx").read_text() == "two"
+
+
+def test_a_file_system_without_flushing_will_do(finish, monkeypatch):
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if os.path.isdir(f"/proc/self/fd/{descriptor}"):  # noqa: PTH112
+            raise OSError(errno.EINVAL, "Invalid argument")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+    assert names(finish({"inference.onnx": "one"})) == {"inference.onnx"}
 
 
 def test_a_failed_model_leaves_the_earlier_one(finish):

@@ -34,6 +34,9 @@ _NOT_ROUNDED = frozenset({"Constant", "Shape", "Size", "NonZero", "ArgMax", "Arg
 #: Float inputs that are no data but say how to compute; they stay as they are.
 _PARAMETERS = {"Resize": {1, 2, 3}, "Upsample": {1}, "Clip": {1, 2}, "Pad": {2}, "Range": {0, 1, 2}}
 
+#: From IR version 4 on, initializers need not be graph inputs too: the rounded weights are not.
+_IR_VERSION = 4
+
 #: Largest model that is held in one piece.
 _LARGEST = 2**31 - 1
 
@@ -83,7 +86,11 @@ class Emulation:
                 f"{path.name} cannot be emulated: {first_line(str(error))}",
                 hint="models above 2 GB are not forecast",
             ) from error
-        self.operators, self._switches = _rewrite(model, _float_tensors(inferred))
+        floats = _float_tensors(inferred)
+        if unknown := _of_unknown_type(inferred):
+            floats |= _runtimes_floats(model, unknown, work_dir / "types.onnx")
+        self.operators, self._switches = _rewrite(model, floats)
+        model.ir_version = max(model.ir_version, _IR_VERSION)
         if model.ByteSize() > _LARGEST:
             raise StageError(
                 f"{path.name} is too large for a forecast",
@@ -121,6 +128,39 @@ def _float_tensors(model: onnx.ModelProto) -> set[str]:
             if is_tensor and attribute.t.data_type == TensorProto.FLOAT:
                 found.add(node.output[0])
     return found
+
+
+def _of_unknown_type(model: onnx.ModelProto) -> list[str]:
+    """What nodes make and ONNX's inference has no dtype of, as behind an operator it has not."""
+    graph = model.graph
+    known = {
+        value.name
+        for value in (*graph.output, *graph.value_info)
+        if value.type.WhichOneof("value") not in (None, "tensor_type")
+        or value.type.tensor_type.elem_type
+    }
+    made = dict.fromkeys(
+        name for node in graph.node if node.op_type != "Constant" for name in node.output if name
+    )
+    return [name for name in made if name not in known]
+
+
+def _runtimes_floats(model: onnx.ModelProto, names: Collection[str], path: Path) -> set[str]:
+    """Those of ``names`` that are float32 to ONNX Runtime, which runs operators of its own too.
+
+    Raises ``StageError`` when it does not load the model.
+    """
+    import onnx
+
+    declared = len(model.graph.output)
+    there = {value.name for value in model.graph.output}
+    model.graph.output.extend(onnx.ValueInfoProto(name=n) for n in names if n not in there)
+    onnx.save_model(model, str(path))
+    del model.graph.output[declared:]
+    session = onnx_file.open_session(path, optimise=False)
+    path.unlink()
+    types = {value.name: value.type for value in session.get_outputs()}
+    return {name for name in names if types[name] == "tensor(float)"}
 
 
 def _rewrite(

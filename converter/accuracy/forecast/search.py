@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 
+from converter.model.counting import count
+
 #: Whether the outputs pass with these places in float32.
 Passes = Callable[[Collection[int]], bool]
 
@@ -62,7 +64,7 @@ def minimal_set(
         return None
     enough = _shortest_prefix(ranking, passes)
     kept = list(ranking[:enough])
-    tell(f"{len(kept)} operators in float32 are enough")
+    tell(_enough(kept))
     size = max(1, len(kept) // 2)
     while True:
         # From the least sensitive on: those are the ones most likely not needed.
@@ -74,7 +76,7 @@ def minimal_set(
             if len(rest) < len(kept) and passes(rest):
                 kept = rest
                 left_out = True
-                tell(f"{len(kept)} operators in float32 are enough")
+                tell(_enough(kept))
             at = start
         if size == 1 and not left_out:
             return tuple(sorted(kept))
@@ -94,3 +96,8 @@ def _shortest_prefix(ranking: Sequence[int], passes: Passes) -> int:
         else:
             low = middle
     return high
+
+
+def _enough(kept: Sequence[int]) -> str:
+    verb = "is" if len(kept) == 1 else "are"
+    return f"{count(len(kept), 'operator')} in float32 {verb} enough"

@@ -20,8 +20,8 @@ Kind: TypeAlias = Literal[
     "uniform", "text", "wide", "signed", "positive", "binary", "zero", "given"
 ]
 
-#: Integer inputs are drawn from [0, 8), or [-8, 8) when ``signed``: small enough to index any
-#: vocabulary, table or class list.
+#: Integer inputs that index no table that we know of are drawn from [0, 8), or [-8, 8) when
+#: ``signed``: small enough for any vocabulary or class list.
 INTEGER_LIMIT = 8
 
 #: Kinds that are ``uniform`` but for integers, and the half-open range of those.
@@ -61,10 +61,11 @@ def make_inputs(
     """Draw the arrays of a case: the same for the same case, whatever the order of ``specs``.
 
     ``value_range`` is that of the images, or of all floats when no input is an image. Floats:
-    uniform in it, or ``text`` normalised into it; without one [0, 1), or ``wide``. Integers:
-    [0, INTEGER_LIMIT), or ``signed``. Bools: fair coins. uint8 images: 0 to 255. A detector's
-    ``im_shape`` [batch, 2] is its image's height and width; ``scale_factor`` is 1 for drawn text,
-    else ``SCALE_FACTOR``, as of an image that was larger before it was resized.
+    uniform in it, or ``text`` normalised into it; without one [0, 1), or ``wide``. Integers: rows
+    of the table that they index, where that is known, else [0, INTEGER_LIMIT); or ``signed``.
+    Bools: fair coins. uint8 images: 0 to 255. A detector's ``im_shape`` [batch, 2] is its image's
+    height and width; ``scale_factor`` is 1 for drawn text, else ``SCALE_FACTOR``, as of an image
+    that was larger before it was resized.
     Raises ``InternalError`` for a case without a shape for some input and ``InputError`` for a
     dtype that cannot be drawn.
     """
@@ -92,11 +93,14 @@ def make_inputs(
         elif dtype.kind == "b":
             arrays[spec.name] = generator.integers(0, 2, shape).astype(dtype)
         elif dtype.kind in "iu":
-            limit = 256 if channels else INTEGER_LIMIT
+            limit = 256 if channels else _indices(spec, dtype)
             least = -limit if case.kind == "signed" and dtype.kind == "i" else 0
             if case.kind in LIMITED and not channels:
                 least, limit = LIMITED[case.kind]
-            arrays[spec.name] = generator.integers(least, limit, shape).astype(dtype)
+            drawn = generator.integers(least, limit, shape)
+            if spec.index_limit and case.kind not in LIMITED and drawn.size > 1:
+                drawn.flat[:2] = limit - 1, 0  # a table's last row, and its first
+            arrays[spec.name] = drawn.astype(dtype)
         elif case.kind in ("wide", "signed") and not known:
             arrays[spec.name] = _wide(shape, WIDE_IMAGE if channels else WIDE, generator).astype(
                 dtype
@@ -105,6 +109,13 @@ def make_inputs(
             values = low + generator.random(shape) * (high - low)
             arrays[spec.name] = np.asarray(values).astype(dtype)
     return arrays
+
+
+def _indices(spec: TensorSpec, dtype: np.dtype[Any]) -> int:
+    """The end of the range that integers are drawn from."""
+    if spec.index_limit is None:
+        return INTEGER_LIMIT
+    return min(spec.index_limit, int(np.iinfo(dtype).max))
 
 
 def kinds_of(

@@ -37,14 +37,17 @@ def write_bundle(
     given: Mapping[str, NDArray[Any]],
     tensor: str,
     expected: NDArray[Any],
+    made: NDArray[Any] | None,
     about: Mapping[str, Any],
 ) -> list[Path]:
     """Write the bundle of what makes ``tensor`` out of ``given``; return its files.
 
-    ``expected`` is the reference's value of it, ``about`` what is said of the place.
+    ``expected`` is the reference's value of it, ``made`` the candidate's, which may be of another
+    dtype, or None where it cannot be computed; ``about`` is what is said of the place.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    model = candidate.whole_part(given, tensor, expected.dtype, expected.shape)
+    value = expected if made is None else made
+    model = candidate.whole_part(given, tensor, value.dtype, value.shape)
     _save(model, directory / MODEL)
     np.savez(directory / INPUTS, **{name: given[name] for name in given})  # type: ignore[arg-type]
     np.savez(directory / EXPECTED, **{tensor: expected})  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,17 +30,23 @@ def describe_node(node: onnx.NodeProto) -> LocatedNode:
 
 
 def find_causes(
-    nodes: Sequence[onnx.NodeProto], candidate: OnnxValues, expected: OnnxValues
+    nodes: Sequence[onnx.NodeProto],
+    candidate: OnnxValues,
+    expected: OnnxValues,
+    stands_for: Mapping[str, str] | None = None,
 ) -> tuple[onnx.NodeProto | None, tuple[str, ...]]:
     """The first of ``nodes`` that is not what ``expected`` has in its place, and what differs.
 
-    Nodes are matched by the tensor that they make. Returns (None, ()) when nothing differs.
+    Nodes are matched by the tensor that they make. ``stands_for`` maps the candidate's tensors to
+    those of ``expected``; without it they have the same names. Returns (None, ()) when nothing
+    differs.
     """
     for node in nodes:
-        other = next((m for m in map(expected.maker, node.output) if m is not None), None)
+        names = [name if stands_for is None else stands_for.get(name, "") for name in node.output]
+        other = next((m for m in map(expected.maker, names) if m is not None), None)
         if other is None or node.op_type == other.op_type == "Identity":
             continue  # what reads a copy is held against the original
-        causes = _differences(node, candidate, other, expected)
+        causes = _differences(node, candidate, other, expected, stands_for)
         if causes:
             return node, tuple(causes)
     return None, ()
@@ -52,11 +58,16 @@ def covers(nodes: Sequence[onnx.NodeProto], expected: OnnxValues) -> int:
 
 
 def _differences(
-    node: onnx.NodeProto, candidate: OnnxValues, other: onnx.NodeProto, expected: OnnxValues
+    node: onnx.NodeProto,
+    candidate: OnnxValues,
+    other: onnx.NodeProto,
+    expected: OnnxValues,
+    stands_for: Mapping[str, str] | None,
 ) -> list[str]:
     if node.op_type != other.op_type:
         return [f"operator: the node is {node.op_type}, and {other.op_type} belongs there"]
-    return [*_inputs(node, candidate, other, expected), *_attribute_changes(node, other)]
+    inputs = _inputs(node, candidate, other, expected, stands_for)
+    return [*inputs, *_attribute_changes(node, other)]
 
 
 def _attribute_changes(node: onnx.NodeProto, other: onnx.NodeProto) -> list[str]:
@@ -70,14 +81,23 @@ def _attribute_changes(node: onnx.NodeProto, other: onnx.NodeProto) -> list[str]
 
 
 def _inputs(
-    node: onnx.NodeProto, candidate: OnnxValues, other: onnx.NodeProto, expected: OnnxValues
+    node: onnx.NodeProto,
+    candidate: OnnxValues,
+    other: onnx.NodeProto,
+    expected: OnnxValues,
+    stands_for: Mapping[str, str] | None,
 ) -> list[str]:
     ours = [_origin(name, candidate) for name in node.input]
     theirs = [_origin(name, expected) for name in other.input]
+    # What stands for nothing that is known is not said to be something else; "" is.
+    names = [
+        name if stands_for is None or not name else _origin(stands_for.get(name, "?"), expected)
+        for name in ours
+    ]
     told = []
     if len(ours) != len(theirs):
         told.append(f"inputs: {len(ours)} instead of {len(theirs)}: {', '.join(node.input)}")
-    elif ours != theirs and sorted(ours) == sorted(theirs):
+    elif names != theirs and sorted(names) == sorted(theirs):
         order = ", ".join(node.input)
         return [f"inputs: swapped: ({order}) instead of ({', '.join(other.input)})"]
     for place, (name, should) in enumerate(zip(node.input, other.input, strict=False)):
@@ -86,7 +106,7 @@ def _inputs(
             if change := _change(value, wanted):
                 kind = "weights" if wanted.size > _SHOWN else "constant"
                 told.append(f"{kind}: {name} (input {place}) {change}")
-        elif ours[place] != theirs[place]:
+        elif names[place] not in (theirs[place], "?"):
             told.append(f"inputs: input {place} is {name} instead of {should}")
     return told
 

@@ -9,6 +9,7 @@ of NaN or infinity: infinite.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -89,28 +90,49 @@ def statistics(array: Array) -> TensorStatistics:
     if not metrics.is_comparable(array.dtype) or not values.size:
         numbers = dict.fromkeys(("minimum", "maximum", "mean", "std"), math.nan)
         return TensorStatistics(dtype=array.dtype.name, shape=array.shape, nan=0, inf=0, **numbers)
-    low, high, total, squares, nan, inf, count = math.inf, -math.inf, 0.0, 0.0, 0, 0, 0
-    for start in range(0, values.size, _CHUNK):
-        chunk = values[start : start + _CHUNK].astype(np.float64)
+    low, high, nan, inf, count = math.inf, -math.inf, 0, 0, 0
+    for chunk in _chunks(values):
         nan += int(np.isnan(chunk).sum())
         inf += int(np.isinf(chunk).sum())
         chunk = chunk[np.isfinite(chunk)]
         if chunk.size:
             low, high = min(low, float(chunk.min())), max(high, float(chunk.max()))
-            total += float(chunk.sum())
-            squares += float(np.square(chunk).sum())
             count += chunk.size
-    mean = total / count if count else math.nan
+    mean, std = _mean_and_std(values, low, high, count) if count else (math.nan, math.nan)
     return TensorStatistics(
         dtype=array.dtype.name,
         shape=array.shape,
         minimum=low if count else math.nan,
         maximum=high if count else math.nan,
         mean=mean,
-        std=math.sqrt(max(0.0, squares / count - mean * mean)) if count else math.nan,
+        std=std,
         nan=nan,
         inf=inf,
     )
+
+
+def _mean_and_std(values: Array, low: float, high: float, count: int) -> tuple[float, float]:
+    """Of the ``count`` finite elements, which lie from ``low`` to ``high``.
+
+    They are brought to 0 to 1 first, so that no sum overflows, and the mean is taken off before
+    squares are: those of 1000.0 and 1000.1 leave no digit of their difference.
+    """
+    half = high / 2 - low / 2
+    if not half:
+        return low, 0.0
+
+    def shares() -> Iterator[NDArray[np.float64]]:
+        for chunk in _chunks(values):
+            yield (chunk[np.isfinite(chunk)] / 2 - low / 2) / half
+
+    share = sum(float(part.sum()) for part in shares()) / count
+    variance = sum(float(np.square(part - share).sum()) for part in shares()) / count
+    return low * (1 - share) + high * share, half * (2 * math.sqrt(variance))
+
+
+def _chunks(values: Array) -> Iterator[NDArray[np.float64]]:
+    for start in range(0, values.size, _CHUNK):
+        yield values[start : start + _CHUNK].astype(np.float64)
 
 
 def _same_extents(one: tuple[int, ...], other: tuple[int, ...]) -> bool:

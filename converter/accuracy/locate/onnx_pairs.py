@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from converter.accuracy.locate.pairs import Pair
@@ -21,7 +22,8 @@ def onnx_pairs(
     """Pair the tensors; ``inputs`` and ``outputs`` map the candidate's names to the reference's.
 
     Tensors of one name are a pair. Of the others, two nodes of the same operator that read the
-    same values and constants of the same shapes are taken for each other, in the graphs' order.
+    same values and constants of the same shapes are taken for each other. Where several would do,
+    those of equal constants and attributes are, and the rest in the graphs' order.
     """
     known = set(reference.names)
     places = {name: place for place, name in enumerate(reference.names)}
@@ -33,13 +35,24 @@ def onnx_pairs(
     for node in reference.model.graph.node:
         if not taken.intersection(node.output):
             free.setdefault(_told(node, reference, {}), []).append(node)
+    ours, theirs = _Digests(candidate), _Digests(reference)
+    waiting: dict[str, list[onnx.NodeProto]] = {}
+    for node in candidate.model.graph.node:
+        if not any(name in stands_for for name in node.output):
+            waiting.setdefault(_form(node, candidate), []).append(node)
     for node in candidate.model.graph.node:
         if any(name in stands_for for name in node.output):
             continue
+        rivals = waiting[_form(node, candidate)]
+        rivals.remove(node)
         alike = free.get(_told(node, candidate, stands_for))
         if alike:
-            other = alike.pop(0)
-            stands_for.update(zip(node.output, other.output, strict=False))
+            other = alike.pop(_best(node, rivals, ours, alike, theirs))
+            stands_for.update(
+                (name, source)
+                for name, source in zip(node.output, other.output, strict=False)
+                if name  # "" is an output that is left out
+            )
     pairs = []
     for name in candidate.names:
         source = stands_for.get(name)
@@ -59,6 +72,54 @@ def onnx_pairs(
             )
         )
     return pairs
+
+
+class _Digests:
+    """Of nodes' attributes and constants, each computed once and only when it is asked for."""
+
+    def __init__(self, values: OnnxValues) -> None:
+        self._values = values
+        self._known: dict[str, bytes] = {}
+
+    def of(self, node: onnx.NodeProto) -> bytes:
+        """The digest of ``node``."""
+        if (name := node.output[0]) not in self._known:
+            self._known[name] = self._computed(node)
+        return self._known[name]
+
+    def _computed(self, node: onnx.NodeProto) -> bytes:
+        digest = hashlib.sha256()
+        for attribute in sorted(node.attribute, key=lambda attribute: attribute.name):
+            digest.update(attribute.SerializeToString(deterministic=True))
+        for place, name in enumerate(node.input):
+            if name in self._values.initializers:
+                digest.update(f"{place}".encode() + self._values.digest(name))
+        return digest.digest()
+
+
+def _best(
+    node: onnx.NodeProto,
+    rivals: Sequence[onnx.NodeProto],
+    ours: _Digests,
+    alike: Sequence[onnx.NodeProto],
+    theirs: _Digests,
+) -> int:
+    """The place of the node in ``alike`` that ``node`` is most likely to stand for.
+
+    That is an equal one, else the first that none of the ``rivals``, which come later, is equal to.
+    """
+    if len(alike) == 1:
+        return 0
+    equal = [theirs.of(other) for other in alike]
+    if ours.of(node) in equal:
+        return equal.index(ours.of(node))
+    claimed = {ours.of(rival) for rival in rivals}
+    return next((place for place, digest in enumerate(equal) if digest not in claimed), 0)
+
+
+def _form(node: onnx.NodeProto, values: OnnxValues) -> str:
+    """What a node is, and the dtypes and shapes of its constants."""
+    return _told(node, values, dict.fromkeys(node.input, ""))
 
 
 def _told(node: onnx.NodeProto, values: OnnxValues, stands_for: Mapping[str, str]) -> str:

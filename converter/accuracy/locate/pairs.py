@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -54,9 +54,20 @@ class Pairs:
         )
         self.candidate = candidate
         self.index_of = {pair.tensor: i for i, pair in enumerate(self.all)}
+        self.withheld: set[int] = set()
         self._given = {*self.index_of, *candidate.inputs}
         self._regions: dict[int, Region] = {}
         self._after: dict[int, list[int]] | None = None
+
+    def withhold(self, indices: Collection[int]) -> None:
+        """Take pairs whose value the reference does not give out for no values at all.
+
+        What is made of them is then made of what they are made of.
+        """
+        self.withheld |= set(indices)
+        self._given -= {self.all[index].tensor for index in indices}
+        self._regions.clear()
+        self._after = None
 
     def __len__(self) -> int:
         return len(self.all)

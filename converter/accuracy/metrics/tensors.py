@@ -46,11 +46,6 @@ def same_shape(*tensors: Array) -> None:
         raise InternalError(f"metrics of shapes {shapes}", hint="compare shapes first")
 
 
-def as_float(chunk: Array) -> Array:
-    """Return a chunk in a dtype that numpy's float functions take."""
-    return chunk if chunk.dtype.kind == "f" else chunk.astype(np.float64)
-
-
 def finite(chunk: Array) -> Float64s:
     """Return a chunk in float64, non-finite elements replaced by 0."""
     values: Float64s = chunk.astype(np.float64)

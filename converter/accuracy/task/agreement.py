@@ -22,6 +22,9 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 #: PaddleX's own where a file says nothing: of a text pixel, and of a box.
 TEXT_THRESHOLD, BOX_THRESHOLD = 0.3, 0.5
 
+#: What helps where tensors agree and users would notice something.
+TASK_HINT = "set a tighter --atol, or --min-agreement 1 to make this a failure"
+
 #: Kinds of input with something on them: on noise a class or a text is decided by rounding.
 MEANINGFUL = ("text", "given")
 
@@ -83,7 +86,13 @@ def told(task: TaskAgreement) -> str:
     return f"{count} of {task.items} {names.get(task.kind, task.kind)}"
 
 
-def gate_task(cases: Iterable[CaseComparison], least: float | None) -> None:
+#: What helps after ``convert``.
+_REJECTED = "the files are kept under rejected/; paddle2om locate finds the operator"
+
+
+def gate_task(
+    cases: Iterable[CaseComparison], least: float | None, *, hint: str = _REJECTED
+) -> None:
     """Raise ``GateError`` when a case agrees less than ``least``, or when nothing was compared.
 
     A share that is computed as NaN, or no items at all in every case, is no agreement.
@@ -94,12 +103,13 @@ def gate_task(cases: Iterable[CaseComparison], least: float | None) -> None:
     if not sum(task.items for _, task in compared):
         raise GateError(
             "no text, class or box was compared, and --min-agreement asks for agreement",
-            hint="give --data with something on it; the kind of model is read from inference.yml",
+            hint="compare on data with something on it; the kind of model is read from its "
+            "inference.yml",
         )
     for case, task in compared:
         if not task.agreement >= least:
             raise GateError(
                 f"{told(task)} differ on {case.label} (agreement {task.agreement:.4f}, "
                 f"asked for {least:g}): {task.detail}",
-                hint="the files are kept under rejected/; paddle2om locate finds the operator",
+                hint=hint,
             )

@@ -66,17 +66,17 @@ def compare_detections(
 
 
 def _partner(row: Array, others: Array, taken: set[int], least: float) -> int | None:
-    best, overlap = None, SAME_BOX
+    best, most = None, SAME_BOX
     for index, other in enumerate(others):
         if index in taken or other[0] != row[0] or other[1] < least:
             continue
-        if (found := _overlap(row[2:], other[2:])) >= overlap:
-            best, overlap = index, found
+        if (found := overlap(row[2:], other[2:])) >= most:
+            best, most = index, found
     return best
 
 
-def _overlap(a: Array, b: Array) -> float:
-    """Intersection over union of two boxes x1, y1, x2, y2."""
+def overlap(a: Array, b: Array) -> float:
+    """Intersection over union of two boxes x1, y1, x2, y2; in [0, 1]."""
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
     shared = max(width, 0.0) * max(height, 0.0)

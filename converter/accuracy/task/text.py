@@ -18,6 +18,7 @@ def compare_text(
     """Compare the lines in two [batch, steps, classes] tensors; None when they are not such.
 
     Class 0 is the blank, then ``characters``, then a space: as PaddleX's ``CTCLabelDecode`` has it.
+    Lines on which neither reads anything are no items.
     ``score_difference`` is that of a line's score, the mean of its characters' largest values.
     """
     classes = ("", *characters, " ")
@@ -25,17 +26,18 @@ def compare_text(
         return None
     if reference.shape[2] != len(classes):
         return None
-    agreeing, difference, detail = 0, 0.0, ""
+    items, agreeing, difference, detail = 0, 0, 0.0, ""
     for index, (wanted, made) in enumerate(zip(reference, candidate, strict=True)):
         text, score = decode(wanted, classes)
         other, other_score = decode(made, classes)
-        if text == other:
+        items += bool(text or other)  # where neither reads anything, no text was compared
+        if text == other and text:
             agreeing += 1
             difference = max(difference, abs(score - other_score))
         detail = detail or ("" if text == other else f"line {index}: {text!r} became {other!r}")
     return TaskAgreement(
         kind="text",
-        items=len(reference),
+        items=items,
         agreeing=agreeing,
         score_difference=difference,
         detail=detail,

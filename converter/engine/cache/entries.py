@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from converter.engine.cache.objects import BadObject
+from converter.engine.cache.objects import DAMAGED, OTHER_VERSION, BadObject
 from converter.model.artefacts import write_quickly
 from converter.model.result import Record, StageResult
 
@@ -58,7 +58,7 @@ class Entries:
     def read(self, key: str) -> Entry | None:
         """The entry, None when there is none.
 
-        Raises ``BadObject`` for one that was damaged; it has been removed.
+        Raises ``BadObject`` for one that was damaged, or has the form of another version.
         """
         data = self.read_bytes(key)
         if data is None:
@@ -67,7 +67,7 @@ class Entries:
             return Entry.model_validate_json(data)
         except ValidationError as error:
             self.remove(key)
-            raise BadObject(f"entry {key[:12]} is of another version") from error
+            raise BadObject("the cached result", OTHER_VERSION) from error
 
     def read_bytes(self, key: str) -> bytes | None:
         """The text of an entry, checked. Raises ``BadObject``."""
@@ -77,7 +77,7 @@ class Entries:
             return None
         if hashlib.sha256(data).hexdigest().encode() != found:
             self.remove(key)
-            raise BadObject(f"entry {key[:12]} is damaged")
+            raise BadObject("the cached result", DAMAGED)
         return data
 
     def write(self, key: str, entry: Entry) -> None:

@@ -4,8 +4,9 @@ The key of a stage is made of the stage and its schema version, the options it r
 of the tools it uses, the code of paddle2om that it runs, and the key of the stage before it. The
 first stage's is made of the model's files. All of them are known before anything runs.
 
-How many threads and how much time a worker may have is no part of it: those decide how fast a
-result is there, not what it is.
+How many threads and how much time and memory a worker may have is no part of it. The threads may
+show in the last digit of an output, which the gate's limits are far above: with them in the key,
+every other ``--jobs`` would do everything again.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from converter.errors import InputError
+from converter.model.distributions import distributions_of
 from converter.model.task import Task
 from converter.stages.stage import Stage
 from converter.version import __version__
@@ -27,7 +28,7 @@ from converter.version import __version__
 #: Version of what entries look like; raised when older ones cannot be read any more.
 SCHEMA = 1
 
-#: Options that decide how a result is computed and not what it is.
+#: Options of how a result is computed; what they change of it, a last digit, does not count.
 EXECUTION = frozenset({"threads", "timeout", "memory"})
 
 
@@ -92,13 +93,12 @@ def digest_of(parts: Mapping[str, str]) -> str:
 
 @cache
 def version_of(tool: str) -> str:
-    """A package's version; ``python`` is the interpreter's."""
+    """A package's version, with its name where it is another build; ``python``'s is Python's."""
     if tool == "python":
         return platform.python_version()
-    try:
-        return metadata.version(tool)
-    except metadata.PackageNotFoundError:
-        return "none"
+    found = distributions_of(tool)
+    named = [version if name == tool else f"{name} {version}" for name, version in found.items()]
+    return " and ".join(named) or "none"
 
 
 @cache

@@ -29,8 +29,20 @@ _FICLONE = 0x40049409
 TEMPORARY = ".tmp-"
 
 
+#: What may be wrong with a thing that is kept.
+MISSING, DAMAGED, OTHER_VERSION = "is missing", "was damaged", "is of another version"
+
+
 class BadObject(Exception):
-    """An object that is missing, short or not what its name says; it has been removed."""
+    """A thing that is not there, or not what its name says; what there was of it has been removed.
+
+    ``what`` it is, and ``how`` it was found: ``MISSING``, ``DAMAGED`` or ``OTHER_VERSION``.
+    """
+
+    def __init__(self, what: str, how: str) -> None:
+        super().__init__(f"{what} {how}")
+        self.what = what
+        self.how = how
 
 
 class ObjectStore:
@@ -102,7 +114,7 @@ class ObjectStore:
         try:
             file = self.path(digest).open("rb")
         except OSError as error:
-            raise BadObject(f"object {digest[:12]} is missing") from error
+            raise BadObject(f"object {digest[:12]}", MISSING) from error
         try:
             with file:
                 yield file
@@ -114,7 +126,7 @@ class ObjectStore:
     def _bad(self, digest: str) -> BadObject:
         with contextlib.suppress(OSError):
             self.path(digest).unlink()
-        return BadObject(f"object {digest[:12]} is damaged")
+        return BadObject(f"object {digest[:12]}", DAMAGED)
 
     @contextlib.contextmanager
     def _temporary(self) -> Iterator[Path]:

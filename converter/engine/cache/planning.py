@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from converter.engine.cache.digests import Digests, Signature, signature
+from converter.engine.cache.entries import Entry
 from converter.engine.cache.keys import (
     Key,
     code_digest,
@@ -15,8 +16,11 @@ from converter.engine.cache.keys import (
     stage_keys,
     version_of,
 )
+from converter.engine.cache.objects import BadObject
+from converter.engine.cache.recall import find_entry
 from converter.engine.cache.sources import source_files
 from converter.engine.cache.store import Cache
+from converter.model.build_plan import StageState
 from converter.model.task import CacheUse, Task
 from converter.stages.pipeline import stages_named
 
@@ -64,6 +68,35 @@ class Keyed:
         )
         return task.model_copy(update={"cache": use})
 
+    def states(self, task: Task) -> tuple[dict[str, StageState], str]:
+        """Stage -> ``run``, ``cached``, ``failed`` (and not tried again) or ``not run``; and why.
+
+        ``task`` is one with its keys.
+        """
+        states: dict[str, StageState] = {}
+        why = ""
+        found: dict[str, Entry | None] = {}
+        for stage in task.stages:
+            try:
+                found[stage] = find_entry(self._cache, task, stage)
+            except BadObject as error:
+                found[stage], why = None, why or f"{stage}: {error}"
+        first = task.stages[0]
+        foreseen = next((s for s, e in found.items() if e and e.foreseen and found[first]), None)
+        failed = False
+        for stage, entry in found.items():
+            if failed or (foreseen is not None and stage not in (first, foreseen)):
+                states[stage] = "not run"
+            elif entry is None or (entry.foreseen and stage != foreseen):
+                states[stage] = "run"
+                why = why or f"{stage}: {self.why(task, stage)}"
+            elif entry.result.status.is_failure:
+                states[stage], failed = "failed", True
+                why = why or "failed before, and nothing has changed"
+            else:
+                states[stage] = "cached"
+        return states, why
+
     def why(self, task: Task, stage: str) -> str:
         """Why the stage's result is not there, as far as the history knows."""
         parts = self.parts.get(task.name, {}).get(stage)
@@ -82,6 +115,11 @@ class Keyed:
         if any(old.get(name) != parts[name] for name in after):
             return f"{after[0]} is run again" if after else "changed"
         return "not in the cache (any more)"
+
+
+def stages_that_run(states: Mapping[str, StageState]) -> list[str]:
+    """Those of a task's stages for which there is nothing in the cache."""
+    return [stage for stage, state in states.items() if state == "run"]
 
 
 def _reference_key(task: Task, inputs: dict[str, str]) -> Key:

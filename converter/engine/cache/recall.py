@@ -13,6 +13,19 @@ from converter.stages.job import YML_NAME, Job
 from converter.stages.pipeline import not_run
 
 
+class Damaged(Exception):
+    """The result of ``stage`` is in the cache and cannot be used.
+
+    ``what`` of it, and ``how`` that was found (``BadObject``).
+    """
+
+    def __init__(self, stage: str, error: BadObject) -> None:
+        super().__init__(f"{stage}: {error}")
+        self.stage = stage
+        self.what = error.what
+        self.how = error.how
+
+
 def find_entry(cache: Cache, task: Task, stage: str, *, own: bool = False) -> Entry | None:
     """The entry of a task's stage, if there is one that counts. Raises ``BadObject``.
 
@@ -55,7 +68,7 @@ def fetch(cache: Cache, job: Job, entry: Entry) -> None:
         try:
             cache.objects.fetch(file.sha256, path)
         except BadObject as error:
-            raise BadObject(f"the cached {file.name} was damaged") from error
+            raise BadObject(f"the cached {file.name}", error.how) from error
         if file.executable:
             path.chmod(0o755)
 
@@ -63,7 +76,7 @@ def fetch(cache: Cache, job: Job, entry: Entry) -> None:
 def whole(cache: Cache, task: Task, *, own: bool = False) -> dict[str, Entry] | None:
     """The entries of all stages that a task would run; None when one is not there.
 
-    A failure ends them: what follows it is not run. Raises ``BadObject`` with the stage's name.
+    A failure ends them: what follows it is not run. Raises ``Damaged``.
     """
     found: dict[str, Entry] = {}
     entries: list[tuple[str, Entry | None]] = []
@@ -71,7 +84,7 @@ def whole(cache: Cache, task: Task, *, own: bool = False) -> dict[str, Entry] | 
         try:
             entry = find_entry(cache, task, stage, own=own)
         except BadObject as error:
-            raise BadObject(stage) from error
+            raise Damaged(stage, error) from error
         if entry is not None and entry.foreseen and task.stages[0] in found:
             return {task.stages[0]: found[task.stages[0]], stage: entry}
         entries.append((stage, entry))

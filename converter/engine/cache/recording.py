@@ -6,11 +6,8 @@ from collections.abc import Mapping
 
 from converter.engine.cache.store import Cache
 from converter.engine.pool import Observer
-from converter.model.result import ModelReport, Status
+from converter.model.result import ModelReport
 from converter.model.task import Task
-
-#: Statuses of stages that ran to their end.
-_ENDED = (Status.OK, Status.DEGRADED, Status.FAILED, Status.SKIPPED)
 
 
 class Recording:
@@ -34,10 +31,9 @@ class Recording:
 
     def model_finished(self, report: ModelReport) -> None:
         """Note the times, memory and keys of the stages that ran."""
-        ended = [stage for stage in report.stages if stage.status in _ENDED and not stage.cached]
-        ran = [stage for stage in ended if stage.seconds > 0]
+        ran = [s for s in report.stages if s.status.ended and not s.cached and s.seconds > 0]
         known = self._parts.get(report.name, {})
-        done = {stage.stage for stage in (*report.stages, *ran) if stage.cached or stage in ran}
+        done = {stage.stage for stage in report.stages if stage.cached or stage in ran}
         self._cache.history.add(
             self._tasks[report.name].source,
             report.name,

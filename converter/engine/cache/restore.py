@@ -9,7 +9,7 @@ from pathlib import Path
 from converter.engine.cache.digests import Digests, signature
 from converter.engine.cache.entries import Entry
 from converter.engine.cache.objects import BadObject
-from converter.engine.cache.recall import fetch, register, results_of, whole, yml_of
+from converter.engine.cache.recall import Damaged, fetch, register, results_of, whole, yml_of
 from converter.engine.cache.store import Cache
 from converter.errors import InputError, Paddle2omError
 from converter.model.result import ErrorInfo, ModelReport, StageResult, Status
@@ -21,14 +21,6 @@ from converter.stages.publish import Published, publish, published_already
 from converter.stages.stage import describe_os_error
 
 
-class Damaged(Exception):
-    """A stage's result is in the cache and cannot be read; ``stage`` is its name."""
-
-    def __init__(self, stage: str) -> None:
-        super().__init__(stage)
-        self.stage = stage
-
-
 def restore(
     cache: Cache, digests: Digests, task: Task, log: Path, *, own: bool = False
 ) -> ModelReport | None:
@@ -38,10 +30,7 @@ def restore(
     """
     if task.cache is None:
         return None
-    try:
-        entries = whole(cache, task, own=own)
-    except BadObject as error:
-        raise Damaged(str(error)) from error
+    entries = whole(cache, task, own=own)
     if entries is None:
         return None
     job = Job(task)
@@ -97,7 +86,7 @@ def _put_in_place(
         try:
             fetch(cache, job, entry.model_copy(update={"files": files}))
         except BadObject as error:
-            raise Damaged(stage) from error
+            raise Damaged(stage, error) from error
     job.yml = yml_of(job)
     job.placement = place_model(job)
     published = publish(job)

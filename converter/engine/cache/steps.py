@@ -9,17 +9,24 @@ from pathlib import Path
 
 from converter.engine.cache.digests import signature
 from converter.engine.cache.entries import Entry, KeptFile
-from converter.engine.cache.objects import BadObject
+from converter.engine.cache.objects import DAMAGED, MISSING, OTHER_VERSION, BadObject
 from converter.engine.cache.recall import fetch, find_entry, recalled, register
 from converter.engine.cache.store import Cache
 from converter.errors import InputError, InternalError, Paddle2omError
-from converter.model.result import Message, StageResult, Status
+from converter.model.result import Message, StageResult
 from converter.model.task import CacheUse
 from converter.stages.job import Job
 from converter.stages.stage import Stage
 
 #: A failed compile is tried again: atc fails for many reasons that lie in its host.
 _NEVER_KEPT_FAILED = frozenset({"compile"})
+
+#: What to do about results that cannot be used.
+_HINTS = {
+    DAMAGED: "paddle2om cache verify looks at all of them; check the disk",
+    MISSING: "somebody removed it; paddle2om cache verify finds what else is missing",
+    OTHER_VERSION: "another version of paddle2om wrote it",
+}
 
 #: Paddle's outputs of one model that are larger (bytes) are not worth their place.
 _LARGEST_REFERENCE = 1 << 29
@@ -36,11 +43,11 @@ class Steps:
         self._waited = waited
         self._use = job.task.cache
         self._cache = Cache(Path(self._use.root)) if self._use else None
-        self._damaged: dict[str, str] = {}
+        self._damaged: dict[str, tuple[str, str]] = {}
         #: Whether what stages get now would be the same another time: their keys say that it is.
         self._lasting = True
         if self._use and self._cache:
-            self._damaged = dict.fromkeys(self._use.damaged, "the cached result was damaged")
+            self._damaged = dict(self._use.damaged)
             if self._use.reference:
                 job.kept_reference = KeptReference(self._cache, self._use.reference, self)
 
@@ -57,7 +64,7 @@ class Steps:
             stage.requires(self._job)
             fetch(self._cache, self._job, entry)
         except BadObject as error:
-            self._damaged[stage.name] = str(error)
+            self._damaged[stage.name] = (error.what, error.how)
             return None
         except (Paddle2omError, OSError):  # let the stage itself say it
             return None
@@ -91,9 +98,9 @@ class Steps:
             told = self._keep(key, stage, result, onnx)
         notes = []
         if stage.name in self._damaged:
-            text = f"{self._damaged[stage.name]}; it was made anew"
-            hint = "paddle2om cache verify looks at all of them; check the disk"
-            notes.append(Message(level="warning", text=text, hint=hint))
+            what, how = self._damaged[stage.name]
+            text = f"{what} {how}; it was made anew"
+            notes.append(Message(level="warning", text=text, hint=_HINTS[how]))
         if told:
             hint = "the result is right; the next run makes it again (paddle2om cache info)"
             notes.append(Message(level="warning", text=told, hint=hint))
@@ -131,7 +138,7 @@ class Steps:
             return ""
         if result.status.is_failure and not _may_be_kept(stage, result):
             return ""
-        if result.status not in (Status.OK, Status.DEGRADED, Status.SKIPPED, Status.FAILED):
+        if not result.status.ended:
             return ""
         if not self.unchanged():
             return "not kept in the cache: the model's files changed meanwhile"
@@ -175,7 +182,9 @@ class KeptReference:
         self._steps = steps
 
     def load(self) -> bytes | None:
-        """The bytes, if they are there and sound."""
+        """The bytes, if they are there and sound, and the model is still the same."""
+        if not self._steps.unchanged():
+            return None
         try:
             self._cache.touch([self._key])
             digest = self._cache.entries.read_bytes(self._key)

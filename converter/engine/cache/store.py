@@ -17,7 +17,7 @@ from converter.engine.cache.digests import Digests
 from converter.engine.cache.entries import Entries, Entry
 from converter.engine.cache.history import History
 from converter.engine.cache.locks import Waiting, locked
-from converter.engine.cache.objects import BadObject, ObjectStore
+from converter.engine.cache.objects import DAMAGED, BadObject, ObjectStore
 from converter.errors import InputError
 from converter.model.artefacts import write_quickly
 
@@ -82,7 +82,8 @@ class Cache:
     def find(self, key: str) -> Entry | None:
         """The entry with this key if its files are there.
 
-        Raises ``BadObject`` when the entry, or a file that it names, was damaged.
+        Raises ``BadObject`` when the entry, or a file that it names, was damaged, or the
+        entry has the form of another version.
         """
         entry = self.entries.read(key)
         for file in entry.files if entry else ():
@@ -93,7 +94,7 @@ class Cache:
                 return None
             if size != file.bytes:
                 path.unlink(missing_ok=True)
-                raise BadObject(f"the cached {file.name} was damaged")
+                raise BadObject(f"the cached {file.name}", DAMAGED)
         return entry
 
     def touch(self, keys: Iterable[str]) -> None:

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from converter.engine.cache.locks import remove_unheld
-from converter.engine.cache.objects import TEMPORARY, BadObject
+from converter.engine.cache.objects import DAMAGED, MISSING, OTHER_VERSION, TEMPORARY, BadObject
 from converter.engine.cache.store import Cache
 from converter.model.record import Record
 
 #: Seconds for which an object that no entry names is left alone: a build may be about to name it.
 _GRACE = 3600.0
 
-#: Seconds after which a temporary file is one of a process that was killed.
-_ABANDONED = 86400.0
+#: Seconds after which a temporary file is one of a process that was killed: of an object, which
+#: may be large, and of the small files.
+_ABANDONED, _ABANDONED_SMALL = 86400.0, 3600.0
 
 #: The length of a digest; an entry of that size names Paddle's outputs.
 _DIGEST = 64
@@ -46,13 +47,19 @@ class Collected(Record):
 
 
 class Verified(Record):
-    """What ``verify`` found; damaged things are removed, to be made anew by the next build."""
+    """What ``verify`` found; what is named has been removed, to be made anew by the next build.
+
+    ``incomplete_entries`` are sound themselves and name files that are not there (any more), those
+    of ``damaged_objects`` among them; ``outdated_entries`` have the form of another version.
+    """
 
     directory: str
     entries: int
     objects: int
     damaged_entries: tuple[str, ...]
     damaged_objects: tuple[str, ...]
+    incomplete_entries: tuple[str, ...]
+    outdated_entries: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -113,7 +120,8 @@ def collect(
             cache.entries.remove(each.key)
         for digest in unnamed:
             cache.objects.path(digest).unlink(missing_ok=True)
-        _remove_old(cache.root / "objects", _ABANDONED, prefix=TEMPORARY)
+        _remove_old(cache.root / "objects", _ABANDONED, f"{TEMPORARY}*")
+        _remove_old(cache.root, _ABANDONED_SMALL, ".*.tmp")
         if max_age is not None:
             _remove_old(cache.root / "history", max_age)
         for lock in cache.lock_directory.iterdir():
@@ -131,25 +139,42 @@ def collect(
 
 
 def verify(cache: Cache) -> Verified:
-    """Read everything and remove what is damaged."""
-    damaged_entries = []
-    for key in (keys := cache.entries.keys()):
-        try:
-            cache.entries.read_bytes(key)
-        except BadObject:
-            damaged_entries.append(key)
+    """Read everything and remove what is of no use."""
     damaged_objects = []
     for digest in (digests := list(cache.objects.digests())):
         if not cache.objects.is_sound(digest):
             cache.objects.path(digest).unlink(missing_ok=True)
             damaged_objects.append(digest)
+    bad: dict[str, list[str]] = {DAMAGED: [], MISSING: [], OTHER_VERSION: []}
+    for key in (keys := cache.entries.keys()):
+        try:
+            _check_entry(cache, key)
+        except BadObject as error:
+            bad[error.how].append(key)
     return Verified(
         directory=str(cache.root),
         entries=len(keys),
         objects=len(digests),
-        damaged_entries=tuple(damaged_entries),
+        damaged_entries=tuple(bad[DAMAGED]),
         damaged_objects=tuple(damaged_objects),
+        incomplete_entries=tuple(bad[MISSING]),
+        outdated_entries=tuple(bad[OTHER_VERSION]),
     )
+
+
+def _check_entry(cache: Cache, key: str) -> None:
+    """Raises ``BadObject`` for an entry that is of no use, which has been removed then."""
+    data = cache.entries.read_bytes(key)
+    if data is None:  # removed meanwhile
+        return
+    if len(data) == _DIGEST:
+        named = [data.decode(errors="replace")]
+    else:
+        entry = cache.entries.read(key)
+        named = [file.sha256 for file in entry.files] if entry else []
+    if not all(cache.objects.path(digest).is_file() for digest in named):
+        cache.entries.remove(key)
+        raise BadObject("a file of the cached result", MISSING)
 
 
 def _entries(cache: Cache) -> list[_Used]:
@@ -188,9 +213,9 @@ def _age(cache: Cache, digest: str, now: float) -> float:
         return 0.0
 
 
-def _remove_old(directory: Path, age: float, *, prefix: str = "") -> None:
+def _remove_old(directory: Path, age: float, pattern: str = "*") -> None:
     before = time.time() - age
-    for path in directory.rglob(f"{prefix}*"):
+    for path in directory.rglob(pattern):
         with contextlib.suppress(OSError):
             if path.is_file() and path.stat().st_mtime < before:
                 path.unlink()

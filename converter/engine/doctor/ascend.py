@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from pathlib import Path
 
 from converter.atc.environment import SET_ENV_FILES, atc_environment
 from converter.atc.soc import installed
 from converter.atc.soc_detect import detect_soc
+from converter.atc.toolkit import cann_version
 from converter.engine.doctor.findings import Check
 from converter.errors import InputError
 
@@ -42,20 +42,6 @@ def _atc() -> Check:
     if shutil.which("atc") is None:
         found += " (its set_env.sh is sourced for it)"
     return Check(area="ascend", name="atc", found=found)
-
-
-def cann_version(atc: Path) -> str | None:
-    """The version of the toolkit that ``atc`` lies in, from the file that the installer writes."""
-    for directory in atc.resolve().parents:
-        for name in ("version.cfg", "version.info", "ascend_toolkit_install.info"):
-            try:
-                text = (directory / name).read_text(encoding="utf-8", errors="replace")
-            except OSError:
-                continue
-            match = re.search(r"(?im)^\W*\w*version\w*\s*=\s*\[?(?:[\w.]+:)?(\d[\w.]*)", text)
-            if match:
-                return match[1]
-    return None
 
 
 def _npu() -> Check:

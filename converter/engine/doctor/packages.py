@@ -12,6 +12,7 @@ from importlib import metadata
 
 from converter.engine.doctor.findings import Check
 from converter.engine.doctor.known_bad import known_bad
+from converter.model.distributions import RIVALS, distributions_of
 
 #: Distribution -> the module that is imported; None where looking up the version is enough.
 _NEEDED: Mapping[str, str] = {
@@ -22,13 +23,6 @@ _NEEDED: Mapping[str, str] = {
     "onnxsim": "onnxsim",
     "numpy": "numpy",
     "ml_dtypes": "ml_dtypes",
-}
-
-#: Distributions that provide the same module; each overwrites files of the others.
-_RIVALS: Mapping[str, tuple[str, ...]] = {
-    "paddlepaddle": ("paddlepaddle-gpu", "paddlepaddle-xpu", "paddlepaddle-dcu"),
-    "onnxruntime": ("onnxruntime-gpu", "onnxruntime-cann", "onnxruntime-openvino"),
-    "onnx": (),
 }
 
 _OPTIONAL = ("paddlex", "paddleocr", "onnxruntime-cann", "ultra-infer-npu-python")
@@ -53,16 +47,10 @@ def check_packages() -> list[Check]:
 
 def installed_versions() -> dict[str, str]:
     """Distribution -> version, as pip sees them; nothing is imported."""
-    names = {*_NEEDED, *_OPTIONAL, *(rival for rivals in _RIVALS.values() for rival in rivals)}
-    found = {}
-    for name in sorted(names):
-        try:
-            version = metadata.version(name)
-        except (metadata.PackageNotFoundError, OSError, KeyError):
-            continue
-        if version:
-            found[name] = version
-    return found
+    found: dict[str, str] = {}
+    for name in (*_NEEDED, *_OPTIONAL):
+        found |= distributions_of(name)
+    return dict(sorted(found.items()))
 
 
 def requirement(name: str) -> str:
@@ -82,7 +70,7 @@ def requirement(name: str) -> str:
 
 
 def _check(name: str, versions: Mapping[str, str]) -> Check:
-    present = [each for each in (name, *_RIVALS.get(name, ())) if each in versions]
+    present = [each for each in (name, *RIVALS.get(name, ())) if each in versions]
     install = f"{sys.executable} -m pip install '{requirement(name)}'"
     found = ", ".join(f"{each} {versions[each]}" for each in present)
     found = versions[name] if present == [name] else found

@@ -18,7 +18,10 @@ _TIMEOUT = 180.0
 
 
 def self_test() -> Check:
-    """Convert the built-in model and compare it with Paddle."""
+    """Convert the built-in model and compare it with Paddle.
+
+    Raises ``KeyboardInterrupt`` after Ctrl-C: that is no finding about this machine.
+    """
     clock = time.perf_counter()
     try:
         with tempfile.TemporaryDirectory(prefix="paddle2om-doctor-") as directory:
@@ -28,6 +31,8 @@ def self_test() -> Check:
     except (Paddle2omError, OSError) as error:
         hint = error.hint if isinstance(error, Paddle2omError) else "check the temporary directory"
         return _failed(str(error), hint)
+    if report.interrupted:
+        raise KeyboardInterrupt
     (model,) = report.models
     if model.failure is not None:
         told = model.failure.error

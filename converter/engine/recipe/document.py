@@ -6,6 +6,7 @@ they are wanted, and ``3.10``, ``no`` and ``on`` survive where they are not.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import yaml
 
 from converter.engine.recipe.mistakes import Mistake, Place
-from converter.model.files import read_all
+from converter.model.files import unreadable
 
 # libyaml is 20 times faster than PyYAML's own parser, and has the same marks.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -25,14 +26,29 @@ _MAX_DEPTH = 40
 #: Values when aliases are written out: some 10,000 models with all their keys.
 _MAX_VALUES = 500_000
 
+#: Characters of one value or key; no path is longer, and no number needs so many.
+_MAX_TEXT = 4096
+
+#: Unicode's categories of what has no place in a name, a path or a number: control characters,
+#: halves of characters, and what begins a new line.
+_NO_TEXT = ("Cc", "Cs", "Zl", "Zp")
+
 _MERGE = "tag:yaml.org,2002:merge"
 _NULL = "tag:yaml.org,2002:null"
 _OTHER_TAGS = ("tag:yaml.org,2002:binary", "tag:yaml.org,2002:set", "tag:yaml.org,2002:omap")
 
 
+#: What stands in ``Document.data`` for a value that a mistake is already known of. No schema takes
+#: it, so that nothing is concluded from its absence.
+UNREADABLE = object()
+
+
 @dataclass
 class Document:
-    """``data`` is the content of the file at ``path``; messages call it ``name``."""
+    """``data`` is the content of the file at ``path``; messages call it ``name``.
+
+    ``data`` is None where the file is not YAML, or not to be read whole.
+    """
 
     path: Path
     name: str
@@ -65,11 +81,14 @@ class Document:
 
 
 def read_document(path: Path, name: str) -> Document:
-    """Read ``path``. What is wrong with it as YAML is in ``mistakes``; then ``data`` is None.
+    """Read ``path``. What is wrong with it as YAML is in ``mistakes``.
 
-    Raises ``InputError`` when the file cannot be read, or is empty.
+    Raises ``InputError`` when the file cannot be read.
     """
-    raw = read_all(path)
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from error
     document = Document(path, name)
     try:
         text = raw.decode("utf-8-sig")
@@ -94,9 +113,9 @@ def read_document(path: Path, name: str) -> Document:
             Mistake(Place(name, 1, 1), "the recipe is empty", "paddle2om recipe init writes one")
         )
         return document
-    document.data = _Reader(document).value(document.root, 0)
-    if document.mistakes:
-        document.data = None
+    reader = _Reader(document)
+    data = reader.value(document.root, 0)
+    document.data = None if reader.too_much else data
     return document
 
 
@@ -157,6 +176,7 @@ class _Reader:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.left = _MAX_VALUES
+        self.too_much = False
 
     def mistake(self, node: yaml.Node, message: str, hint: str) -> None:
         place = self.document._place(node)
@@ -165,21 +185,38 @@ class _Reader:
     def value(self, node: yaml.Node, depth: int) -> Any:
         self.left -= 1
         if self.left < 0 or depth > _MAX_DEPTH:
-            if not any("aliases" in known.message for known in self.document.mistakes):
+            if not self.too_much:
+                self.too_much = True
                 self.mistake(
                     node,
                     "aliases that stand for themselves, or for too many values",
                     f"a recipe holds at most {_MAX_VALUES} values",
                 )
-            return None
+            return UNREADABLE
         if node.tag.startswith("!") or "python/" in node.tag or node.tag in _OTHER_TAGS:
             self.mistake(node, f"the tag {node.tag} means nothing here", "remove it")
-            return None
+            return UNREADABLE
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, depth + 1) for item in node.value]
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, depth)
-        return None if node.tag == _NULL else node.value
+        if node.tag == _NULL:
+            return None
+        return node.value if self.is_text(node) else UNREADABLE
+
+    def is_text(self, node: yaml.Node) -> bool:
+        """Whether a value or a key is text as a recipe has it; else the mistake is noted."""
+        text: str = node.value
+        if len(text) > _MAX_TEXT:
+            told = f"a text of {len(text)} characters"
+            self.mistake(node, told, f"at most {_MAX_TEXT} may stand there")
+            return False
+        odd = next((char for char in text if unicodedata.category(char) in _NO_TEXT), None)
+        if odd is not None:
+            told = f"the character U+{ord(odd):04X} is not for texts of a recipe"
+            self.mistake(node, told, "remove it; in a path, ? stands for any character")
+            return False
+        return True
 
     def mapping(self, node: yaml.MappingNode, depth: int) -> dict[str, Any]:
         own: dict[str, yaml.Node] = {}
@@ -188,6 +225,8 @@ class _Reader:
         for key, value in _pairs(node):
             if not isinstance(key, yaml.ScalarNode):
                 self.mistake(key, "a list or mapping as a key", "keys are words")
+                continue
+            if not self.is_text(key):
                 continue
             if key.value in own:
                 if id(key) in written:

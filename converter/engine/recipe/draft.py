@@ -9,12 +9,13 @@ from pathlib import Path
 
 import yaml
 
-from converter.engine.plan import RESERVED
 from converter.engine.recipe.sources import looks_like_model
 from converter.errors import InputError
+from converter.model.counting import count
 from converter.model.describe import describe
 from converter.model.files import unreadable
 from converter.model.inference_yml import read_inference_yml
+from converter.model.names import RESERVED
 from converter.model.paddle_dir import find_model, model_name, programs_in
 from converter.model.recipe import RECIPE_SCHEMA
 from converter.model.roles import Role, role_of
@@ -116,8 +117,9 @@ def _describe(source: Path, shown: str) -> _Found:
 
 def _text(directory: Path, found: list[_Found], left_out: list[tuple[str, str]]) -> str:
     counts = Counter([*(model.name for model in found), *RESERVED])
+    folder = _scalar(directory.name or str(directory.absolute().name))
     lines = [
-        f"# {len(found)} models of {_scalar(directory.name or str(directory.absolute().name))}.",
+        f"# {count(len(found), 'model')} of {folder}.",
         "# Check this file with `paddle2om recipe check`; docs/reference/recipe.md has every key.",
         f"schema: {RECIPE_SCHEMA}",
         "",

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from converter.engine.plan import RESERVED
 from converter.engine.recipe.mistakes import Mistake, Place, raise_all
 from converter.engine.recipe.options import options_from
 from converter.engine.recipe.pipelines import planned_pipeline
-from converter.engine.recipe.reading import Reader, Said, Source, said_by
+from converter.engine.recipe.reading import (
+    Reader,
+    Said,
+    Source,
+    may_say_chip,
+    may_say_which,
+    said_by,
+)
+from converter.engine.recipe.signature import check_signature
 from converter.engine.recipe.sources import sources_of
 from converter.engine.recipe.variants import variants_of
 from converter.errors import InputError
+from converter.model.names import check_model_name
 from converter.model.paddle_dir import model_name
 from converter.model.recipe import ModelEntry, PlannedModel, PlannedPipeline, Recipe
 
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 
 
-def load_recipe(path: str | Path) -> Recipe:
+def load_recipe(path: str | Path, *, signatures: bool = False) -> Recipe:
     """Read a recipe file and what it includes, and list the conversions it asks for.
+
+    With ``signatures`` the models' programs are read too, and names of inputs and outputs that they
+    do not have are mistakes; a build leaves that to the models' stages.
 
     Raises ``InputError``: the first mistake, with file, line and column, and the others in its
     ``more``.
@@ -32,9 +44,10 @@ def load_recipe(path: str | Path) -> Recipe:
     path = Path(path)
     reader = Reader()
     reader.read(path, str(path))
-    expansion = _Expansion(reader.mistakes)
+    expansion = _Expansion(reader.mistakes, chip_unknown=reader.chip_unknown, signatures=signatures)
     for source in reader.sources:
         expansion.add(source)
+    expansion.check_together()
     if not (expansion.models or expansion.pipelines or reader.mistakes):
         raise InputError(
             f"{path}: the recipe asks for nothing", hint="list models, as `models: [{path: DIR}]`"
@@ -51,6 +64,10 @@ def load_recipe(path: str | Path) -> Recipe:
 @dataclass
 class _Expansion:
     mistakes: list[Mistake]
+    #: Then nothing is said of options that need one.
+    chip_unknown: bool
+    #: Whether to look into the models.
+    signatures: bool
     models: list[PlannedModel] = field(default_factory=list)
     pipelines: list[PlannedPipeline] = field(default_factory=list)
     _by_name: dict[str, tuple[PlannedModel, Place]] = field(default_factory=dict)
@@ -58,50 +75,68 @@ class _Expansion:
 
     def add(self, source: Source) -> None:
         """The models and pipelines of one file."""
-        soc_somewhere = "soc" in source.defaults
+        defaults = source.content.defaults
+        soc_somewhere = self.chip_unknown or "soc" in source.defaults
+        soc_somewhere |= bool(defaults.variants and defaults.variants.soc)
         for index, entry in enumerate(source.content.models):
             self._add_models(entry, source, index)
             brought = entry.variants is not None and entry.variants.soc
             soc_somewhere |= entry.soc is not None or bool(brought)
-        defaults = source.content.defaults
-        if (
-            source.content.models
-            and not soc_somewhere
-            and not (defaults.variants and defaults.variants.soc)
-        ):
+            soc_somewhere |= may_say_chip(_wrong_keys(source, "models", index))
+        own = said_by(defaults, source.document, ("defaults",))
+        if source.content.models and not soc_somewhere:
             # Nobody names a chip: what the defaults say about OM files would be lost silently.
-            own = said_by(defaults, source.document, ("defaults",))
             options_from(own, frozenset(own), self.mistakes, compiles=False)
+        for name, value in own.items():  # each alone: models may have others beside it
+            options_from({name: value}, frozenset(), self.mistakes, compiles=True)
         for index, pipeline in enumerate(source.content.pipelines):
-            planned = planned_pipeline(pipeline, source.document, index, self.mistakes)
-            if planned is None:
-                continue
+            wrong = _wrong_keys(source, "pipelines", index)
+            planned, out = planned_pipeline(pipeline, source.document, index, wrong, self.mistakes)
             place = source.document.place(("pipelines", index))
-            first = self._outs.setdefault(planned.out, place)
+            first = self._outs.setdefault(out, place) if out is not None else place
             if first is not place:
-                told = f"{planned.out} is written twice, also by {first}"
+                told = f"{out} is written twice, also by {first}"
                 self.mistakes.append(Mistake(place, told, "give one of them another out"))
-            self.pipelines.append(planned)
+            if planned is not None:
+                self.pipelines.append(planned)
+
+    def check_together(self) -> None:
+        """Models and pipelines share the output directory."""
+        for out, place in self._outs.items():
+            stem = Path(out).stem
+            made = (out, f"{stem}-models", f"{stem}.run.sh", f"{stem}.finetune.sh")
+            for name in made:
+                if name in self._by_name:
+                    model = self._by_name[name][1]
+                    told = f"{name} is the name of a model too, at {model}"
+                    self.mistakes.append(Mistake(place, told, "give the pipeline another out"))
 
     def _add_models(self, entry: ModelEntry, source: Source, index: int) -> None:
         document = source.document
+        wrong = _wrong_keys(source, "models", index)
         own = said_by(entry, document, ("models", index))
         said: dict[str, Said] = {**source.defaults, **own}
         variants = said.get("variants")
         compiles = bool(variants and variants.value and variants.value.soc)
+        compiles |= self.chip_unknown or may_say_chip(wrong)
         options = options_from(said, frozenset(own), self.mistakes, compiles=compiles)
-        made = variants_of(options, said, frozenset(own), self.mistakes)
+        made = variants_of(options, said, frozenset(own), self.mistakes, compiles=compiles)
         place = document.place(("models", index))
         name_place = document.place(("models", index, "name")) if entry.name else place
-        found = list(sources_of(entry, document, index))
+        found = [] if "path" in wrong else list(sources_of(entry, document, index))
         self.mistakes += [each for each in found if isinstance(each, Mistake)]
         paths = [each for each in found if isinstance(each, Path)]
         for path in paths:
             try:
-                name = _name(entry, path)
+                name = _name(entry, path, [suffix for suffix, *_ in made])
             except InputError as error:
                 self.mistakes.append(Mistake(name_place, error.message, error.hint))
-                return
+                continue
+            if may_say_which(wrong):
+                continue  # it may have been meant to be another one, or not to be there
+            if self.signatures:
+                compiled = bool(options.compile.soc) or compiles
+                check_signature(path, said, self.mistakes, compiles=compiled)
             for suffix, variant, chosen in made:
                 planned = PlannedModel(
                     name=f"{name}{suffix}",
@@ -132,8 +167,15 @@ class _Expansion:
         self.mistakes.append(Mistake(place, told, hint))
 
 
-def _name(entry: ModelEntry, path: Path) -> str:
-    """What the model at ``path`` is to be called. Raises ``InputError``."""
+def _wrong_keys(source: Source, section: str, index: int) -> frozenset[str]:
+    return source.wrong.get((section, index), frozenset())
+
+
+def _name(entry: ModelEntry, path: Path, suffixes: Sequence[str]) -> str:
+    """What the model at ``path`` is to be called, before one of the ``suffixes`` of its variants.
+
+    Raises ``InputError``.
+    """
     known = {"name": model_name(path), "parent": _parent(path)}
     text = entry.name if entry.name is not None else "{name}"
     for word in _PLACEHOLDER.findall(text):
@@ -146,13 +188,14 @@ def _name(entry: ModelEntry, path: Path) -> str:
         name.encode()
     except UnicodeEncodeError:
         raise InputError(f"the name of {str(path)!r} is not UTF-8 text", hint="rename it") from None
-    if not name or "/" in name or name.startswith((".", "-")) or name in RESERVED:
-        reserved = name in RESERVED
-        raise InputError(
-            f"{name!r} cannot be the name of a model"
-            + (": paddle2om writes a file of that name" if reserved else ""),
-            hint='give another one with name:, for example name: "{parent}_{name}"',
-        )
+    hint = 'give another one with name:, for example name: "{parent}_{name}"'
+    if name.startswith((".", "-")):
+        raise InputError(f"{name!r} cannot be the name of a model", hint=hint)
+    try:
+        check_model_name(name)
+        check_model_name(name + max(suffixes, key=len, default=""))
+    except InputError as error:
+        raise InputError(error.message, hint=hint) from None
     return name
 
 

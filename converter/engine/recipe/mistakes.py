@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
 from converter.errors import InputError
+from converter.model.problems import COMPARED, WANTED, problem, shown
 from converter.model.record import Record
 
 if TYPE_CHECKING:
@@ -53,31 +54,6 @@ def raise_all(mistakes: Iterable[Mistake]) -> None:
         )
 
 
-#: What a value should have been, by pydantic's name of the mistake, and an example.
-_WANTED = {
-    "int_parsing": "a whole number",
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "int_parsing_size": "a whole number of usual size",
-    "float_parsing": "a number",
-    "float_type": "a number",
-    "finite_number": "a finite number",
-    "bool_parsing": "true or false",
-    "bool_type": "true or false",
-    "string_type": "text",
-    "tuple_type": "a list",
-    "dict_type": "a mapping (key: value)",
-    "model_type": "a mapping (key: value)",
-    "model_attributes_type": "a mapping (key: value)",
-}
-
-_COMPARED = {
-    "greater_than_equal": ("at least", "ge"),
-    "greater_than": ("more than", "gt"),
-    "less_than_equal": ("at most", "le"),
-}
-
-
 def mistake_of(error: ErrorDetails, document: Document, root: type[Record]) -> Mistake:
     """What pydantic found, in the words of a recipe."""
     path, kind, value = error["loc"], error["type"], error["input"]
@@ -87,7 +63,7 @@ def mistake_of(error: ErrorDetails, document: Document, root: type[Record]) -> M
         owner = _record_at(root, path[:-1])
         message, hint = (
             f"{path[-1]} is not a key {_of(path[:-1])}",
-            _near(str(path[-1]), keys(owner)),
+            _inside(str(path[-1]), value, owner) or _near(str(path[-1]), keys(owner)),
         )
         return Mistake(document.place(path, key=True), message, hint)
     place = document.place(path)
@@ -98,34 +74,23 @@ def mistake_of(error: ErrorDetails, document: Document, root: type[Record]) -> M
         return Mistake(place, message, hint)
     if kind == "hinted":
         return Mistake(place, context["told"], context["hint"])
-    shown = _shown(value)
-    if kind in _WANTED:
-        return Mistake(
-            place, f"{name} is {shown}, not {_WANTED[kind]}", f"give {_WANTED[kind]} there"
-        )
+    if kind in WANTED:
+        return Mistake(place, f"{name} {problem(error)}", f"give {WANTED[kind]} there")
     if kind == "literal_error":
         choices = [choice.strip("'") for choice in _choices(context["expected"])]
-        return Mistake(place, f"{name} cannot be {shown}", _near(str(value), choices))
+        return Mistake(place, f"{name} cannot be {shown(value)}", _near(str(value), choices))
     if kind in ("too_short", "too_long"):
         least = context.get("min_length", context.get("max_length"))
         told = f"{name} has {context['actual_length']} values"
         return Mistake(place, told, f"give {least} of them")
-    if kind in _COMPARED:
-        words, key = _COMPARED[kind]
-        return Mistake(place, f"{name} is {shown}", f"give {words} {context[key]:g}")
-    return Mistake(place, f"{name}: {error['msg']}", "see docs/reference/recipe.md")
+    if kind in COMPARED:
+        words, key = COMPARED[kind]
+        return Mistake(place, f"{name} is {shown(value)}", f"give {words} {context[key]:g}")
+    return Mistake(place, f"{name} {problem(error)}", "see docs/reference/recipe.md")
 
 
 def _choices(expected: str) -> list[str]:
     return [part for piece in expected.split(", ") for part in piece.split(" or ")]
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return "empty"
-    if isinstance(value, dict | list | tuple):
-        return "a mapping" if isinstance(value, dict) else "a list"
-    return repr(value)
 
 
 def _called(path: tuple[int | str, ...]) -> str:
@@ -166,6 +131,17 @@ def _record_in(annotation: Any) -> type[Record] | None:
 def keys(record: type[Record]) -> list[str]:
     """The keys that the file has for a record's fields."""
     return [field.alias or name for name, field in record.model_fields.items()]
+
+
+def _inside(name: str, value: object, owner: type[Record]) -> str:
+    """How to write a key that belongs one level down; "" for any other."""
+    for around, field in owner.model_fields.items():
+        # Of a mapping's values by the user's names there may be several.
+        args = get_args(field.annotation) or (field.annotation,)
+        records = [arg for arg in args if isinstance(arg, type) and issubclass(arg, Record)]
+        if any(name in keys(record) for record in records):
+            return f"write {around}: {{{name}: {value if isinstance(value, str) else '...'}}}"
+    return ""
 
 
 def _near(name: str, known: list[str]) -> str:

@@ -61,8 +61,10 @@ def options_from(
     compiled = {
         field: _value(name, given[name], mistakes)
         for name, field in COMPILE_KEYS.items()
-        if name in given
+        if name in given and name != "atc_flags"
     }
+    if "atc_flags" in given:
+        compiled["flags"] = _flags(given["atc_flags"], mistakes)
     if compiled.get("soc") == "auto" and compiled.get("on", "local") != "local":
         mistakes.append(
             Mistake(
@@ -83,10 +85,7 @@ def _value(name: str, said: Said, mistakes: list[Mistake]) -> Any:
     try:
         return _CHECKS[name](said) if name in _CHECKS else said.value
     except InputError as error:
-        place = said.place
-        if name == "atc_flags":
-            place = said.document.place(said.path, key=True)
-        mistakes.append(Mistake(place, error.message, error.hint))
+        mistakes.append(Mistake(said.place, error.message, error.hint))
         return CompileOptions.model_fields[COMPILE_KEYS[name]].get_default(
             call_default_factory=True
         )
@@ -115,19 +114,42 @@ _CHECKS: Mapping[str, Callable[[Said], Any]] = {
     "soc": lambda said: soc_version(said.value),
     "aipp": lambda said: said.value if said.value in ("rgb", "bgr") else _existing(said),
     "on": _place,
-    "atc_flags": lambda said: parse_flags([f"{k}={v}" for k, v in said.value.items()]),
     "precision_from": lambda said: _report(said),
     **dict.fromkeys(CONFIG_FILES, _existing),
 }
 
 
+def _flags(said: Said, mistakes: list[Mistake]) -> dict[str, str]:
+    flags: dict[str, str] = {}
+    for name, value in said.value.items():
+        place = said.document.place((*said.path, name), key=True)
+        try:
+            ((known, text),) = parse_flags([f"{name}={value}"]).items()
+        except InputError as error:
+            mistakes.append(Mistake(place, error.message.replace("--atc-flag ", ""), error.hint))
+            continue
+        if known in flags:
+            mistakes.append(Mistake(place, f"{known} is given twice", "keep one of them"))
+        flags[known] = text
+    return flags
+
+
 def _data(said: Said, mistakes: list[Mistake]) -> tuple[str, ...]:
-    paths = tuple(str(said.resolve(text)) for text in said.value)
+    paths = []
+    for index, text in enumerate(said.value):
+        try:
+            path = str(said.resolve(text))
+            check_data([path])
+        except InputError as error:
+            place = said.document.place((*said.path, index))
+            mistakes.append(Mistake(place, error.message.replace("--data ", ""), error.hint))
+        else:
+            paths.append(path)
     try:
         check_data(paths)
-    except InputError as error:
+    except InputError as error:  # too many in all
         mistakes.append(Mistake(said.place, error.message.replace("--data ", ""), error.hint))
-    return paths
+    return tuple(paths)
 
 
 def _tolerance(said: Said, mistakes: list[Mistake]) -> dict[str, float | None]:

@@ -9,13 +9,22 @@ from converter.engine.recipe.mistakes import Mistake
 from converter.engine.recipe.reading import resolve
 from converter.errors import InputError
 from converter.model.recipe import PipelineEntry, PlannedPipeline
+from converter.paddlex.base import check_base
 from converter.paddlex.targets import parse_device, parse_version
 
 
 def planned_pipeline(
-    entry: PipelineEntry, document: Document, index: int, mistakes: list[Mistake]
-) -> PlannedPipeline | None:
-    """The pipeline with its paths made absolute; what is wrong goes to ``mistakes``."""
+    entry: PipelineEntry,
+    document: Document,
+    index: int,
+    wrong_keys: frozenset[str],
+    mistakes: list[Mistake],
+) -> tuple[PlannedPipeline | None, str | None]:
+    """The pipeline with its paths made absolute, and the name of its config.
+
+    What is wrong goes to ``mistakes``, and then there is no pipeline. ``wrong_keys`` are known to
+    be wrong already, and not in ``entry``. The name is None where it cannot be told.
+    """
     before = len(mistakes)
     here: tuple[str | int, ...] = ("pipelines", index)
 
@@ -23,7 +32,11 @@ def planned_pipeline(
         mistakes.append(Mistake(document.place((*here, key) if key else here), message, hint))
 
     def existing(key: str, text: str, *, directory: bool = False) -> Path:
-        path = resolve(document, text)
+        try:
+            path = resolve(document, text)
+        except InputError as error:
+            wrong(key, error.message, error.hint)
+            return Path(text)
         if not (path.exists() if directory else path.is_file()):
             wrong(key, f"{text} does not exist", f"it would be {path}")
         return path
@@ -38,26 +51,36 @@ def planned_pipeline(
             parse_version(entry.paddlex)
         except InputError as error:
             wrong("paddlex", error.message, error.hint.replace("--paddlex ", "paddlex: "))
-    if not (entry.name or entry.base):
+    named = bool(entry.name or entry.base)
+    # A wrong key may have been meant to say what the pipeline or its config is called.
+    unsure = bool(wrong_keys - (PipelineEntry.model_fields.keys() - {"name", "base", "out"}))
+    if not (named or unsure):
         wrong("", "a pipeline needs name or base", "name: OCR, or base: my_pipeline.yaml")
-        return None
-    base = entry.base or str(entry.name)
+    base = entry.base or entry.name or ""
+    base_key = "base" if entry.base else "name"
+    told = len(mistakes)
+    base_dir = existing("base_dir", entry.base_dir, directory=True) if entry.base_dir else None
     if Path(base).suffix.lower() in (".yaml", ".yml") or "/" in base:
-        base = str(existing("base" if entry.base else "name", base))
+        base = str(existing(base_key, base))
+    elif named and len(mistakes) == told and "base_dir" not in wrong_keys:
+        try:
+            check_base(base, base_dir)
+        except InputError as error:
+            wrong(base_key, error.message, error.hint.replace("--base-dir", "base_dir:"))
     name = entry.name or Path(base).stem
     if "/" in name or name.startswith("."):
         wrong("name", f"{name!r} cannot be a name: it becomes one of a file", "use letters, digits")
-    out = entry.out or f"{Path(name).stem if name.endswith(('.yaml', '.yml')) else name}.yaml"
-    if Path(out).name != out or Path(out).suffix not in (".yaml", ".yml"):
+    stem = Path(name).stem if name.endswith((".yaml", ".yml")) else name
+    out = entry.out or (f"{stem}.yaml" if named else None)
+    if out is not None and (Path(out).name != out or Path(out).suffix not in (".yaml", ".yml")):
         wrong("out", f"out is {out!r}", "give a file name that ends in .yaml, without directories")
-    base_dir = existing("base_dir", entry.base_dir, directory=True) if entry.base_dir else None
     dictionaries = {
         model: existing("dictionaries", text) for model, text in entry.dictionaries.items()
     }
-    if len(mistakes) > before:
-        return None
+    if len(mistakes) > before or wrong_keys or out is None:
+        return None, None if unsure else out
     plain = ("backend", "device", "paddlex", "wrapper", "use", "place", "shapes", "scripts")
-    return PlannedPipeline(
+    planned = PlannedPipeline(
         name=name,
         base=base,
         out=out,
@@ -65,3 +88,4 @@ def planned_pipeline(
         dictionaries=dictionaries,
         **{key: getattr(entry, key) for key in plain},
     )
+    return planned, out

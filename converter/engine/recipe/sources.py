@@ -12,6 +12,7 @@ from pathlib import Path
 from converter.engine.recipe.document import Document
 from converter.engine.recipe.mistakes import Mistake, Place
 from converter.engine.recipe.reading import resolve
+from converter.errors import InputError
 from converter.model.artefacts import MANIFEST
 from converter.model.recipe import ModelEntry
 
@@ -23,7 +24,14 @@ _PROGRAMS = (".json", ".pdmodel", "__model__")
 
 def sources_of(entry: ModelEntry, document: Document, index: int) -> Iterator[Path | Mistake]:
     """The paths that an entry means, in order, and what is wrong with it."""
-    excluded = [str(resolve(document, text)) for text in entry.exclude]
+    excluded: dict[str, Place] = {}
+    for at, text in enumerate(entry.exclude):
+        raw = isinstance(_raw(document, ("models", index, "exclude")), list)
+        place = document.place(("models", index, "exclude", at)[: 4 if raw else 3])
+        try:
+            excluded.setdefault(str(resolve(document, text)), place)
+        except InputError as error:
+            yield Mistake(place, error.message, error.hint)
     used = dict.fromkeys(excluded, False)
     seen: set[Path] = set()
     for at, text in enumerate(entry.path):
@@ -31,11 +39,16 @@ def sources_of(entry: ModelEntry, document: Document, index: int) -> Iterator[Pa
         if len(entry.path) > 1 or isinstance(_raw(document, steps), list):
             steps = (*steps, at)
         place = document.place(steps)
-        if not text or "\0" in text:
+        if not text:
             yield Mistake(place, "path is empty", "give a model directory or a glob")
             continue
+        try:
+            named = resolve(document, text)
+        except InputError as error:
+            yield Mistake(place, error.message, error.hint)
+            continue
         found = 0
-        for path in _matches(resolve(document, text)):
+        for path in _matches(named):
             hit = next((rule for rule in excluded if _excludes(rule, path)), None)
             if hit is not None:
                 used[hit] = True
@@ -45,11 +58,9 @@ def sources_of(entry: ModelEntry, document: Document, index: int) -> Iterator[Pa
                 found += 1
                 yield path
         if not found:
-            yield _nothing(place, document, text)
-    for at, rule in enumerate(excluded):
+            yield _nothing(place, document, text, named)
+    for rule, place in excluded.items():
         if not used[rule]:
-            raw = isinstance(_raw(document, ("models", index, "exclude")), list)
-            place = document.place(("models", index, "exclude", at)[: 4 if raw else 3])
             yield Mistake(
                 place, "exclude leaves nothing out", "check the pattern, or remove the key"
             )
@@ -63,7 +74,28 @@ def _raw(document: Document, steps: tuple[str | int, ...]) -> object:
 
 
 def _excludes(rule: str, path: Path) -> bool:
-    return fnmatch.fnmatchcase(str(path), rule)
+    """Whether ``rule`` means ``path``, or the directory of a program file, as ``_matches`` would.
+
+    Paths, too, may have a pattern's characters in their names.
+    """
+    literal = not glob.has_magic(rule) or os.path.lexists(rule)
+    named = (path, path.parent) if path.is_file() else (path,)
+    if literal:
+        return Path(rule) in named
+    return any(_fits(Path(rule).parts, each.parts) for each in named)
+
+
+def _fits(rule: tuple[str, ...], parts: tuple[str, ...]) -> bool:
+    """Match part by part, as ``glob`` does: ``**`` is any number of them, hidden ones left out."""
+    if not rule:
+        return not parts
+    if rule[0] == "**":
+        return _fits(rule[1:], parts) or (
+            bool(parts) and not parts[0].startswith(".") and _fits(rule, parts[1:])
+        )
+    if not parts or (parts[0].startswith(".") and not rule[0].startswith(".")):
+        return False
+    return fnmatch.fnmatchcase(parts[0], rule[0]) and _fits(rule[1:], parts[1:])
 
 
 def _matches(path: Path) -> list[Path]:
@@ -100,8 +132,7 @@ def looks_like_model(directory: Path) -> bool:
     return MANIFEST not in names and any(name.endswith(MODEL_FILES) for name in names)
 
 
-def _nothing(place: Place, document: Document, text: str) -> Mistake:
-    path = resolve(document, text)
+def _nothing(place: Place, document: Document, text: str, path: Path) -> Mistake:
     if glob.has_magic(text):
         return Mistake(
             place,

@@ -18,11 +18,16 @@ _SHOWN = {"opset": "opset{}", "soc": "{}", "shapes": "{}"}
 
 
 def variants_of(
-    options: ConvertOptions, said: Mapping[str, Said], own: frozenset[str], mistakes: list[Mistake]
+    options: ConvertOptions,
+    said: Mapping[str, Said],
+    own: frozenset[str],
+    mistakes: list[Mistake],
+    *,
+    compiles: bool,
 ) -> list[tuple[str, dict[str, str], ConvertOptions]]:
     """(what comes behind the name, the variant, its options); one without axes: ("", {}, options).
 
-    What is wrong goes to ``mistakes``.
+    ``compiles`` says that there is a chip, or may be one. What is wrong goes to ``mistakes``.
     """
     given = said.get("variants")
     if given is None or given.value is None:
@@ -33,7 +38,7 @@ def variants_of(
         mistakes.append(
             Mistake(place, f"{name} is given beside its variants", "keep one of the two")
         )
-    if "shapes" in axes and not (options.compile.soc or "soc" in axes):
+    if "shapes" in axes and not (options.compile.soc or compiles):
         mistakes.append(
             Mistake(
                 given.document.place((*given.path, "shapes"), key=True),

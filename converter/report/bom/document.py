@@ -14,7 +14,7 @@ from typing import Any
 
 from converter.model.result import PipelineReport, RunReport
 from converter.model.run_manifest import RunManifest
-from converter.report.atomic import write_text_atomically
+from converter.report.atomic import write_text_through
 from converter.report.bom.models import Graph, add_model
 from converter.report.bom.tools import TOOL_REF, add_libraries, tool_component
 
@@ -26,7 +26,7 @@ ROOT_REF = "run"
 
 def write_bom(report: RunReport, manifest: RunManifest, path: Path) -> None:
     """Write the BOM of a run to ``path``. Raises ``InputError``."""
-    write_text_atomically(path, render_bom(report, manifest))
+    write_text_through(path, render_bom(report, manifest))
 
 
 def render_bom(report: RunReport, manifest: RunManifest) -> str:

@@ -82,3 +82,51 @@ def test_a_file_that_is_none(tmp_path):
     (tmp_path / "m.onnx").write_bytes(b"no model")
     with pytest.raises(StageError, match=r"m\.onnx cannot be emulated"):
         Emulation(tmp_path / "m.onnx", tmp_path)
+
+
+@pytest.mark.parametrize("inner", ["Gelu", "Erf"])
+def test_what_follows_an_operator_of_the_runtime_is_rounded(tmp_path, inner):
+    """ONNX's inference ends at an operator that it has not; ONNX Runtime's does not."""
+    domain = "com.microsoft" if inner == "Gelu" else ""
+    nodes = [
+        helper.make_node(inner, ["x"], ["a"], "inner", domain=domain),
+        helper.make_node("Mul", ["a", "million"], ["b"], "up"),
+        helper.make_node("Shape", ["b"], ["s"], "shape"),
+        helper.make_node("Reshape", ["b", "s"], ["c"], "reshape"),
+        helper.make_node("Mul", ["c", "millionth"], ["y"], "down"),
+    ]
+    weights = {"million": np.float32(1e6), "millionth": np.float32(1e-6)}
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [4])],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in weights.items()],
+    )
+    opsets = [helper.make_opsetid("", 13), helper.make_opsetid("com.microsoft", 1)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), tmp_path / "m.onnx")
+    model = Emulation(tmp_path / "m.onnx", tmp_path)
+    outputs = {one.name: one.outputs for one in model.operators}
+    assert outputs == {"inner": ("a",), "up": ("b",), "reshape": ("c",), "down": ("y",)}
+    x = {"x": np.ones(4, np.float32)}
+    assert np.isinf(model.run(x, {1})["y"]).all()  # up alone gives what down cannot read
+    assert np.isfinite(model.run(x, {1, 2, 3})["y"]).all()
+
+
+def test_a_file_of_ir_version_3(tmp_path):
+    """There every initializer is a graph input, and the rounded weights are none."""
+    values = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name, shape in (("x", [4]), ("w", []), ("y", [4]))
+    ]
+    graph = helper.make_graph(
+        [helper.make_node("Mul", ["x", "w"], ["y"], "mul")],
+        "g",
+        values[:2],
+        values[2:],
+        [numpy_helper.from_array(np.float32(1.001), "w")],
+    )
+    opsets = [helper.make_opsetid("", 8)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=3), tmp_path / "m.onnx")
+    made = Emulation(tmp_path / "m.onnx", tmp_path).run({"x": X}, ())["y"]
+    np.testing.assert_array_equal(made, half(half(X) * half(1.001)))

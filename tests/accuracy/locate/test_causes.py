@@ -65,6 +65,41 @@ def test_what_differs_is_told(tmp_path, place, node, weight, cause):
     assert cause in causes[0]
 
 
+RENAMED = [
+    helper.make_node("Sub", ["y", "x"], ["other/a"]),
+    helper.make_node("LeakyRelu", ["other/a"], ["other/b"], alpha=0.1),
+    helper.make_node("MatMul", ["other/b", "other/w"], ["out"]),
+]
+NAMES = {"y": "x", "x": "y", "other/a": "a", "other/b": "b", "out": "out"}
+
+
+@pytest.mark.parametrize(
+    ("place", "node", "cause"),
+    [
+        (0, helper.make_node("Sub", ["x", "y"], ["other/a"]), "inputs: swapped: (x, y)"),
+        (
+            1,
+            helper.make_node("LeakyRelu", ["other/a"], ["other/b"], alpha=0.2),
+            "alpha is 0.2 instead of 0.1",
+        ),
+        (2, helper.make_node("MatMul", ["other/a", "other/w"], ["out"]), "other/a instead of b"),
+        (2, helper.make_node("MatMul", ["unknown", "other/w"], ["out"]), None),
+        (None, None, None),
+    ],
+)
+def test_other_names_are_no_cause(tmp_path, place, node, cause):
+    """Nor is a tensor of which nothing is known but that it has another name."""
+    expected = values(tmp_path, "expected", GOOD, {"w": WEIGHT})
+    nodes = [node if i == place else other for i, other in enumerate(RENAMED)]
+    candidate = values(tmp_path, "candidate", nodes, {"other/w": WEIGHT})
+    found, causes = find_causes(list(candidate.model.graph.node), candidate, expected, NAMES)
+    if cause is None:
+        assert (found, causes) == (None, ())
+    else:
+        assert found.output[0] == node.output[0]
+        assert cause in causes[0]
+
+
 def test_equal_graphs_and_rounding_in_folded_weights_are_no_cause(tmp_path):
     expected = values(tmp_path, "expected", GOOD, {"w": WEIGHT})
     rounded = WEIGHT * np.float32(1 + 1e-7)

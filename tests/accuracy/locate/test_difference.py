@@ -84,6 +84,22 @@ def test_statistics():
     assert math.isnan(statistics(np.zeros((0,), np.float32)).mean)
 
 
+@pytest.mark.parametrize("mean", [0.0, 1e4, 1e9, -1e12])
+def test_a_small_spread_about_a_large_mean_is_told(mean):
+    values = mean + np.random.default_rng(0).uniform(0, 0.1, 5000)
+    told = statistics(values)
+    np.testing.assert_allclose(told.std, values.std(), rtol=1e-4)
+    np.testing.assert_allclose(told.mean, values.mean(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("values", [(3e200, 3e200), (-1e308, 1e308), (1e308, 1.5e308)])
+def test_statistics_of_huge_numbers_do_not_overflow(values):
+    told = statistics(np.array(values))
+    centre = values[0] / 2 + values[1] / 2
+    np.testing.assert_allclose(told.mean, centre, rtol=1e-12)
+    np.testing.assert_allclose(told.std, abs(values[1] / 2 - values[0] / 2), rtol=1e-12)
+
+
 def test_large_integers_are_not_rounded_before_they_are_compared() -> None:
     """Neighbours above 2^53 are one float64."""
     one = np.array([2**60, 1], np.int64)

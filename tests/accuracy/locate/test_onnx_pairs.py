@@ -24,7 +24,10 @@ def values(tmp_path):
         ends = [
             helper.make_tensor_value_info(each, TensorProto.FLOAT, [2, 4]) for each in ("x", "y")
         ]
-        tensors = [numpy_helper.from_array(np.ones(width, np.float32), each) for each in weights]
+        tensors = [
+            numpy_helper.from_array(np.arange(width, dtype=np.float32) + place, each)
+            for place, each in enumerate(weights)
+        ]
         graph = helper.make_graph(nodes, name, ends[:1], ends[1:], tensors)
         opset = helper.make_opsetid("", 13)
         path = tmp_path / f"{name}.onnx"
@@ -66,6 +69,62 @@ def test_alike_nodes_are_paired_in_order(values):
     other = values("other", "Relu x > p", "Relu x > q", "Add p q > y")
 
     assert paired(one, other) == {"p": "a", "q": "b", "y": "y"}
+
+
+QUERIES = ("q", "k", "v")
+
+
+@pytest.mark.parametrize("order", [("k", "q", "v"), ("v", "k", "q"), ("q", "k", "v")])
+def test_alike_nodes_are_paired_by_their_constants(values, order):
+    """Queries, keys and values are products of one tensor, in whatever order."""
+    lines = [f"Mul x {name} > {name}1" for name in QUERIES]
+    after = [f"Relu {name}1 > {name}2" for name in QUERIES]
+    one = values("one", *lines, *after, "Sum q2 k2 v2 > y", weights=QUERIES)
+    lines = [f"Mul x {name} > other/{name}1" for name in order]
+    after = [f"Relu other/{name}1 > other/{name}2" for name in order]
+    last = "Sum other/q2 other/k2 other/v2 > y"
+    other = values("other", *lines, *after, last, weights=QUERIES)
+
+    inner = {f"other/{name}{place}": f"{name}{place}" for name in QUERIES for place in (1, 2)}
+    assert paired(one, other) == inner | {"y": "y"}
+
+
+def test_large_constants_are_compared_in_their_file(values):
+    """To compare them loads none of them."""
+    lines = [f"Mul x {name} > {name}1" for name in QUERIES]
+    one = values("one", *lines, "Sum q1 k1 v1 > y", weights=QUERIES, width=4096)
+    lines = [f"Mul x {name} > other/{name}1" for name in QUERIES[::-1]]
+    last = "Sum other/q1 other/k1 other/v1 > y"
+    other = values("other", *lines, last, weights=QUERIES, width=4096)
+
+    inner = {f"other/{name}1": f"{name}1" for name in QUERIES}
+    assert paired(one, other) == inner | {"y": "y"}
+    assert not any(
+        tensor.raw_data for each in (one, other) for tensor in each.model.graph.initializer
+    )
+
+
+def test_alike_nodes_in_another_order_are_paired_by_their_attributes(values):
+    one = values("one", "Elu x > a", "Elu x > b", "Add a b > y")
+    other = values("other", "Elu x > p", "Elu x > q", "Add p q > y")
+    for opened, alphas in ((one, (0.25, 0.5)), (other, (0.5, 0.25))):
+        for node, alpha in zip(opened.model.graph.node, alphas, strict=False):
+            node.attribute.append(helper.make_attribute("alpha", alpha))
+
+    assert paired(one, other) == {"p": "b", "q": "a", "y": "y"}
+
+
+def test_a_node_with_a_fault_takes_no_others_place(values):
+    """The first has a constant that is nowhere else: it is what the other two leave over."""
+    lines = [f"Mul x {name} > {name}1" for name in QUERIES]
+    one = values("one", *lines, "Sum q1 k1 v1 > y", weights=QUERIES)
+    lines = [f"Mul x {name} > other/{name}1" for name in ("faulty", "q", "k")]
+    last = "Sum other/q1 other/k1 other/faulty1 > y"
+    other = values("other", *lines, last, weights=("q", "k", "unused", "faulty"))
+
+    found = paired(one, other)
+
+    assert found == {"other/q1": "q1", "other/k1": "k1", "other/faulty1": "v1", "y": "y"}
 
 
 def test_another_operator_or_constant_is_no_pair(values):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from converter.accuracy.task.agreement import disagreements, gate_task, task_agreement
+from converter.accuracy.task.detections import overlap
 from converter.errors import GateError
 from converter.model.comparison import CaseComparison
 from converter.model.inference_yml import InferenceYml
@@ -33,6 +34,17 @@ def test_texts_collapse_repeats_and_differ_by_a_letter():
     assert other.detail == "line 0: 'ab' became 'aa'"
 
 
+def test_lines_on_which_nobody_reads_anything_are_no_texts():
+    none = line(0, 0, 0)
+    lines = np.concatenate([none, line(1, 0, 2)])
+    empty, both = found(TEXT, none, none), found(TEXT, lines, lines)
+    assert (empty.items, both.items, both.agreeing) == (0, 1, 1)
+    with pytest.raises(GateError, match="no text"):
+        gate_task([case(empty)], 1.0)
+    lost = found(TEXT, line(1, 0, 2), none)
+    assert (lost.items, lost.agreeing) == (1, 0)
+
+
 def test_classes_by_name():
     task = found(CLASS, np.float32([[1, 0], [0, 1]]), np.float32([[1, 0], [1, 0]]))
     assert (task.items, task.agreeing, task.detail) == (2, 1, "image 1: dog became cat")
@@ -55,6 +67,27 @@ def test_boxes_in_another_order_match_and_moved_or_new_ones_do_not():
     task = found(BOXES, rows, moved)
     assert (task.items, task.agreeing) == (3, 1)
     assert "title at 0, 0, 100, 100" in task.detail
+
+
+@pytest.mark.parametrize(
+    ("box", "least"),
+    [
+        ((0, 0, 10, 10), 1.0),
+        ((5, 0, 15, 10), 1 / 3),  # 50 of 150
+        ((5, 5, 15, 15), 25 / 175),
+        ((0, 0, 10, 4), 0.4),  # inside
+        ((2, -5, 6, 20), 40 / 160),  # across
+        ((10, 0, 20, 10), 0.0),  # touches
+        ((20, 20, 30, 30), 0.0),  # apart in both directions
+        ((-30, 20, -20, 30), 0.0),
+    ],
+)
+def test_the_overlap_is_the_shared_part_of_the_union(box, least):
+    first, second = np.float64([0, 0, 10, 10]), np.float64(box)
+    assert overlap(first, second) == pytest.approx(least)
+    assert overlap(second, first) == pytest.approx(least)
+    moved = np.float64([100, 50, 100, 50])
+    assert overlap(first + moved, second + moved) == pytest.approx(least)
 
 
 def test_boxes_with_an_order_of_reading_are_boxes():

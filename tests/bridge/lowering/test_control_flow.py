@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from converter.bridge.lowering import bodies, program_json
+from converter.bridge.lowering.outer_writes import outer_writes
+from converter.bridge.lowering.program_json import block_operations, blocks_of
 from converter.errors import StageError
+from converter.model.pir_document import load_pir, operation_name
 
 X = np.array([[1.5, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]], "float32")
 OPSETS = pytest.mark.parametrize("opset", [11, 13, 17])
@@ -272,3 +275,46 @@ def _yielded(x):
 def test_a_write_whose_result_is_yielded_is_right(saved):
     x = np.arange(-2, 4, dtype="float32").reshape(2, 3)
     saved(_yielded, [x], static=True, more=[[-x]]).compare(11)
+
+
+def normed():
+    """A batch norm in a branch, of a value that is read after it."""
+    import paddle
+
+    class Layer(paddle.nn.Layer):
+        def __init__(self):
+            super().__init__()
+            self.linear = paddle.nn.Linear(4, 4)
+            self.norm = paddle.nn.BatchNorm1D(4)
+            self.norm._mean.set_value(np.float32([1, -2, 3, 0.5]))
+            self.norm._variance.set_value(np.float32([4, 0.25, 2, 1]))
+
+        def forward(self, x0):
+            h = self.linear(x0)
+            positive = paddle.sum(x0) > 0
+            return paddle.static.nn.cond(positive, lambda: self.norm(h), lambda: h * 2) + h
+
+    paddle.seed(0)
+    return Layer()
+
+
+@OPSETS
+def test_a_batch_norm_in_a_branch_writes_nothing_that_counts(saved, opset):
+    """The program says that it writes to its input; it is the statistics, which inference keeps."""
+    model = saved(normed(), [X], more=[[-X]], specs=[([-1, 4], "float32")])
+    operations = block_operations(load_pir(model.program))
+    (branch,) = (operation for operation in operations if blocks_of(operation))
+    norms = [
+        operation
+        for block in blocks_of(branch)
+        for operation in block["ops"]
+        if operation_name(operation) == "pd_op.batch_norm_"
+    ]
+    assert len(norms) == 1
+
+    model.compare(opset, atol=1e-5)
+
+    norms[0]["#"] = norms[0]["#"].replace("batch_norm_", "sync_batch_norm_")
+    assert not list(outer_writes(operations))
+    norms[0]["#"] = norms[0]["#"].replace("sync_batch_norm_", "scale_")
+    assert list(outer_writes(operations)) == ["pd_op.scale_"]

@@ -227,3 +227,55 @@ for _mode in ("add", "mul", "multiply", "amin", "amax", "mean"):
 @pytest.mark.parametrize("name", CASES)
 def test_indexing(check_case, name):
     check_case(CASES[name])
+
+
+TABLE = np.random.default_rng(0).normal(size=(300, 16)).astype("float32")
+
+
+def padded():
+    """An embedding whose padding row is not zero in the saved weights."""
+
+    class Layer(paddle.nn.Layer):
+        def __init__(self):
+            super().__init__()
+            self.table = paddle.nn.Embedding(*TABLE.shape, padding_idx=2)
+            self.table.weight.set_value(TABLE)
+
+        def forward(self, x0):
+            return self.table(x0)
+
+    return Layer()
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_padding_of_an_embedding_takes_no_second_table(saved, dtype):
+    """paddle2onnx multiplies the table with a mask as large as it is."""
+    model = saved(padded(), [T.astype(dtype)], more=[[np.full((1, 5), 2, dtype)]])
+    assert not model.wanted[1][0].any()
+    for opset in (7, 11, 17):
+        translated = model.compare(opset, atol=0, rtol=0)
+        assert [repair.name for repair in translated.repairs] == ["lower-embedding"]
+        assert translated.model.ByteSize() < TABLE.nbytes + 2000
+
+
+def test_padding_of_an_embedding_in_a_loop(saved):
+    """As a decoder has it: each round looks up what the one before has found."""
+
+    class Layer(paddle.nn.Layer):
+        def __init__(self):
+            super().__init__()
+            self.layer = padded()
+
+        def forward(self, x0):
+            i = paddle.zeros([1], "int64")
+            y = paddle.zeros([2, 16])
+            while i < 3:
+                y = y + self.layer(x0 + i)
+                i = i + 1
+            return y
+
+    model = saved(Layer(), [np.int64([1, 7])], static=True, more=[[np.int64([2, 0])]])
+    for opset in (11, 17):
+        translated = model.compare(opset)
+        assert "lower-embedding" in [repair.name for repair in translated.repairs]
+        assert translated.model.ByteSize() < TABLE.nbytes + 10000

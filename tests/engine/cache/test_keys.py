@@ -90,6 +90,57 @@ def test_another_atc_is_another_result(tmp_path, monkeypatch):
     assert keys(compile=soc)["compile"].text != without
 
 
+#: The files of toolkits before CANN 8.5 and from then on, and of operators; atc is a link there.
+INSTALLED = (
+    "version.cfg",
+    "compiler/version.info",
+    "opp/version.info",
+    "x86_64-linux/ascend_toolkit_install.info",
+    "share/info/opp/version.info",
+    "opp/vendors/config.ini",
+)
+
+
+@pytest.fixture
+def toolkit(tmp_path, monkeypatch):
+    """A stand-in of a toolkit, with atc on PATH."""
+    home = tmp_path / "toolkit"
+    for name in INSTALLED:
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text("Version=8.0\n")
+    atc = home / "x86_64-linux" / "bin" / "atc"
+    atc.parent.mkdir()
+    atc.write_text("#!/bin/sh\n")
+    atc.chmod(0o755)
+    (home / "bin").symlink_to("x86_64-linux/bin")
+    monkeypatch.setenv("PATH", str(home / "bin"), prepend=":")
+    return home
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+def test_an_update_of_the_toolkit_that_leaves_atc_as_it_was_is_another_result(name, toolkit):
+    soc = {"soc": "Ascend310P3"}
+    before = keys(compile=soc)
+    assert keys(compile=soc)["compile"].text == before["compile"].text
+
+    (toolkit / name).write_text("Version=8.1\n")
+
+    after = keys(compile=soc)
+    assert differences(before["compile"].parts, after["compile"].parts) == [
+        "outside toolkit changed"
+    ]
+    assert after["validate"].text == before["validate"].text
+
+
+def test_operators_elsewhere_count_too(toolkit, tmp_path, monkeypatch):
+    monkeypatch.setenv("ASCEND_OPP_PATH", str(tmp_path / "opp"))
+    before = keys(compile={"soc": "Ascend310P3"})["compile"].text
+    (tmp_path / "opp").mkdir()
+    (tmp_path / "opp" / "version.info").write_text("Version=8.1\n")
+
+    assert keys(compile={"soc": "Ascend310P3"})["compile"].text != before
+
+
 def test_what_runs_elsewhere_is_not_kept():
     made = keys(compile={"soc": "Ascend310P3", "on": "ssh:builder"})
 

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -16,6 +17,9 @@ from pathlib import Path
 import pytest
 
 from converter.engine.cache.locks import locked
+from converter.engine.cache.objects import ObjectStore
+from converter.engine.cache.store import Cache
+from converter.engine.cache.upkeep import verify
 from converter.engine.convert import Silent, run_conversion
 from converter.engine.pool import Pool
 from converter.model.result import RunReport, Status
@@ -102,6 +106,16 @@ def test_a_second_run_needs_no_worker_and_gives_the_same(where, filled, cache, t
     assert told(second) == told(first)
 
 
+def test_a_cache_in_the_output_directory_is_left_alone(filled, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(filled[0], out / "cache")
+    for _ in range(2):
+        assert statuses(run(out, out / "cache", filled[2][0])) == ALL_CACHED
+
+    assert files_of(out / "tiny_pir") == files_of(filled[1] / "tiny_pir")
+    assert verify(Cache.open(out / "cache")).incomplete_entries == ()
+
+
 def test_an_output_that_was_edited_is_not_taken_for_ours(filled, cache, tmp_path):
     _, out, models, _ = filled
     target = tmp_path / "out"
@@ -169,6 +183,29 @@ def test_damaged_objects_are_made_anew_and_said(how, filled, cache, tmp_path):
     third = run(tmp_path / "again", cache, filled[2][0])
     assert statuses(third) == ALL_CACHED
     assert not any("damaged" in m.text for stage in third.models[0].stages for m in stage.messages)
+
+
+@pytest.mark.parametrize("how", ["missing", "other version"])
+def test_a_result_is_not_called_damaged_when_it_is_not(how, filled, cache, tmp_path, monkeypatch):
+    kept = Cache.open(cache)
+    if how == "missing":  # another process removes it between two looks
+        fetch = ObjectStore.fetch
+
+        def gone(self, digest: str, target: Path) -> None:
+            self.path(digest).unlink()
+            fetch(self, digest, target)
+
+        monkeypatch.setattr(ObjectStore, "fetch", gone)
+    else:
+        for key in kept.entries.keys():  # noqa: SIM118 - no mapping
+            kept.entries.write_bytes(key, b"{}")
+
+    second = run(tmp_path / "out", cache, filled[2][0])
+
+    said = [m.text for stage in second.models[0].stages for m in stage.messages]
+    wanted = "is missing" if how == "missing" else "the cached result is of another version"
+    assert any(f"{wanted}; it was made anew" in text for text in said), said
+    assert not any("damaged" in text for text in said)
 
 
 def test_a_crash_is_never_kept(filled, tmp_path, monkeypatch):
@@ -303,8 +340,6 @@ def test_opsets_share_one_run_of_paddle(filled, tmp_path):
     cache = tmp_path / "cache"
     for opset in (13, 14):
         assert run(tmp_path / f"o{opset}", cache, filled[2][0], opset=opset).exit_code == 0
-    from converter.engine.cache.store import Cache
-
     kept = Cache.open(cache)
     keys = kept.entries.keys()
     whole = [kept.entries.read_bytes(key) for key in keys]
@@ -328,3 +363,32 @@ def test_a_model_that_changes_meanwhile_is_not_kept(filled, tmp_path):
     assert report.exit_code == 0
     assert "changed meanwhile" in report.models[0].stages[-2].messages[-1].text
     assert statuses(run(tmp_path / "out2", cache, model))["validate"] == "ok"
+
+
+def test_nothing_is_taken_for_a_model_that_changes_after_planning(filled, cache, tmp_path):
+    """Its export has to run; what came after the old one's is still there, by the same keys."""
+    model = Path(shutil.copytree(filled[2][0], tmp_path / "tiny_pir"))
+    kept = Cache.open(cache)
+    for key in kept.entries.keys():  # noqa: SIM118 - no mapping
+        if b'"stage":"export"' in kept.entries.read_bytes(key)[:40]:
+            kept.entries.remove(key)
+    params = model / "inference.pdiparams"
+    data = bytearray(params.read_bytes())
+    data[-4:] = struct.pack("<f", struct.unpack("<f", data[-4:])[0] + 1)
+
+    class Changer(Silent):
+        def model_started(self, name: str) -> None:
+            params.write_bytes(data)
+
+    out = tmp_path / "out"
+    report = run_conversion([model], out, OPTIONS, cache=cache, observer=Changer())
+
+    assert report.exit_code == 0
+    assert not any(stage.cached for stage in report.models[0].stages)
+    afresh = run(tmp_path / "afresh", None, model)
+    facts = [[stage["facts"] for stage in told(each)[0]["stages"]] for each in (report, afresh)]
+    assert facts[0] == facts[1]  # the differences to Paddle's outputs among them
+    assert files_of(out) == files_of(tmp_path / "afresh") != {}
+    assert (
+        files_of(out)["tiny_pir/inference.onnx"] != files_of(filled[1])["tiny_pir/inference.onnx"]
+    )

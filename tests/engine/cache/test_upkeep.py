@@ -88,7 +88,60 @@ def test_verify_removes_what_is_damaged(cache):
 
     assert found.damaged_objects == (digest,)
     assert found.damaged_entries == ("1" * 64,)
-    assert verify(cache).damaged_objects == ()
+    again = verify(cache)
+    assert again.damaged_objects == again.damaged_entries == again.incomplete_entries == ()
+
+
+def test_verify_finds_results_without_their_files_and_of_another_version(cache):
+    (own,) = {file.sha256 for file in cache.entries.read("1" * 64).files}
+    cache.objects.path(own).unlink()
+    cache.entries.write_bytes("4" * 64, b'{"of": "the future"}')
+    cache.entries.write_bytes("5" * 64, own.encode())  # as Paddle's outputs are named
+    there = cache.objects.put_bytes(b"Paddle's outputs")
+    cache.entries.write_bytes("6" * 64, there.encode())
+
+    found = verify(cache)
+
+    assert found.incomplete_entries == ("1" * 64, "5" * 64)
+    assert found.outdated_entries == ("4" * 64,)
+    assert (found.damaged_entries, found.damaged_objects) == ((), ())
+    assert left(cache) == "236"
+
+
+def test_verify_says_what_it_found(cache, monkeypatch):
+    from typer.testing import CliRunner
+
+    from converter.cli.cache import cache_app
+    from converter.errors import StageError
+
+    runner = CliRunner()
+    (own,) = {file.sha256 for file in cache.entries.read("1" * 64).files}
+    cache.objects.path(own).unlink()
+    cache.entries.write_bytes("4" * 64, b"{}")
+    ended = runner.invoke(cache_app, ["verify", "--cache", str(cache.root)])
+
+    assert isinstance(ended.exception, StageError)
+    assert str(ended.exception) == "1 result lacked files; all of it has been removed"
+    assert "removed 1 result of another version" in ended.output
+    assert runner.invoke(cache_app, ["verify", "--cache", str(cache.root)]).exit_code == 0
+
+
+def test_temporary_files_of_killed_writers_go_when_they_are_old(cache):
+    places = [cache.root, *(cache.root / n for n in ("entries", "history", "objects", "locks"))]
+    old = [place / ".name.0123abcd.tmp" for place in places]
+    new = [place / ".name.4567abcd.tmp" for place in places]
+    other = cache.root / "objects" / ".tmp-0123456789abcdef"  # a large object takes its time
+    for path in (*old, *new, other):
+        path.write_bytes(b"half")
+    for path in (*old, other):
+        os.utime(path, (time.time() - 3700,) * 2)
+
+    collect(cache, dry_run=True)
+    assert all(path.exists() for path in old)
+    collect(cache, dry_run=False)
+
+    assert not any(path.exists() for path in old)
+    assert all(path.exists() for path in (*new[:-1], other))
 
 
 def test_a_directory_with_other_things_is_no_cache(tmp_path):

@@ -191,6 +191,13 @@ family.layer(
     lambda: PaddedEmbedding(),
     i64("i", (2, 5), (3, 4), low=0, high=8),
 )
+family.case(
+    "embedding_padding_row",  # of which the weights say something else than zeros
+    lambda i, w: paddle.nn.functional.embedding(paddle.clip(i, 0, 9), w, padding_idx=3),
+    i64("i", (2, 5), (3, 4), low=0, high=8),
+    f32("w", (10, 6)),
+    sample=True,
+)
 family.layer(
     "embedding_int32", lambda: paddle.nn.Embedding(12, 6), i32("i", (2, 5), (3, 4), low=0, high=8)
 )

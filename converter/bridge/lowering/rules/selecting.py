@@ -38,6 +38,21 @@ def gather(op: Operation, graph: Graph) -> Tensor:
     return graph.gather(op[0], graph.reshape(op[1], [-1]), axis=op.axis(axis))
 
 
+def _padded(op: Operation, opset: int) -> bool:
+    return int(op.attr("padding_idx", -1)) >= 0
+
+
+@lowering("embedding", when=_padded, why="paddle2onnx adds a mask as large as the table")
+def embedding(op: Operation, graph: Graph) -> Tensor:
+    """The table's rows; zeros for the index that stands for padding, whatever its row holds."""
+    index, table = op[0], op[1]
+    rows = graph.gather(table, index)
+    padding = graph.unsqueeze(graph.equal(index, int(op.attr("padding_idx"))), [op.rank(0)])
+    if graph.opset < 9:  # a padding row that is infinite becomes NaN
+        return rows * graph.cast(~padding, rows.dtype)
+    return graph.where(padding, 0.0, rows)
+
+
 @lowering("multiplex")
 def multiplex(op: Operation, graph: Graph) -> Tensor:
     """Row i of the candidate that the index names for row i."""
