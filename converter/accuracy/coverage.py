@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from converter.accuracy.inputs import Kind
 
 #: What to do where the values were too tame to tell much.
-_VALUES_HINT = "compare on your own data with --data, or validate a record of it"
+_VALUES_HINT = "convert --data compares on your own data; validate takes a record of it (.npz)"
 
 
 def is_narrow(reference: PaddleReference) -> bool:

@@ -27,6 +27,7 @@ import numpy as np
 
 from converter.accuracy import boxes, metrics
 from converter.accuracy.limits import Limits
+from converter.accuracy.locate.difference import statistics
 from converter.accuracy.measure import at, incomparable, measure
 from converter.accuracy.metrics import Array
 from converter.accuracy.verdict import Verdict, judge
@@ -340,13 +341,10 @@ def _is_far(found: tuple[float, float], known: tuple[float, float]) -> bool:
 
 def _other_spread(reference: Array, candidate: Array) -> str:
     """Say where two draws of many values spread by other amounts, "" where they do not."""
-    b, a = (np.unique(metrics.finite(draws.reshape(-1))) for draws in (reference, candidate))
-    if len(b) < _MANY_VALUES:  # coins: all may fall on one side
-        return ""
-    spread, other = (
-        float(np.std(metrics.finite(draws.reshape(-1)))) for draws in (reference, candidate)
-    )
-    if len(a) > 1 and spread / _SPREADS <= other <= spread * _SPREADS:
+    if len(np.unique(reference.reshape(-1)[: metrics.CHUNK])) < _MANY_VALUES:
+        return ""  # coins: all may fall on one side
+    spread, other = (statistics(draws).std for draws in (reference, candidate))
+    if spread / _SPREADS <= other <= spread * _SPREADS:
         return ""
     return f"random values spread by {other:.6g} (standard deviation), Paddle's by {spread:.6g}"
 

@@ -1,7 +1,9 @@
 """onnxsim, which never ends on some models: those with loops run in a process with a limit.
 
-onnxsim 0.8.1's optimiser goes on for ever on PP-FormulaNet's decoding loop, while its constant
-folding alone takes seconds. Native code can't be interrupted, so it is a process that ends.
+onnxsim 0.8.1's optimiser was never seen to end on PP-FormulaNet's decoding loop as paddle2onnx
+writes it, with masks as large as the embeddings; without those a conversion took 50 s of processor
+time. Its constant folding alone takes seconds. Native code can't be interrupted, so it is a process
+that ends.
 
 Where that process ends by the limit or a crash, another machine may get another result, and the
 same one another time: what is made then is not to be kept.

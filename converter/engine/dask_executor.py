@@ -46,9 +46,6 @@ _TICK = 0.2
 #: Seconds between two looks at whether there are workers.
 _LOOK = 5.0
 
-#: A hint.
-SAME_VERSIONS = "install the same versions on all machines"
-
 #: A function for a worker and its arguments.
 Work = tuple[Any, ...]
 
@@ -318,7 +315,7 @@ def unfit(ours: Mapping[str, str], found: Mapping[str, Any]) -> tuple[str, str] 
     Results of different versions differ in their bytes, and one run has one set of versions.
     """
     if told := dask_worker.other_version(ours, found["versions"]):
-        return told, SAME_VERSIONS
+        return told, "install the same versions on all machines"
     if not found["sees"]:
         return "does not see {directory}", "name an output directory that all machines share"
     return None
