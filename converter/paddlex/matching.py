@@ -223,9 +223,18 @@ def _words(role: Role | None) -> str:
     return str(role).replace("_", " ")
 
 
+#: Names that a hint lists beside the one that was probably meant.
+_LISTED = 12
+
+
 def suggest(name: str, known: Sequence[str], listing: str) -> str:
-    """A hint that names what was probably meant, and everything that there is."""
+    """A hint that names what was probably meant, and everything that there is.
+
+    Of more than ``_LISTED`` names not all are told where one of them was probably meant.
+    """
     lower = {candidate.lower(): candidate for candidate in known}
     close = difflib.get_close_matches(name.lower(), lower, n=1)
+    if close and len(known) > _LISTED:
+        return f"did you mean {lower[close[0]]}? there are {len(known) - 1} others"
     meant = f"did you mean {lower[close[0]]}? " if close else ""
     return f"{meant}{listing} {', '.join(known)}"

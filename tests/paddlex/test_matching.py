@@ -207,3 +207,12 @@ def test_what_cannot_be_converted_is_left_with_the_reason(entry: str, reason: st
     assert (left.how, left.model) == ("skipped", None)
     assert reason in left.reason
     assert rendered.text.splitlines()[-1] == f"  B: {entry}"
+
+
+def test_a_long_list_is_left_out_where_the_name_is_probably_known():
+    from converter.paddlex.matching import suggest
+
+    many = ["OCR", *(f"pipeline{number}" for number in range(20))]
+    assert suggest("OCRR", many, "there are") == "did you mean OCR? there are 20 others"
+    assert suggest("zzz", many, "there are") == f"there are {', '.join(many)}"
+    assert suggest("OCRR", many[:3], "there are").endswith("there are OCR, pipeline0, pipeline1")
