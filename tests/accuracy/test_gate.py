@@ -632,3 +632,13 @@ def test_other_widths_are_compared_by_value_where_they_may_be():
 def test_a_tolerance_that_is_none_is_told_even_where_nothing_can_be_compared(candidate):
     with pytest.raises(InputError, match="not a tolerance"):
         compare_output("y", np.zeros(2, "float32"), candidate, limits=Limits(atol=math.nan))
+
+
+def test_the_case_with_the_largest_difference_is_quoted():
+    def case(label, **by):
+        reference = dict.fromkeys(by, RAMP)
+        candidate = {name: RAMP + np.float32(more) for name, more in by.items()}
+        return compare_case(label, {}, 0, reference, candidate)
+
+    told = gate([case("first", y=1, z=10), case("second", y=5, z=5)])[1]
+    assert "case 'first': output 'z'" in told

@@ -128,3 +128,30 @@ def test_infinity_everywhere_is_a_doubt():
         case = compare_case("case", {}, 0, {"y": tensor}, {"y": tensor.copy()})
         assert case.passed
         assert doubts([case])
+
+
+@pytest.mark.parametrize(
+    ("factor", "passes"), [(4, True), (4.01, False), (0.25, True), (0.249, False)]
+)
+def test_two_draws_spread_alike_within_a_factor_of_four(factor, passes):
+    draw = np.linspace(-1, 1, 64)
+    assert compare(draw, draw * factor).passed is passes
+
+
+@pytest.mark.parametrize(("values", "passes"), [(15, True), (16, False)])
+def test_sixteen_values_are_no_coins(values, passes):
+    coins = np.arange(64.0) % values
+    assert compare(coins, np.full(64, 3.0)).passed is passes
+
+
+@pytest.mark.parametrize(("largest", "passes"), [(1000.0, True), (1000.5, False)])
+def test_how_far_is_too_far_for_a_few_draws(largest, passes):
+    few = draws(0, 1, 4).astype("float64")
+    assert compare(few, few * largest).passed is passes
+    assert compare(few * 8, few * 8 * largest).passed is passes
+
+
+@pytest.mark.parametrize(("count", "passes"), [(31, True), (32, False)])
+def test_less_than_32_draws_say_nothing_of_how_they_spread(count, passes):
+    draw = np.linspace(-1, 1, count)
+    assert compare(draw, np.zeros(count)).passed is passes

@@ -40,6 +40,7 @@ EXPLAINED: dict[tuple[str, str, str], str] = {
     ),
     ("metrics.selection", "_select", "shift < 48 -> shift <= 48"): _SHIFT,
     ("metrics.selection", "_select", "48 -> 49"): _SHIFT,
+    ("gate", "_other_spread", "1 -> 2"): "NumPy's reshape takes -2 for -1",
     (
         "gate",
         "_has_numbers",
