@@ -91,6 +91,7 @@ def build_command(
     from converter.engine.run import Settings
     from converter.errors import InputError
     from converter.model.memory import parse_bytes
+    from converter.model.wording import without_password
 
     if no_cache and cache is not None:
         raise InputError("--cache with --no-cache", hint="give one of the two")
@@ -109,7 +110,7 @@ def build_command(
         failures=not retry_failed,
         force=force,
         strict=strict,
-        command=shlex.join(["paddle2om", *sys.argv[1:]]),
+        command=shlex.join(["paddle2om", *map(without_password, sys.argv[1:])]),
     )
     loaded = load_recipe(recipe)
     check_recipe(loaded)

@@ -24,7 +24,7 @@ from converter.engine.running import interrupted
 from converter.engine.schedule import Schedule
 from converter.engine.store import Store, check_parcels, parcel
 from converter.engine.unpacking import Unpacking, crashed
-from converter.errors import InputError, WorkerError
+from converter.errors import InputError, Paddle2omError, WorkerError
 from converter.model.result import ModelReport, StageResult
 from converter.model.task import Task
 
@@ -110,6 +110,10 @@ class DaskExecutor:
         self._works: dict[str, Work] = {}
         #: Resources by address, of the workers that were there at first.
         self._fit: dict[str, dict[str, float]] = {}
+        #: Models that were sent a second time.
+        self._resent: set[str] = set()
+        #: Why the store is given up: it did not answer us, for longer than it takes to restart.
+        self._gone: WorkerError | None = None
         self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         #: Whether the last ``run`` ended with Ctrl-C.
         self.interrupted = False
@@ -132,6 +136,7 @@ class DaskExecutor:
         ``WorkerError`` when there are no workers.
         """
         self.interrupted = False
+        self._resent, self._gone = set(), None
         finished: dict[str, ModelReport] = {}
         if not tasks:
             return []
@@ -149,11 +154,10 @@ class DaskExecutor:
                 if self._store and task.cache is None:
                     here.append(task)
                     continue
-                try:
-                    work = self._work(task, log_of[task.name], digests)
-                except (OSError, WorkerError) as error:
-                    finished[task.name] = crashed(task, f"its model was not sent: {error}")
-                    observer.model_finished(finished[task.name])
+                work = self._sent(task, log_of[task.name], digests)
+                if isinstance(work, ModelReport):
+                    finished[task.name] = work
+                    observer.model_finished(work)
                     continue
                 futures[self._submit(task, work, placed(task, workers))] = task
             if here:
@@ -164,14 +168,24 @@ class DaskExecutor:
             for future, task in futures.items():
                 if future.status == "finished" and task.name not in finished:
                     finished[task.name] = self._report_of(task, future)
-            self._client.cancel(list(futures))
-            with contextlib.suppress(Exception):  # a worker that is gone has stopped, too
-                self._client.run(dask_worker.stop_all, self._topic)
+            self._stop(futures)
             for task in tasks:
                 finished.setdefault(task.name, interrupted(task, []))
         finally:
             self._client.unsubscribe_topic(self._topic)
         return [finished[task.name] for task in tasks]
+
+    def _sent(self, task: Task, log: Path, digests: Digests) -> Work | ModelReport:
+        """The task's work, with its model in the store; a crashed row where that did not work."""
+        if self._gone:
+            return crashed(task, self._gone.message, self._gone.hint)
+        try:
+            return self._work(task, log, digests)
+        except OSError as error:
+            return crashed(task, f"its model was not sent: {error}", "look at the model's files")
+        except WorkerError as error:
+            self._gone = error
+            return crashed(task, error.message, error.hint)
 
     def _work(self, task: Task, log: Path, digests: Digests) -> Work:
         """A function of ``dask_worker`` and its arguments."""
@@ -209,26 +223,30 @@ class DaskExecutor:
             raise WorkerError(
                 "the Dask cluster has no workers", hint="start some with: dask worker ADDRESS"
             ) from error
-        try:
-            url = self._store.url if self._store else None
-            facts = self._client.run(dask_worker.what_it_is, directory, url)
-        except InputError:
-            raise
-        except Exception as error:  # whatever its Python lacks
-            raise InputError(
-                f"paddle2om does not run on the cluster's workers: {error}",
-                hint="install the same paddle2om there",
-            ) from error
-        for address, found in facts.items():
-            told = unfit(self._versions, found)
-            if told:
+        with contextlib.ExitStack() as stack:
+            asked: tuple[str, ...] = (directory,)
+            if self._store:
+                asked = (directory, self._store.url, stack.enter_context(self._store.sample()))
+            try:
+                facts = self._client.run(dask_worker.what_it_is, *asked)
+            except Exception as error:  # whatever its Python lacks
                 raise InputError(
-                    f"worker {address} on {found['host']} {told[0].format(directory=directory)}",
-                    hint=told[1],
-                )
+                    f"paddle2om does not run on the cluster's workers: {error}",
+                    hint="install the same paddle2om there",
+                ) from error
+        for address, found in facts.items():
+            told = unfit(self._versions, found, directory)
+            if told:
+                raise InputError(f"worker {address} on {found['host']} {told[0]}", hint=told[1])
         info = self._client.scheduler_info(n_workers=-1)["workers"]
         self._fit = {address: dict(info[address].get("resources", {})) for address in facts}
         return self._fit
+
+    def _stop(self, futures: Mapping[Any, Task]) -> None:
+        """Take back what waits, and end what runs."""
+        self._client.cancel(list(futures))
+        with contextlib.suppress(Exception):  # a worker that is gone has stopped, too
+            self._client.run(dask_worker.stop_all, self._topic)
 
     def _collect(
         self, futures: dict[Any, Task], finished: dict[str, ModelReport], observer: Observer
@@ -242,12 +260,18 @@ class DaskExecutor:
             self._pass_on(observer, finished)
             for future in [future for future in left if future.done()]:
                 task = left.pop(future)
-                if other := self._for_another(task, future):
+                if other := self._for_another(task, future) or self._sent_again(task, future):
                     left[other] = futures[other] = task
                     continue
                 report = self._report_of(task, future)
                 finished[task.name] = report
                 observer.model_finished(report)
+            if gone := self._gone:
+                self._stop(left)
+                for task in left.values():
+                    finished[task.name] = crashed(task, gone.message, gone.hint)
+                    observer.model_finished(finished[task.name])
+                return
             now = time.monotonic()
             if now - looked < _LOOK:
                 continue
@@ -274,12 +298,32 @@ class DaskExecutor:
         work = self._works.pop(future.key, None)
         if work is None or not isinstance(future.exception(), dask_worker.UnfitWorker):
             return None
+        where = self._where_fit(task)
+        return self._submit(task, work, where) if where else None
+
+    def _where_fit(self, task: Task) -> dict[str, Any]:
+        """Where a task may run among the workers that were there at first; empty if they left."""
         present = self._client.nthreads()
         fit = {address: has for address, has in self._fit.items() if address in present}
         if not fit:
+            return {}
+        return {"workers": list(fit), **placed(task, fit), "allow_other_workers": False}
+
+    def _sent_again(self, task: Task, future: Any) -> Any:
+        """The task once more, after the store failed its worker; None where that is not why.
+
+        The worker removed what was damaged, and its model is put into the store again. Or the
+        worker came later and has no access: only those that were there at first have shown theirs.
+        """
+        error = future.exception() if future.status == "error" else None
+        ours = isinstance(error, Paddle2omError)
+        if self._store is None or not ours or task.name in self._resent:
             return None
-        where = {"workers": list(fit), **placed(task, fit), "allow_other_workers": False}
-        return self._submit(task, work, where)
+        self._resent.add(task.name)
+        work = self._sent(task, Path(), Digests(None))
+        if isinstance(work, ModelReport):
+            return None
+        return self._submit(task, work, self._where_fit(task))
 
     def _pass_on(self, observer: Observer, finished: Mapping[str, ModelReport]) -> None:
         while not self._events.empty():
@@ -298,7 +342,7 @@ class DaskExecutor:
 
     def _report_of(self, task: Task, future: Any) -> ModelReport:
         error = future.exception() if future.status == "error" else None
-        if isinstance(error, WorkerError):  # the store's
+        if isinstance(error, Paddle2omError):  # the store's
             return crashed(task, error.message, error.hint)
         if isinstance(error, dask_worker.UnfitWorker):
             return crashed(task, f"only workers with other versions are left: one {error}")
@@ -306,10 +350,16 @@ class DaskExecutor:
             return crashed(task, f"its Dask worker was lost: {error or future.status}")
         if self._unpacking is None:
             return ModelReport.model_validate(future.result())
-        return self._unpacking.report(task, future.result())
+        try:
+            return self._unpacking.report(task, future.result())
+        except WorkerError as failed:
+            self._gone = failed
+            return crashed(task, failed.message, failed.hint)
 
 
-def unfit(ours: Mapping[str, str], found: Mapping[str, Any]) -> tuple[str, str] | None:
+def unfit(
+    ours: Mapping[str, str], found: Mapping[str, Any], directory: str
+) -> tuple[str, str] | None:
     """Why a worker cannot take part, with a hint; None when it can.
 
     Results of different versions differ in their bytes, and one run has one set of versions.
@@ -317,7 +367,10 @@ def unfit(ours: Mapping[str, str], found: Mapping[str, Any]) -> tuple[str, str] 
     if told := dask_worker.other_version(ours, found["versions"]):
         return told, "install the same versions on all machines"
     if not found["sees"]:
-        return "does not see {directory}", "name an output directory that all machines share"
+        return f"does not see {directory}", "name an output directory that all machines share"
+    if found.get("store"):
+        message, hint = found["store"]
+        return f"says: {message}", f"{hint}, on that machine"
     return None
 
 

@@ -7,6 +7,7 @@ go back through the scheduler as they happen.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import platform
@@ -22,6 +23,7 @@ from converter.engine.cache.store import Cache
 from converter.engine.plan import tool_versions
 from converter.engine.pool import Pool
 from converter.engine.store import Store
+from converter.errors import InputError
 from converter.model.result import ModelReport, StageResult
 from converter.model.task import Task
 from converter.version import __version__
@@ -32,17 +34,22 @@ _busy: dict[str, list[Pool]] = {}
 _lock = Lock()
 
 
+#: A directory here, and what the client calls it; the same where files are shared.
+Renamed = tuple[str, str]
+
+
 class _Telling:
     """An observer that sends what it sees to the client, under the run's topic."""
 
-    def __init__(self, topic: str) -> None:
+    def __init__(self, topic: str, renamed: Renamed) -> None:
         from distributed import get_worker
 
         self._topic = topic
+        self._renamed = renamed
         self._worker = get_worker()
 
     def _tell(self, kind: str, **facts: Any) -> None:
-        self._worker.log_event(self._topic, {"kind": kind, **facts})
+        self._worker.log_event(self._topic, _told({"kind": kind, **facts}, self._renamed))
 
     def model_started(self, name: str) -> None:
         """Tell it."""
@@ -69,9 +76,15 @@ class UnfitWorker(Exception):
 
 
 def run_task(
-    topic: str, data: dict[str, Any], log: str, versions: dict[str, str]
+    topic: str,
+    data: dict[str, Any],
+    log: str,
+    versions: dict[str, str],
+    renamed: Renamed = ("", ""),
 ) -> dict[str, Any]:
     """Run the task ``data`` (a ``Task`` as JSON) to its end; its ``ModelReport`` as JSON.
+
+    What is told meanwhile names the directories ``renamed`` as the client does.
 
     A task that begins again, because its first worker was lost, finds what that one had left.
     Raises ``UnfitWorker`` where this worker's versions are not ``versions``: it came later than
@@ -85,7 +98,7 @@ def run_task(
         pool = _idle.pop() if _idle else Pool()
         _busy.setdefault(topic, []).append(pool)
     try:
-        (report,) = pool.run([task], {task.name: Path(log)}, _Telling(topic), jobs=1)
+        (report,) = pool.run([task], {task.name: Path(log)}, _Telling(topic, renamed), jobs=1)
     finally:
         with _lock:
             _busy[topic].remove(pool)
@@ -101,7 +114,7 @@ def run_parcel(topic: str, parcel: dict[str, Any], versions: dict[str, str]) -> 
     """Run a task whose files are in a store, in a directory of its own (``store.parcel``).
 
     What its stages gave is in the store when it returns: the task's ``report``, and its ``log``.
-    Raises ``UnfitWorker``, and ``WorkerError`` when the store fails.
+    Raises ``UnfitWorker``, and ``WorkerError`` when the store fails or has not got the model.
     """
     if told := other_version(versions, versions_here()):
         raise UnfitWorker(told)
@@ -129,19 +142,20 @@ def run_parcel(topic: str, parcel: dict[str, Any], versions: dict[str, str]) -> 
         )
         (root / "out").mkdir()
         log = root / "log"
-        report = run_task(topic, here.model_dump(mode="json"), str(log), versions)
+        renamed = str(directory), parcel["called"]
+        report = run_task(topic, here.model_dump(mode="json"), str(log), versions, renamed)
         store.push(cache, keys)
         text = log.read_text("utf-8", "replace") if log.is_file() else ""
-    # Who reads it knows the model by its own path.
-    told = json.dumps({"report": report, "log": text}, ensure_ascii=False)
-    answer: dict[str, Any] = json.loads(
-        told.replace(_in_json(str(directory)), _in_json(parcel["called"]))
-    )
+    return _told({"report": report, "log": text}, renamed)
+
+
+def _told(facts: dict[str, Any], renamed: Renamed) -> dict[str, Any]:
+    """What goes to the client, which knows the model by its own path."""
+    here, there = (json.dumps(path, ensure_ascii=False)[1:-1] for path in renamed)
+    if here == there:
+        return facts
+    answer: dict[str, Any] = json.loads(json.dumps(facts, ensure_ascii=False).replace(here, there))
     return answer
-
-
-def _in_json(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def stop_all(topic: str) -> None:
@@ -165,15 +179,24 @@ def other_version(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str | N
     return None
 
 
-def what_it_is(directory: str, store: str | None = None) -> dict[str, Any]:
-    """The versions that decide results, and whether this machine sees the directory or the store.
+async def what_it_is(
+    directory: str, store: str | None = None, sample: str | None = None
+) -> dict[str, Any]:
+    """The versions that decide results, and whether this machine sees the directory, or the store.
 
-    Raises ``InputError`` when it cannot use the store.
+    ``sample`` is what the client has put into the store. ``store`` says why it cannot be used, in a
+    message and a hint.
     """
+    trouble = None
     if store is not None:
-        Store(store).check()
+        try:
+            # In a thread: the worker goes on telling the scheduler that it is there.
+            await asyncio.to_thread(lambda: Store(store).check(sample))
+        except InputError as error:
+            trouble = error.message, error.hint
     return {
         "sees": store is not None or os.path.isdir(directory),  # noqa: PTH112
+        "store": trouble,
         "host": platform.node(),
         "versions": versions_here(),
     }

@@ -13,9 +13,10 @@ from converter.engine.cache.restore import restore
 from converter.engine.cache.store import Cache
 from converter.engine.running import Running, died_in, report_of, rest_of
 from converter.engine.store import Store
-from converter.errors import WorkerError
 from converter.model.result import ModelReport, Status
 from converter.model.task import Task
+
+_AGAIN = "run the build again; the model's log says what its worker could not keep"
 
 _LOST = "look at the worker's log; it may have run out of memory"
 
@@ -33,7 +34,7 @@ class Unpacking:
         """The report of a task that ran elsewhere, with its files put in place here.
 
         ``made`` is what ``dask_worker.run_parcel`` returned. What a failed model left stays there:
-        its log comes back, its files do not.
+        its log comes back, its files do not. Raises ``WorkerError`` when the store fails.
         """
         assert task.cache is not None
         if self._cache is None:
@@ -49,15 +50,14 @@ class Unpacking:
             self._store.pull(self._cache, task.cache.keys.values())
             here = restore(self._cache, self._digests, task, log, own=True)
         except Damaged as damaged:
-            return crashed(task, f"the store has lost the result of {damaged.stage}")
-        except WorkerError as error:
-            return crashed(task, error.message, error.hint)
+            return crashed(task, f"the store has lost the result of {damaged.stage}", _AGAIN)
         if here is None:
             without = [stage.model_copy(update={"artefacts": ()}) for stage in report.stages]
             report = report.model_copy(update={"stages": tuple(without)})
             if report.status.is_failure:
                 return report
-            return crashed(task, "its results could not be kept, and did not come back")
+            lost = "its results did not come back: not kept on its worker, or damaged in the store"
+            return crashed(task, lost, _AGAIN)
         files = {stage.stage: stage.artefacts for stage in here.stages}
         stages = [
             stage.model_copy(update={"artefacts": files.pop(stage.stage, ())})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 
@@ -18,6 +19,11 @@ def last_line(text: str, limit: int = 300) -> str:
 def shorten(line: str, limit: int = 300) -> str:
     """``line``, with an ellipsis in place of what exceeds ``limit`` characters."""
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def without_password(text: str) -> str:
+    """``text`` with ``***`` for the password in every URL that has one (``ftp://me:word@host``)."""
+    return re.sub(r"(\w://[^\s/@:]*):[^\s/@]+@", r"\1:***@", text)
 
 
 def _lines(text: str) -> Iterator[str]:

@@ -1,24 +1,20 @@
 """A run on a Dask cluster: the same bytes as here, whatever becomes of a worker."""
 
 import json
-import pickle
-import re
 import shutil
 import signal
-import subprocess
 import sys
 import time
 
 import pytest
 
 from converter.engine import dask_executor, dask_worker
-from converter.engine.cache.digests import Digests
-from converter.engine.store import Store, check_parcels
 from converter.engine.unpacking import crashed
-from converter.errors import InputError, WorkerError
+from converter.errors import InputError
 from converter.model.compile_options import CompileOptions
 from converter.model.task import ConvertOptions, Task
 from tests.engine.building import LIMIT, artefacts, build, environment, finish, start, undisturbed
+from tests.engine.dask_cluster import dask_cluster
 
 
 @pytest.fixture(scope="module")
@@ -34,39 +30,11 @@ def cluster(tmp_path, request):
 
     A parameter is how many workers a task may lose; without one it is as Dask has it.
     """
-    pytest.importorskip("distributed")
-    started = []
     settings = environment(tmp_path)
     if hasattr(request, "param"):
         settings["DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"] = str(request.param)
-
-    def run(*words):
-        log = tmp_path / f"dask{len(started)}.log"
-        with log.open("w") as file:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "dask", *map(str, words)],
-                stdout=file,
-                stderr=file,
-                cwd=tmp_path,
-                env=settings,
-            )
-        started.append(process)
-        return process, log
-
-    _, log = run("scheduler", "--port", "0", "--no-dashboard")
-    end = time.monotonic() + LIMIT
-    while not (found := re.search(r"Scheduler at:\s+(tcp://\S+)", log.read_text())):
-        assert time.monotonic() < end, log.read_text()
-        time.sleep(0.1)
-
-    def add(*words):
-        flags = ("--nthreads", "1", "--no-nanny", "--no-dashboard", *words)
-        return run("worker", found[1], *flags)[0]
-
-    yield found[1], add
-    for process in started:
-        process.kill()
-        process.wait()
+    with dask_cluster(tmp_path, settings) as (address, add):
+        yield address, add
 
 
 def wait_until_begun(out, process):
@@ -185,28 +153,6 @@ def test_results_travel_through_a_store(zoo, tmp_path):
     assert artefacts(tmp_path / "again") == made
 
 
-def test_a_store_that_is_none_is_told(tmp_path):
-    pytest.importorskip("distributed")
-    with pytest.raises(InputError, match="is no store"):
-        Store("nothing://here")
-    (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(InputError, match="cannot be used") as raised:
-        Store(str(tmp_path / "file" / "store")).check()
-    assert raised.value.hint
-
-
-def test_a_damaged_store_is_noticed(tmp_path):
-    pytest.importorskip("distributed")
-    store = Store(str(tmp_path / "store"))
-    (tmp_path / "weights").write_bytes(b"12345")
-    digests = store.put_files({"w": tmp_path / "weights"}, Digests(None))
-    store.get_files(digests, tmp_path / "out")
-    assert (tmp_path / "out" / "w").read_bytes() == b"12345"
-    (tmp_path / "store" / "objects" / digests["w"]).write_bytes(b"1234")
-    with pytest.raises(WorkerError, match="lost or damaged w"):
-        store.get_files(digests, tmp_path / "out")
-
-
 @pytest.mark.slow
 def test_ctrl_c_ends_as_it_does_here(zoo, tmp_path):
     root, _ = zoo
@@ -234,26 +180,6 @@ def test_ctrl_c_ends_as_it_does_here(zoo, tmp_path):
     assert done
     assert len(done) < 14
     assert {path.parent.name for path in (tmp_path / "out").glob("*/inference.onnx")} >= done
-
-
-def test_a_store_that_fails_later_is_told(tmp_path):
-    pytest.importorskip("distributed")
-    store = Store(str(tmp_path / "store"))
-    store.check()
-    shutil.rmtree(tmp_path / "store")
-    (tmp_path / "store").write_bytes(b"")  # no directory any more
-    with pytest.raises(WorkerError, match=r"the store .* failed") as raised:
-        store.put("objects/x", tmp_path / "store")
-    sent = pickle.loads(pickle.dumps(raised.value))  # as from a worker
-    assert (sent.message, sent.hint) == (raised.value.message, "run the build again")
-
-
-def test_options_that_name_files_do_not_travel(tmp_path):
-    aipp = tmp_path / "aipp.cfg"
-    aipp.write_text("")
-    check_parcels([task(), task(soc="Ascend310P3")])
-    with pytest.raises(InputError, match=r"names .*aipp\.cfg"):
-        check_parcels([task(soc="Ascend310P3", aipp=str(aipp))])
 
 
 def test_a_worker_that_came_later_with_other_versions_refuses(tmp_path):
@@ -297,7 +223,7 @@ def test_what_is_compiled_goes_where_a_chip_is_and_the_rest_elsewhere():
     ],
 )
 def test_a_worker_with_other_versions_or_files_is_unfit(found, words):
-    told = dask_executor.unfit({"onnx": "1.17.0", "paddle2om": "0.1"}, found)
+    told = dask_executor.unfit({"onnx": "1.17.0", "paddle2om": "0.1"}, found, "/out")
     assert (told is None) if words is None else (words in told[0] and told[1])
 
 
@@ -310,7 +236,6 @@ def test_a_lost_task_is_a_crashed_row():
 
 @pytest.mark.parametrize("address", ["nowhere", "local:none", "local:0"])
 def test_an_address_that_is_none_is_told(address):
-    pytest.importorskip("distributed")
     with pytest.raises(InputError, match="is no scheduler"), dask_executor.cluster(address):
         pass
 
