@@ -13,6 +13,7 @@ import pytest
 
 from converter.engine.store import Store
 from converter.errors import InputError
+from converter.model.artefacts import sha256_of
 from tests.engine.building import LIMIT, ROOT, artefacts, build, environment, finish
 from tests.engine.dask_cluster import dask_cluster
 
@@ -39,6 +40,7 @@ def server(tmp_path_factory):
 
 def request(url, method="GET", data=None):
     asked = urllib.request.Request(url, method=method, data=data)
+    asked.add_header("Content-Type", "application/octet-stream")
     asked.add_header("Authorization", "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/s3/a")
     with urllib.request.urlopen(asked) as answer:
         return answer.read()
@@ -47,6 +49,14 @@ def request(url, method="GET", data=None):
 def names_in(server):
     text = request(f"{server}/{BUCKET}?list-type=2").decode()
     return re.findall(r"<Key>([^<]*)</Key>", text)
+
+
+def damage(server, name):
+    url = f"{server}/{BUCKET}/zoo/{name}"
+    data = request(url)
+    changed = bytes([data[0] ^ 1]) + data[1:]
+    request(url, "PUT", changed)
+    assert request(url) == changed
 
 
 @pytest.fixture
@@ -97,11 +107,11 @@ def test_a_build_over_s3_and_one_that_finds_damage_there(
         assert {name.split("/")[1] for name in names} == {"objects", "entries"}
         assert not [name for name in names if not re.fullmatch("[0-9a-f]{64}", name[-64:])]
 
-        # Half of what is there changes: models and results.
-        objects = sorted(name for name in names if "/objects/" in name)
-        for name in objects[::2]:
-            data = request(f"{server}/{BUCKET}/{name}")
-            request(f"{server}/{BUCKET}/{name}", "PUT", data[:-1] + bytes([data[-1] ^ 1]))
+        # A model, a result and an entry change.
+        weights = tmp_path / "models" / "c" / "inference.pdiparams"
+        damage(server, f"objects/{sha256_of(weights)}")
+        damage(server, f"objects/{made['a/inference.onnx']}")
+        damage(server, next(name for name in names if "/entries/" in name).partition("/")[2])
 
         code, said = build(tmp_path, "mended", "--cache", tmp_path / "another", *flags)
 
