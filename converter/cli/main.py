@@ -17,6 +17,7 @@ import typer
 from converter.cli.build import build_command
 from converter.cli.cache import cache_app
 from converter.cli.check import check_command
+from converter.cli.command_help import Command
 from converter.cli.compile import compile_command
 from converter.cli.convert import convert_command
 from converter.cli.demo import demo_command
@@ -45,20 +46,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command("convert")(convert_command)
-app.command("build")(build_command)
-app.command("reproduce")(reproduce_command)
-app.command("validate")(validate_command)
-app.command("compile")(compile_command)
-app.command("render")(render_command)
-app.command("check")(check_command)
-app.command("rehearse")(rehearse_command)
-app.command("inspect")(inspect_command)
-app.command("locate")(locate_command)
-app.command("forecast")(forecast_command)
-app.command("device")(device_command)
-app.command("doctor")(doctor_command)
-app.command("demo")(demo_command)
+app.command("convert", cls=Command)(convert_command)
+app.command("build", cls=Command)(build_command)
+app.command("reproduce", cls=Command)(reproduce_command)
+app.command("validate", cls=Command)(validate_command)
+app.command("compile", cls=Command)(compile_command)
+app.command("render", cls=Command)(render_command)
+app.command("check", cls=Command)(check_command)
+app.command("rehearse", cls=Command)(rehearse_command)
+app.command("inspect", cls=Command)(inspect_command)
+app.command("locate", cls=Command)(locate_command)
+app.command("forecast", cls=Command)(forecast_command)
+app.command("device", cls=Command)(device_command)
+app.command("doctor", cls=Command)(doctor_command)
+app.command("demo", cls=Command)(demo_command)
 app.add_typer(cache_app, name="cache")
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(report_app, name="report")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from converter.cli.answer import print_json
+from converter.cli.command_help import Command
 
 recipe_app = typer.Typer(
     help="Write and check recipes, the files that `build` converts zoos from.",
@@ -16,7 +17,7 @@ recipe_app = typer.Typer(
 )
 
 
-@recipe_app.command("init")
+@recipe_app.command("init", cls=Command)
 def init_command(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of models.")],
     out: Annotated[
@@ -40,7 +41,7 @@ def init_command(
     typer.echo(count(draft.models, "model"), err=True)
 
 
-@recipe_app.command("check")
+@recipe_app.command("check", cls=Command)
 def check_recipe_command(
     recipe: Annotated[Path, typer.Argument(metavar="FILE", help="The recipe.")],
     json_output: Annotated[
@@ -64,7 +65,7 @@ def check_recipe_command(
     typer.echo(told, err=True)
 
 
-@recipe_app.command("schema")
+@recipe_app.command("schema", cls=Command)
 def schema_command() -> None:
     """Print the JSON Schema of recipes, for editors that check YAML as it is typed."""
     import json

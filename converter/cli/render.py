@@ -105,19 +105,24 @@ def render_command(
     backend: Annotated[
         BackendChoice,
         typer.Option(
+            metavar="|".join(BackendChoice),
             help="ONNX Runtime, OM files on an Ascend NPU, ONNX Runtime with CANN (experimental), "
-            "native Paddle, or the best there are files for."
+            "native Paddle, or the best there are files for.",
         ),
     ] = BackendChoice.ONNX,
     device: Annotated[
-        str | None, typer.Option(help="cpu, gpu:N, npu:N or xpu:N; what the backend needs if not.")
+        str | None,
+        typer.Option(
+            metavar="DEVICE", help="cpu, gpu:N, npu:N or xpu:N; what the backend needs if not."
+        ),
     ] = None,
     paddlex: Annotated[
         str | None,
         typer.Option(metavar="VERSION", help="The PaddleX that reads the config, 3.0 to 3.7."),
     ] = None,
     wrapper: Annotated[
-        WrapperChoice, typer.Option(help="The library that loads the config.")
+        WrapperChoice,
+        typer.Option(metavar="|".join(WrapperChoice), help="The library that loads the config."),
     ] = WrapperChoice.PADDLEX,
     base_dir: Annotated[
         Path | None,
