@@ -28,13 +28,13 @@ def init_command(
     """Write a recipe for every model in a folder, with a comment on what each of them does."""
     from converter.engine.recipe.draft import draft_recipe
     from converter.errors import InputError
-    from converter.model.artefacts import write_atomically
     from converter.model.counting import count
+    from converter.report.atomic import write_text_through
 
-    if out.exists() and not (force and out.is_file()):
+    if out.is_file() and not force:
         raise InputError(f"{out} exists", hint="choose another name with -o, or use --force")
     draft = draft_recipe(directory, out)
-    write_atomically(out, draft.text.encode())
+    write_text_through(out, draft.text)
     typer.echo(str(out))
     for path, reason in draft.left_out:
         typer.echo(f"warning: left out {path}: {reason}", err=True)

@@ -220,7 +220,7 @@ def render_command(
     rendered = render_pipeline(base, found, options)
     characters = {name: Path(file) for name, file in dictionaries.items()}
     make_ready(rendered.unready, characters, force=force)
-    write_config(out, rendered.text, force=force)
+    write_config(out, rendered.text, force=force, through=True)
     report = report_of(rendered, options, out)
     _tell(report)
     made = write_scripts(report, options, force=force) if scripts else ()
