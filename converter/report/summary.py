@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from converter.errors import InputError
 from converter.model.comparison import OutputComparison, ValidateFacts
 from converter.model.result import (
     CompileFacts,
@@ -348,4 +349,23 @@ def verdict(report: RunReport) -> Verdict:
         meaning = "--strict, and a stage was degraded"
         if report.missing:
             meaning = "a shard is missing"
+    if code == 2 and _lacks_atc(report):
+        meaning = "atc cannot be run"
     return Verdict(mark, ", ".join(parts), code, meaning)
+
+
+def _lacks_atc(report: RunReport) -> bool:
+    """Whether nothing that was given is wrong: only the place where atc should run has none.
+
+    A compile stage that has come as far as a script has found its input right.
+    """
+    wrong = [model.failure for model in report.models if model.exit_code() == InputError.exit_code]
+    ready = [
+        stage is not None
+        and stage.stage == "compile"
+        and isinstance(stage.facts, CompileFacts)
+        and stage.facts.script is not None
+        for stage in wrong
+    ]
+    pipelines = [each.error for each in report.pipelines if each.error]
+    return all(ready) and all(each.exit_code != InputError.exit_code for each in pipelines)
