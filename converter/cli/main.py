@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from converter.cli.build import build_command
 from converter.cli.cache import cache_app
@@ -35,8 +36,25 @@ from converter.cli.validate import validate_command
 from converter.errors import InputError, InternalError, Interrupted, Paddle2omError
 from converter.version import __version__
 
+
+class _Group(TyperGroup):
+    """The command, which says that it was interrupted: typer would end with 130 and no word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a subcommand. Raises ``Interrupted`` after Ctrl-C."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise _interrupted() from None
+
+
+def _interrupted() -> Interrupted:
+    return Interrupted("interrupted", hint="run the same command again")
+
+
 app = typer.Typer(
     name="paddle2om",
+    cls=_Group,
     help="Turn PaddlePaddle models into checked ONNX and Ascend OM files, "
     "and write the PaddleX configs that run them.",
     no_args_is_help=True,
@@ -117,7 +135,7 @@ def entry() -> None:
     except Paddle2omError as error:
         _report(error)
     except KeyboardInterrupt:
-        _report(Interrupted("interrupted", hint="run the same command again"))
+        _report(_interrupted())
     except BrokenPipeError:
         # The reader of our output has gone (`paddle2om ... | head`); nothing is wrong with us.
         sys.stderr.close()
