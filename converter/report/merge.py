@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from converter.errors import InputError
+from converter.model.names import REPORT_FILES
 from converter.model.result import ModelReport, RunReport, Shard
 
 #: Stands between what differs.
@@ -22,9 +23,9 @@ def merge_reports(reports: Sequence[tuple[Path, RunReport]], out_dir: Path) -> R
 
     Paths of artefacts and logs are made relative to ``out_dir``. Versions that differ are joined as
     ``1.0 | 1.1``. Reports may be merged ones; each version and command stays there once. Raises
-    ``InputError`` for a file that is given twice, for a model that is in two reports, for shards of
-    different recipes or counts, for one shard twice, and for reports of different versions of
-    paddle2om.
+    ``InputError`` for a file that is given twice, for one that the merged report would replace, for
+    a model that is in two reports, for shards of different recipes or counts, for one shard twice,
+    and for reports of different versions of paddle2om.
     """
     if not reports:
         raise InputError("no report to merge", hint="name at least one report.json")
@@ -33,6 +34,13 @@ def merge_reports(reports: Sequence[tuple[Path, RunReport]], out_dir: Path) -> R
         if file.resolve() in seen:
             raise InputError(f"{file} is given twice", hint="name each report once")
         seen.add(file.resolve())
+    replaced = {(out_dir / name).resolve() for name in REPORT_FILES}
+    for file, _ in reports:
+        if file.resolve() in replaced:
+            raise InputError(
+                f"{file} is one of the reports, and the merged one would replace it",
+                hint="choose another directory with -o",
+            )
     first_file, first = reports[0]
     for file, report in reports[1:]:
         for name, called in _SAME.items():

@@ -7,9 +7,10 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from converter.cli.main import app
+from converter.engine.out_directory import held
 from converter.errors import InputError
 from converter.model.result import RunReport, Shard
 from converter.report.html import render_html
@@ -155,6 +156,50 @@ def test_showing_a_report_that_lacks_a_shard_exits_as_its_merge(tmp_path: Path) 
         assert ran.exit_code == 1
         assert "no shard has b, c" in ran.stderr
         assert "hint: a shard did not run" in ran.stderr
+
+
+def merge_command(tmp_path: Path, out: Path | str, *flags: str) -> Result:
+    for index, name in ((1, "ab"), (2, "c")):
+        write_json(shard(index, *name), tmp_path / f"s{index}" / "report.json")
+    parts = [str(tmp_path / f"s{index}") for index in (1, 2)]
+    return CliRunner().invoke(app, ["report", "merge", *parts, "-o", str(out), *flags])
+
+
+def test_a_merged_report_replaces_none_of_its_parts(tmp_path: Path) -> None:
+    ended = merge_command(tmp_path, tmp_path / "s1", "--force")
+    assert isinstance(ended.exception, InputError)
+    assert "is one of the reports, and the merged one would replace it" in str(ended.exception)
+    assert ended.exception.hint
+    left = RunReport.model_validate_json((tmp_path / "s1" / "report.json").read_bytes())
+    assert [each.name for each in left.models] == ["a", "b"]
+
+
+def test_a_merged_report_replaces_its_like_and_nobody_elses(tmp_path: Path) -> None:
+    out = tmp_path / "all"
+    assert merge_command(tmp_path, out).exit_code == 0
+    assert merge_command(tmp_path, out).exit_code == 0
+    (out / "report.html").write_text("somebody's")
+    ended = merge_command(tmp_path, out)
+    assert isinstance(ended.exception, InputError)
+    assert "was not made by paddle2om" in str(ended.exception)
+    assert (out / "report.html").read_text() == "somebody's"
+    assert merge_command(tmp_path, out, "--force").exit_code == 0
+    assert "somebody's" not in (out / "report.html").read_text()
+
+
+def test_a_merged_report_stays_out_of_another_runs_directory(tmp_path: Path) -> None:
+    with held(tmp_path / "all"):
+        ended = merge_command(tmp_path, tmp_path / "all")
+    assert isinstance(ended.exception, InputError)
+    assert "another paddle2om is writing" in str(ended.exception)
+
+
+def test_merging_into_a_directory_without_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ended = merge_command(tmp_path, "")
+    assert ended.exit_code == 2
 
 
 def test_a_crash_counts_more_than_a_shard_that_is_missing(tmp_path: Path) -> None:

@@ -178,13 +178,13 @@ def _check_entry(cache: Cache, key: str) -> None:
 
 
 def _entries(cache: Cache) -> list[_Used]:
-    """Every sound entry with what it names."""
+    """Every sound entry with what it names. Damaged ones stay: ``verify`` is to find them."""
     found = []
     for key in cache.entries.keys():  # noqa: SIM118 - no mapping
         try:
             status = cache.entries.path(key).stat()
-            data = cache.entries.read_bytes(key)
-        except (BadObject, OSError):
+            data = cache.entries.look(key)
+        except OSError:
             continue
         if data is None:
             continue

@@ -67,6 +67,15 @@ def test_a_dry_run_removes_nothing(cache):
     assert info(cache).objects == 2
 
 
+@pytest.mark.parametrize("look", [info, lambda cache: collect(cache, dry_run=False)])
+def test_what_is_damaged_stays_for_verify_to_find(cache, look):
+    cache.entries.path("1" * 64).write_bytes(b"?")
+
+    look(cache)
+
+    assert verify(cache).damaged_entries == ("1" * 64,)
+
+
 def test_a_file_that_nothing_names_yet_is_left_to_its_build(cache):
     digest = cache.objects.put_bytes(b"a build is about to name it")
     collect(cache, dry_run=False)
