@@ -14,6 +14,7 @@ from pydantic import Field, computed_field, model_validator
 from converter.errors import GateError, Paddle2omError, StageError, worst_exit_code
 from converter.model.baseline import BaselineReport
 from converter.model.comparison import ValidateFacts
+from converter.model.files import Signature
 from converter.model.forecast import ForecastFacts
 from converter.model.located import LocateFacts
 from converter.model.recipe import PlannedPipeline
@@ -48,11 +49,16 @@ class Status(StrEnum):
 
 
 class Artefact(Record):
-    """A file a stage made: ``path`` relative to the run's output directory, bytes, sha256."""
+    """A file a stage made: ``path`` relative to the run's output directory, bytes, sha256.
+
+    ``seen`` is its signature (``model.files.signature``) when it was put there, where that is
+    known: with another one it may be another file. It is not part of a report.
+    """
 
     path: str
     bytes: int
     sha256: str
+    seen: Signature | None = Field(default=None, exclude=True)
 
 
 class SourceFile(Record):
