@@ -318,7 +318,8 @@ class PipelineReport(Record):
     """A rendered PaddleX pipeline config and, when it was run, the text it read.
 
     ``asked`` is what a recipe says of it, ``inputs`` the files that it names. ``artefacts`` are the
-    config, its scripts and the model directories that were completed for it.
+    config, its scripts and the model directories that were completed for it. ``out_dir`` is the
+    output directory of its run, absolute, where that is not the report's (``report merge``).
     """
 
     name: str
@@ -334,6 +335,7 @@ class PipelineReport(Record):
     asked: PlannedPipeline | None = None
     inputs: tuple[SourceFile, ...] = ()
     artefacts: tuple[Artefact, ...] = ()
+    out_dir: str | None = None
 
 
 class Shard(Record):
