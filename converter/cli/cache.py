@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from converter.cli.answer import print_json
+from converter.cli.command_help import Command
 from converter.cli.directories import directory
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
-@cache_app.command("info")
+@cache_app.command("info", cls=Command)
 def info_command(cache: Where = None, json_output: Json = False) -> None:
     """Say how much the cache holds."""
     from converter.engine.cache.upkeep import info
@@ -46,7 +47,7 @@ def info_command(cache: Where = None, json_output: Json = False) -> None:
     typer.echo(f"size       {format_bytes(found.bytes)}")
 
 
-@cache_app.command("gc")
+@cache_app.command("gc", cls=Command)
 def gc_command(
     max_size: Annotated[
         str | None, typer.Option(metavar="SIZE", help="Keep at most this much, as 10G.")
@@ -84,7 +85,7 @@ def gc_command(
     typer.echo(f"{verb} {what}, {format_bytes(gone.bytes)}; {left} left")
 
 
-@cache_app.command("verify")
+@cache_app.command("verify", cls=Command)
 def verify_command(cache: Where = None, json_output: Json = False) -> None:
     """Read everything and remove what is damaged or lacks files; exit 1 if something was."""
     from converter.engine.cache.upkeep import verify

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from converter.cli import views
+from converter.cli.command_help import Command
 from converter.cli.directories import directory
 
 report_app = typer.Typer(
@@ -38,7 +39,7 @@ def _file(source: Path) -> Path:
     return source / "report.json" if source.is_dir() else source
 
 
-@report_app.command("show")
+@report_app.command("show", cls=Command)
 def show_command(source: _Source) -> None:
     """Print the table of a report, and exit as the run did."""
     from converter.cli.show import print_report
@@ -49,10 +50,12 @@ def show_command(source: _Source) -> None:
     raise typer.Exit(report.exit_code)
 
 
-@report_app.command("write")
+@report_app.command("write", cls=Command)
 def write_command(
     source: _Source,
-    form: Annotated[Form, typer.Argument(help="The form.")],
+    form: Annotated[
+        Form, typer.Argument(metavar="FORM", help="html, junit, markdown, manifest or bom.")
+    ],
     out: Annotated[
         Path, typer.Option("-o", "--out", metavar="FILE", help="The file; - is standard output.")
     ] = Path("-"),
@@ -91,7 +94,7 @@ def write_command(
         typer.echo(out)
 
 
-@report_app.command("merge")
+@report_app.command("merge", cls=Command)
 def merge_command(
     sources: Annotated[
         list[Path],

@@ -11,7 +11,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, computed_field, model_validator
 
-from converter.errors import GateError, Paddle2omError, StageError, worst_exit_code
+from converter.errors import (
+    GateError,
+    Interrupted,
+    Paddle2omError,
+    StageError,
+    worst_exit_code,
+)
 from converter.model.baseline import BaselineReport
 from converter.model.comparison import ValidateFacts
 from converter.model.forecast import ForecastFacts
@@ -26,7 +32,11 @@ SCHEMA_VERSION = 1
 
 
 class Status(StrEnum):
-    """How a stage ended. ``degraded`` worked, with a fallback that the user should know of."""
+    """How a stage ended. ``degraded`` worked, with a fallback that the user should know of.
+
+    ``interrupted`` is the first stage that an interruption kept from ending; those after it are
+    ``skipped``.
+    """
 
     OK = "ok"
     CACHED = "cached"
@@ -35,6 +45,7 @@ class Status(StrEnum):
     FAILED = "failed"
     CRASHED = "crashed"
     TIMEOUT = "timeout"
+    INTERRUPTED = "interrupted"
 
     @property
     def is_failure(self) -> bool:
@@ -292,9 +303,14 @@ class ModelReport(Record):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def status(self) -> Status:
-        """The failing stage's status, else ``degraded`` if any stage was, else ``ok``."""
+        """The failing stage's status, else ``interrupted`` or ``degraded`` if any stage was.
+
+        Else ``ok``.
+        """
         if self.failure:
             return self.failure.status
+        if any(stage.status is Status.INTERRUPTED for stage in self.stages):
+            return Status.INTERRUPTED
         degraded = any(stage.status is Status.DEGRADED for stage in self.stages)
         return Status.DEGRADED if degraded else Status.OK
 
@@ -307,6 +323,8 @@ class ModelReport(Record):
         """Exit code for this model alone; ``strict`` turns ``degraded`` into 1."""
         if self.failure:
             return self.failure.error.exit_code if self.failure.error else 4
+        if self.status is Status.INTERRUPTED:
+            return Interrupted.exit_code
         return 1 if strict and self.status is Status.DEGRADED else 0
 
     def facts(self, kind: str) -> StageFacts | None:
@@ -394,5 +412,5 @@ class RunReport(Record):
         if self.baseline is not None and self.baseline.failures:
             codes.append(GateError.exit_code)
         if self.interrupted:
-            codes.append(130)
+            codes.append(Interrupted.exit_code)
         return worst_exit_code(codes)
