@@ -104,12 +104,13 @@ def collect(
     now = time.time()
     sizes = _sizes(cache)
     kept: set[str] = set()
-    total, removed = 0, []
+    total, full, removed = 0, False, []
     for each in sorted(_entries(cache), key=lambda entry: -entry.when):
         more = each.bytes + sum(sizes.get(digest, 0) for digest in each.objects - kept)
         too_old = max_age is not None and now - each.when > max_age
-        too_much = max_bytes is not None and total + more > max_bytes
-        if too_old or too_much:
+        # Nothing stays that was used before something that goes, however small it is.
+        full = full or (max_bytes is not None and total + more > max_bytes)
+        if too_old or full:
             removed.append(each)
             continue
         kept |= each.objects
@@ -129,7 +130,7 @@ def collect(
         _remove_old(cache.root, _ABANDONED_SMALL, ".*.tmp")
         if max_age is not None:
             _remove_old(cache.root / "history", max_age)
-        for lock in cache.lock_directory.iterdir():
+        for lock in cache.lock_directory.glob("*"):
             with contextlib.suppress(OSError):
                 remove_unheld(lock)
     freed = sum(sizes[digest] for digest in unnamed) + sum(each.bytes for each in removed)

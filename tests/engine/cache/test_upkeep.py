@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -59,6 +60,21 @@ def test_the_least_recently_used_go_until_the_rest_fits(cache):
     assert (gone.entries, gone.objects) == (2, 1)
     assert gone.bytes > 10_000
     assert cache.find("1" * 64) is not None
+
+
+def test_what_was_used_last_stays_longest_whatever_its_size(cache):
+    collect(cache, max_bytes=15_000, dry_run=False)
+
+    assert left(cache) == ""
+
+
+@pytest.mark.parametrize("gone", ["locks", "history", "entries", "objects"])
+def test_a_part_of_a_cache_that_somebody_removed(cache, gone):
+    shutil.rmtree(cache.root / gone)
+
+    collect(cache, max_age=1.0, dry_run=False)
+
+    assert left(cache) == ""
 
 
 def test_a_dry_run_removes_nothing(cache):
