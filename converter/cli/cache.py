@@ -72,8 +72,8 @@ def gc_command(
 
     gone = collect(
         _open(cache),
-        max_bytes=parse_bytes(max_size) if max_size else None,
-        max_age=parse_age(max_age) if max_age else None,
+        max_bytes=None if max_size is None else parse_bytes(max_size, of="size", least=0),
+        max_age=None if max_age is None else parse_age(max_age),
         dry_run=dry_run,
     )
     if json_output:
