@@ -90,7 +90,10 @@ def test_what_is_no_amount_of_memory(text: str) -> None:
         (["convert", "model", "--memory", ""], "'' is no amount of memory"),
     ],
 )
-def test_an_empty_amount_is_no_amount(words: list[str], told: str, tmp_path: Path) -> None:
+def test_an_empty_amount_is_no_amount(
+    words: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     Cache.open(tmp_path / "results")
     ended = CliRunner().invoke(app, words, env={"PADDLE2OM_CACHE": str(tmp_path)})
     assert isinstance(ended.exception, InputError)
