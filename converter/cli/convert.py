@@ -39,7 +39,9 @@ def convert_command(
         Path,
         typer.Option("-o", "--out", metavar="DIR", parser=directory, help="Where the results go."),
     ] = Path("paddle2om-out"),
-    opset: Annotated[int, typer.Option(help="ONNX opset; 11 works with every atc.")] = 11,
+    opset: Annotated[
+        int, typer.Option(metavar="N", help="ONNX opset; 11 works with every atc.")
+    ] = 11,
     soc: Annotated[
         str | None,
         typer.Option(metavar="SOC", help="Chip, e.g. Ascend310P3; a card's name; or auto."),
@@ -63,9 +65,12 @@ def convert_command(
     target: flags.TargetOption = flags.Target.PADDLEX,
     on: flags.On = "local",
     simplify: Annotated[bool, typer.Option(help="Simplify the ONNX model with onnxsim.")] = True,
-    atol: Annotated[float | None, typer.Option(help="Absolute tolerance of the gate.")] = None,
+    atol: Annotated[
+        float | None, typer.Option(metavar="N", help="Absolute tolerance of the gate.")
+    ] = None,
     rtol: Annotated[
-        float | None, typer.Option(help="Tolerance relative to an output's largest value.")
+        float | None,
+        typer.Option(metavar="N", help="Tolerance relative to an output's largest value."),
     ] = None,
     tolerance: Annotated[
         list[str] | None,
@@ -73,7 +78,7 @@ def convert_command(
             metavar="NAME:LIMIT=N,...", help="Limits of an output, or a pattern; repeatable."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the inputs compared on.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the inputs compared on.")] = 0,
     sweep: Annotated[
         bool, typer.Option("--sweep", help="Compare on many more shapes of the dynamic dims.")
     ] = False,
@@ -125,7 +130,7 @@ def convert_command(
 
     names = parse_renames(rename or [])
     flags.parse_shapes(shape or [])  # a typing mistake is told before anything is started
-    limit = parse_bytes(memory) if memory else None
+    limit = None if memory is None else parse_bytes(memory)
     from converter.model.tolerance import parse_tolerances
 
     tolerances = parse_tolerances(tolerance or [])

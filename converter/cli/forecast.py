@@ -32,8 +32,8 @@ def forecast_command(
         Path | None,
         typer.Option(metavar="FILE", help="The model's inference.yml, if not beside it."),
     ] = None,
-    opset: Annotated[int, typer.Option(help="ONNX opset of a Paddle model.")] = 11,
-    seed: Annotated[int, typer.Option(help="Seed of the inputs.")] = 0,
+    opset: Annotated[int, typer.Option(metavar="N", help="ONNX opset of a Paddle model.")] = 11,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the inputs.")] = 0,
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", parser=seconds, help="Seconds it may take.")
     ] = 1800.0,

@@ -33,11 +33,14 @@ def locate_command(
         Path | None,
         typer.Option(metavar="FILE", help="Search on these inputs: an .npz, one array per input."),
     ] = None,
-    atol: Annotated[float | None, typer.Option(help="Absolute tolerance of float outputs.")] = None,
-    rtol: Annotated[
-        float | None, typer.Option(help="Tolerance relative to an output's largest value.")
+    atol: Annotated[
+        float | None, typer.Option(metavar="N", help="Absolute tolerance of float outputs.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the inputs.")] = 0,
+    rtol: Annotated[
+        float | None,
+        typer.Option(metavar="N", help="Tolerance relative to an output's largest value."),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the inputs.")] = 0,
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", parser=seconds, help="Seconds the search may take.")
     ] = 900.0,

@@ -13,10 +13,12 @@ from types import FrameType
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from converter.cli.build import build_command
 from converter.cli.cache import cache_app
 from converter.cli.check import check_command
+from converter.cli.command_help import Command
 from converter.cli.compile import compile_command
 from converter.cli.convert import convert_command
 from converter.cli.demo import demo_command
@@ -34,8 +36,25 @@ from converter.cli.validate import validate_command
 from converter.errors import InputError, InternalError, Interrupted, Paddle2omError
 from converter.version import __version__
 
+
+class _Group(TyperGroup):
+    """The command, which says that it was interrupted: typer would end with 130 and no word."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a subcommand. Raises ``Interrupted`` after Ctrl-C."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise _interrupted() from None
+
+
+def _interrupted() -> Interrupted:
+    return Interrupted("interrupted", hint="run the same command again")
+
+
 app = typer.Typer(
     name="paddle2om",
+    cls=_Group,
     help="Turn PaddlePaddle models into checked ONNX and Ascend OM files, "
     "and write the PaddleX configs that run them.",
     no_args_is_help=True,
@@ -45,20 +64,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command("convert")(convert_command)
-app.command("build")(build_command)
-app.command("reproduce")(reproduce_command)
-app.command("validate")(validate_command)
-app.command("compile")(compile_command)
-app.command("render")(render_command)
-app.command("check")(check_command)
-app.command("rehearse")(rehearse_command)
-app.command("inspect")(inspect_command)
-app.command("locate")(locate_command)
-app.command("forecast")(forecast_command)
-app.command("device")(device_command)
-app.command("doctor")(doctor_command)
-app.command("demo")(demo_command)
+app.command("convert", cls=Command)(convert_command)
+app.command("build", cls=Command)(build_command)
+app.command("reproduce", cls=Command)(reproduce_command)
+app.command("validate", cls=Command)(validate_command)
+app.command("compile", cls=Command)(compile_command)
+app.command("render", cls=Command)(render_command)
+app.command("check", cls=Command)(check_command)
+app.command("rehearse", cls=Command)(rehearse_command)
+app.command("inspect", cls=Command)(inspect_command)
+app.command("locate", cls=Command)(locate_command)
+app.command("forecast", cls=Command)(forecast_command)
+app.command("device", cls=Command)(device_command)
+app.command("doctor", cls=Command)(doctor_command)
+app.command("demo", cls=Command)(demo_command)
 app.add_typer(cache_app, name="cache")
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(report_app, name="report")
@@ -116,7 +135,7 @@ def entry() -> None:
     except Paddle2omError as error:
         _report(error)
     except KeyboardInterrupt:
-        _report(Interrupted("interrupted", hint="run the same command again"))
+        _report(_interrupted())
     except BrokenPipeError:
         # The reader of our output has gone (`paddle2om ... | head`); nothing is wrong with us.
         sys.stderr.close()

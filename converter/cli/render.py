@@ -105,19 +105,24 @@ def render_command(
     backend: Annotated[
         BackendChoice,
         typer.Option(
+            metavar="|".join(BackendChoice),
             help="ONNX Runtime, OM files on an Ascend NPU, ONNX Runtime with CANN (experimental), "
-            "native Paddle, or the best there are files for."
+            "native Paddle, or the best there are files for.",
         ),
     ] = BackendChoice.ONNX,
     device: Annotated[
-        str | None, typer.Option(help="cpu, gpu:N, npu:N or xpu:N; what the backend needs if not.")
+        str | None,
+        typer.Option(
+            metavar="DEVICE", help="cpu, gpu:N, npu:N or xpu:N; what the backend needs if not."
+        ),
     ] = None,
     paddlex: Annotated[
         str | None,
         typer.Option(metavar="VERSION", help="The PaddleX that reads the config, 3.0 to 3.7."),
     ] = None,
     wrapper: Annotated[
-        WrapperChoice, typer.Option(help="The library that loads the config.")
+        WrapperChoice,
+        typer.Option(metavar="|".join(WrapperChoice), help="The library that loads the config."),
     ] = WrapperChoice.PADDLEX,
     base_dir: Annotated[
         Path | None,
@@ -215,7 +220,7 @@ def render_command(
     rendered = render_pipeline(base, found, options)
     characters = {name: Path(file) for name, file in dictionaries.items()}
     make_ready(rendered.unready, characters, force=force)
-    write_config(out, rendered.text, force=force)
+    write_config(out, rendered.text, force=force, through=True)
     report = report_of(rendered, options, out)
     _tell(report)
     made = write_scripts(report, options, force=force) if scripts else ()

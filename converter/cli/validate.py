@@ -37,9 +37,12 @@ def validate_command(
         list[str] | None,
         typer.Option(metavar="A=B", help="A's name of an input or output, and B's; repeatable."),
     ] = None,
-    atol: Annotated[float | None, typer.Option(help="Absolute tolerance of float outputs.")] = None,
+    atol: Annotated[
+        float | None, typer.Option(metavar="N", help="Absolute tolerance of float outputs.")
+    ] = None,
     rtol: Annotated[
-        float | None, typer.Option(help="Tolerance relative to an output's largest value.")
+        float | None,
+        typer.Option(metavar="N", help="Tolerance relative to an output's largest value."),
     ] = None,
     tolerance: Annotated[
         list[str] | None,
@@ -47,7 +50,7 @@ def validate_command(
             metavar="NAME:LIMIT=N,...", help="Limits of an output, or a pattern; repeatable."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the inputs compared on.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the inputs compared on.")] = 0,
     sweep: Annotated[
         bool, typer.Option("--sweep", help="Compare on many more shapes of the dynamic dims.")
     ] = False,

@@ -96,12 +96,14 @@ class Views:
         from converter.report.markdown import render_markdown, write_markdown
 
         if self.baseline is not None:
-            if self._before is not None:
-                compared = compare_baseline(report, self._before, self.baseline)
-            else:
-                from converter.model.baseline import BaselineReport
+            from converter.model.baseline import BaselineReport
 
-                compared = BaselineReport(file=str(self.baseline), compared=0)
+            compared = BaselineReport(file=str(self.baseline), compared=0)
+            if self.update and report.interrupted:
+                why = "the run was interrupted"
+                compared = compared.model_copy(update={"unwritten": why})
+            elif self._before is not None:
+                compared = compare_baseline(report, self._before, self.baseline)
             if self.update and not report.interrupted:
                 compared = update_baseline(report, compared, self.baseline, prune=self.prune)
             report = report.model_copy(update={"baseline": compared})

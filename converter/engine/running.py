@@ -194,14 +194,25 @@ def _refusal(log: Path) -> str:
 
 
 def interrupted(task: Task, results: list[StageResult]) -> ModelReport:
-    """The report of a task that Ctrl-C stopped: what it had finished, the rest skipped."""
-    note = Message(level="info", text="not run: interrupted")
+    """The report of a task that Ctrl-C stopped: what it had finished, and what it had not.
+
+    A model with all its results is not finished before its files are in their place.
+    """
+    failed = next((result for result in results if result.status.is_failure), None)
     seen = {result.stage for result in results}
-    rest = [
-        StageResult(stage=stage, status=Status.SKIPPED, messages=(note,))
-        for stage in task.stages
-        if stage not in seen
-    ]
+    if failed is not None:
+        rest = rest_of(task, results, failed)
+    else:
+        left = [stage for stage in task.stages if stage not in seen] or ["publish"]
+        note = Message(level="info", text="not run: interrupted")
+        rest = [
+            StageResult(
+                stage=stage,
+                status=Status.SKIPPED if index else Status.INTERRUPTED,
+                messages=(note,),
+            )
+            for index, stage in enumerate(left)
+        ]
     return ModelReport(
         name=task.name,
         source=task.source,

@@ -81,13 +81,15 @@ class BaselineReport(Record):
     """A run against its baseline: what changed, the worst first.
 
     ``updated`` when the file was written from this run. ``kept`` are then the models that the file
-    still has though the run did not have them, ``dropped`` those that it has no more.
+    still has though the run did not have them, ``dropped`` those that it has no more. ``unwritten``
+    says why the file was not written although that was asked for; nothing is compared then.
     """
 
     file: str
     compared: int
     changes: tuple[BaselineChange, ...] = ()
     updated: bool = False
+    unwritten: str = ""
     kept: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
 

@@ -11,7 +11,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, computed_field, model_validator
 
-from converter.errors import GateError, Paddle2omError, StageError, worst_exit_code
+from converter.errors import (
+    GateError,
+    Interrupted,
+    Paddle2omError,
+    StageError,
+    worst_exit_code,
+)
 from converter.model.baseline import BaselineReport
 from converter.model.comparison import ValidateFacts
 from converter.model.files import Signature
@@ -27,7 +33,11 @@ SCHEMA_VERSION = 1
 
 
 class Status(StrEnum):
-    """How a stage ended. ``degraded`` worked, with a fallback that the user should know of."""
+    """How a stage ended. ``degraded`` worked, with a fallback that the user should know of.
+
+    ``interrupted`` is the first stage that an interruption kept from ending; those after it are
+    ``skipped``.
+    """
 
     OK = "ok"
     CACHED = "cached"
@@ -36,6 +46,7 @@ class Status(StrEnum):
     FAILED = "failed"
     CRASHED = "crashed"
     TIMEOUT = "timeout"
+    INTERRUPTED = "interrupted"
 
     @property
     def is_failure(self) -> bool:
@@ -298,9 +309,14 @@ class ModelReport(Record):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def status(self) -> Status:
-        """The failing stage's status, else ``degraded`` if any stage was, else ``ok``."""
+        """The failing stage's status, else ``interrupted`` or ``degraded`` if any stage was.
+
+        Else ``ok``.
+        """
         if self.failure:
             return self.failure.status
+        if any(stage.status is Status.INTERRUPTED for stage in self.stages):
+            return Status.INTERRUPTED
         degraded = any(stage.status is Status.DEGRADED for stage in self.stages)
         return Status.DEGRADED if degraded else Status.OK
 
@@ -313,6 +329,8 @@ class ModelReport(Record):
         """Exit code for this model alone; ``strict`` turns ``degraded`` into 1."""
         if self.failure:
             return self.failure.error.exit_code if self.failure.error else 4
+        if self.status is Status.INTERRUPTED:
+            return Interrupted.exit_code
         return 1 if strict and self.status is Status.DEGRADED else 0
 
     def facts(self, kind: str) -> StageFacts | None:
@@ -324,7 +342,8 @@ class PipelineReport(Record):
     """A rendered PaddleX pipeline config and, when it was run, the text it read.
 
     ``asked`` is what a recipe says of it, ``inputs`` the files that it names. ``artefacts`` are the
-    config, its scripts and the model directories that were completed for it.
+    config, its scripts and the model directories that were completed for it. ``out_dir`` is the
+    output directory of its run, absolute, where that is not the report's (``report merge``).
     """
 
     name: str
@@ -340,6 +359,7 @@ class PipelineReport(Record):
     asked: PlannedPipeline | None = None
     inputs: tuple[SourceFile, ...] = ()
     artefacts: tuple[Artefact, ...] = ()
+    out_dir: str | None = None
 
 
 class Shard(Record):
@@ -398,5 +418,5 @@ class RunReport(Record):
         if self.baseline is not None and self.baseline.failures:
             codes.append(GateError.exit_code)
         if self.interrupted:
-            codes.append(130)
+            codes.append(Interrupted.exit_code)
         return worst_exit_code(codes)

@@ -82,7 +82,7 @@ def update_baseline(
     before = read_baseline(path) if path.exists() else Baseline()
     models = dict(before.models)
     for model in report.models:
-        if model.failure is None:
+        if model.failure is None and model.status is not Status.INTERRUPTED:
             models[model.name] = _writable(baseline_of(model))
     there = {model.name for model in report.models}
     absent = sorted(before.models.keys() - there)
@@ -104,12 +104,18 @@ def update_baseline(
 
 
 def compare_baseline(report: RunReport, baseline: Baseline, file: Path) -> BaselineReport:
-    """What of ``report`` is not as in ``baseline``. A shard answers for its own models only."""
-    models = {model.name: model for model in report.models}
+    """What of ``report`` is not as in ``baseline``. A shard answers for its own models only.
+
+    A model that was not finished is not compared.
+    """
+    cut = {model.name for model in report.models if model.status is Status.INTERRUPTED}
+    models = {model.name: model for model in report.models if model.name not in cut}
     changes: list[BaselineChange] = []
     for name, before in baseline.models.items():
         if name in models:
             changes += _compare(name, before, baseline_of(models[name]), baseline.slack)
+        elif name in cut:
+            continue
         elif report.shard is None or name not in report.shard.models:
             changes.append(
                 BaselineChange(

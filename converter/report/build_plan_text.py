@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from converter.model.build_plan import BuildPlan, ModelPlan
-from converter.model.memory import format_bytes
 from converter.report import format as fmt
 
 
@@ -25,7 +24,7 @@ def _fate(model: ModelPlan) -> str:
         return f"{failed[0]} failed: {model.why}" if failed else "cached"
     todo = ", ".join(stage for stage, state in model.stages.items() if state == "run")
     guessed = "" if model.measured else "about "
-    took = f"{guessed}{fmt.seconds(model.seconds)}, {format_bytes(model.peak_memory)}"
+    took = f"{guessed}{fmt.seconds(model.seconds)}, {fmt.size(model.peak_memory)}"
     return f"run {todo} ({took}): {model.why}"
 
 

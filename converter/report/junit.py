@@ -73,6 +73,8 @@ def _model_suite(report: RunReport, model: ModelReport) -> ET.Element:
                 case, "failure", type="degraded (--strict)", message=_text(fmt.one_line(told))
             )
             failure.text = _text("\n".join(_failure_lines(report, model, stage)))
+        elif stage.status is Status.INTERRUPTED:
+            ET.SubElement(case, "error", type=stage.status, message="the run was interrupted")
         elif stage.status is Status.SKIPPED:
             why = stage.messages[0].text if stage.messages else "skipped"
             ET.SubElement(case, "skipped", message=_text(fmt.one_line(why)))
@@ -142,6 +144,8 @@ def _baseline_suite(baseline: BaselineReport) -> ET.Element:
     """One case per change, and one for the comparison itself, so that it is never empty."""
     suite = _suite("baseline", 0.0)
     whole = _case(suite, "baseline", f"{fmt.count(baseline.compared, 'model')} compared", 0.0)
+    if baseline.unwritten:
+        ET.SubElement(whole, "skipped", message=_text(f"not written: {baseline.unwritten}"))
     if baseline.updated:
         written = "\n".join([f"{baseline.file} written", *update_texts(baseline)])
         ET.SubElement(whole, "system-out").text = _text(written)

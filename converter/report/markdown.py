@@ -147,6 +147,8 @@ def _baseline(baseline: BaselineReport) -> Iterator[str]:
         yield f"Baseline `{_code(baseline.file)}` written."
         for told in update_texts(baseline):
             yield f"<br>{escape(told)}"
+    elif baseline.unwritten:
+        yield f"⚠️ Baseline `{_code(baseline.file)}` not written: {escape(baseline.unwritten)}."
     elif not baseline.changes:
         yield f"✅ {fmt.count(baseline.compared, 'model')} as in the baseline."
     else:

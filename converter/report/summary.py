@@ -6,8 +6,10 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Literal
 
+from converter.errors import InputError
 from converter.model.comparison import OutputComparison, ValidateFacts
 from converter.model.result import (
     CompileFacts,
@@ -44,6 +46,7 @@ MARKS: dict[Status, Mark] = {
     Status.FAILED: Mark("✗", "x", "failed", "bad"),
     Status.CRASHED: Mark("✗", "x", "crashed", "bad"),
     Status.TIMEOUT: Mark("✗", "x", "timeout", "bad"),
+    Status.INTERRUPTED: Mark("✗", "x", "interrupted", "bad"),
 }
 WARNING = Mark("!", "!", "warning", "warn")
 MISSING = Mark("✗", "x", "missing", "bad")
@@ -113,7 +116,7 @@ def stage_mark(stage: StageResult) -> Mark:
 
 def model_mark(model: ModelReport) -> Mark:
     """Mark of a whole model; a model of which nothing ran is not ok."""
-    if all(stage.status is Status.SKIPPED for stage in model.stages):
+    if all(stage.status in (Status.SKIPPED, Status.INTERRUPTED) for stage in model.stages):
         return NOT_RUN
     marks = [stage_mark(stage) for stage in model.stages]
     if model.status is Status.OK and WARNING in marks:
@@ -263,7 +266,7 @@ class SkipReason:
 def skip_reasons(report: RunReport) -> dict[SkipReason, int]:
     """Count the models for every reason a stage was skipped for: the first of its messages.
 
-    Stages that an earlier failure kept from running are left out: the failure is told already.
+    Stages that an earlier failure or the user kept from running are left out: that is told already.
     """
     return Counter(
         SkipReason(
@@ -273,7 +276,7 @@ def skip_reasons(report: RunReport) -> dict[SkipReason, int]:
         )
         for model in report.models
         if model.failure is None
-        for stage in model.stages
+        for stage in takewhile(lambda s: s.status is not Status.INTERRUPTED, model.stages)
         if stage.status is Status.SKIPPED
     )
 
@@ -304,6 +307,7 @@ def tally(report: RunReport) -> dict[Mark, int]:
 def verdict(report: RunReport) -> Verdict:
     """Sum the run up. A run of nothing is not a success."""
     total, counts = len(report.models), tally(report)
+    cut = counts.pop(MARKS[Status.INTERRUPTED], 0)
     bad = sum(n for mark, n in counts.items() if mark.tone == "bad")
     idle = counts.get(NOT_RUN, 0)
     warned = sum(n for mark, n in counts.items() if mark.tone == "warn")
@@ -312,11 +316,13 @@ def verdict(report: RunReport) -> Verdict:
 
     parts = []
     if total:
-        verb = "failed" if bad else "not run" if idle else "passed"
-        part = bad or idle or total
+        verb = "failed" if bad else "not finished" if cut else "not run" if idle else "passed"
+        part = bad or cut or idle or total
         whole = fmt.count(total, "model")
         parts.append(f"{whole} {verb}" if part == total else f"{part} of {whole} {verb}")
-    if bad and idle:
+    if bad and cut:
+        parts.append(f"{cut} not finished")
+    if (bad or cut) and idle:
         parts.append(f"{idle} not run")
     if report.missing:
         parts.append(f"{fmt.count(len(report.missing), 'model')} missing")
@@ -348,4 +354,23 @@ def verdict(report: RunReport) -> Verdict:
         meaning = "--strict, and a stage was degraded"
         if report.missing:
             meaning = "a shard is missing"
+    if code == 2 and _lacks_atc(report):
+        meaning = "atc cannot be run"
     return Verdict(mark, ", ".join(parts), code, meaning)
+
+
+def _lacks_atc(report: RunReport) -> bool:
+    """Whether nothing that was given is wrong: only the place where atc should run has none.
+
+    A compile stage that has come as far as a script has found its input right.
+    """
+    wrong = [model.failure for model in report.models if model.exit_code() == InputError.exit_code]
+    ready = [
+        stage is not None
+        and stage.stage == "compile"
+        and isinstance(stage.facts, CompileFacts)
+        and stage.facts.script is not None
+        for stage in wrong
+    ]
+    pipelines = [each.error for each in report.pipelines if each.error]
+    return all(ready) and all(each.exit_code != InputError.exit_code for each in pipelines)

@@ -292,6 +292,9 @@ def _baseline(report: RunReport, write: Writer) -> list[tuple[str, Text]]:
     file = write.line(baseline.file)
     if baseline.updated:
         lines = [(write.sign(MARKS[Status.OK]), Text(f"baseline {file} written"))]
+    elif baseline.unwritten:
+        told = f"baseline {file} not written: {baseline.unwritten}"
+        lines = [(write.sign(NOT_RUN), Text(told))]
     else:
         mark = MARKS[Status.FAILED if baseline.failures else Status.OK]
         told = f"baseline {file}: {fmt.count(baseline.compared, 'model')} compared"

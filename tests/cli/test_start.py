@@ -95,3 +95,20 @@ def test_inspect_of_nothing(tmp_path):
     assert ended.returncode == 2
     assert ended.stderr.startswith("error: ")
     assert "\nhint: " in ended.stderr
+
+
+@pytest.mark.parametrize("sent", ["SIGINT", "SIGTERM"])
+def test_ctrl_c_before_anything_runs_is_told(sent):
+    script = (
+        "import os, signal, sys\n"
+        "from converter.engine.doctor import examine\n"
+        f"examine.check_python = lambda: os.kill(os.getpid(), signal.{sent})\n"
+        "sys.argv = ['paddle2om', 'doctor', '--json']\n"
+        "from converter.cli.main import entry\n"
+        "entry()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    assert ended.returncode == 130
+    assert ended.stderr == "error: interrupted\nhint: run the same command again\n"
+    assert '"exit_code": 130' in ended.stdout

@@ -216,6 +216,7 @@ def test_ending_the_parent_ends_everything(plant, signal_number, tiny_pir, tmp_p
     assert "Interrupted" in rest
     (model,) = read_json(out / "report.json").models
     assert model.stages[0].status is Status.OK  # what was done is still told
+    assert model.status is Status.INTERRUPTED
     assert model.stages[1].messages[0].text == "not run: interrupted"
     assert not list(out.glob(".paddle2om-work-*"))
 

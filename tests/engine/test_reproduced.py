@@ -202,3 +202,13 @@ def test_the_longest_beginning_moves_a_path():
     assert moved("/a/b/c", moves) == "/y/c"
     assert moved("/a/bc", moves) == "/x/bc"
     assert moved("/z", moves) == "/z"
+
+
+def test_what_was_never_finished_is_no_measure():
+    """A failure is not new in a model of which nobody knows that it ever passed."""
+    then = run(model(stage("export", status=Status.INTERRUPTED)), interrupted=True)
+    result = reproduction(run(model(stage("export", status=Status.CRASHED, error=CRASH))), then)
+    assert [(m.recorded, m.now, m.exit_code) for m in result.models] == [
+        (Status.INTERRUPTED, Status.CRASHED, 0)
+    ]
+    assert result.exit_code == 3

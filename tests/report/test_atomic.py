@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,8 @@ from converter.report.junit import write_junit
 from converter.report.markdown import write_markdown
 from tests.report.report_builders import good, run
 
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+
 
 def _bom(path: Path) -> None:
     made = good("a").model_copy(update={"options": ConvertOptions()})
@@ -34,11 +37,19 @@ def _report_write(path: Path) -> None:
     assert CliRunner().invoke(app, args).exit_code == 0
 
 
+def _recipe_init(path: Path) -> None:
+    models = path.parent / "models"
+    shutil.copytree(FIXTURES / "tiny_pir", models / "tiny")
+    args = ["recipe", "init", str(models), "-o", str(path), "--force"]
+    assert CliRunner().invoke(app, args).exit_code == 0
+
+
 WRITERS = {
     "junit": lambda path: write_junit(run([good("a")]), path),
     "markdown": lambda path: write_markdown(run([good("a")]), path),
     "bom": _bom,
     "report write": _report_write,
+    "recipe init": _recipe_init,
 }
 
 

@@ -109,6 +109,8 @@ class Keyed:
         parts = self.parts.get(task.name, {}).get(stage)
         if parts is None:
             return "its result is not kept"
+        if self._left_out(task, stage):
+            return "failed before; --retry-failed"
         before = self._cache.history.of(task.source, task.name)
         if before is None or not before.parts:
             return "new"
@@ -122,6 +124,17 @@ class Keyed:
         if any(old.get(name) != parts[name] for name in after):
             return f"{after[0]} is run again" if after else "changed"
         return "not in the cache (any more)"
+
+    def _left_out(self, task: Task, stage: str) -> bool:
+        """Whether the cache knows that the stage fails, and that is not to count."""
+        if self._failures or task.cache is None:
+            return False
+        told = task.cache.model_copy(update={"failures": True})
+        with suppress(BadObject):
+            return (
+                find_entry(self._cache, task.model_copy(update={"cache": told}), stage) is not None
+            )
+        return False
 
 
 def stages_that_run(states: Mapping[str, StageState]) -> list[str]:
