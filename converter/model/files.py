@@ -9,8 +9,21 @@ from typing import Any
 
 from converter.errors import InputError
 
+#: Size, times of modification and of change (ns), and inode of a file: ``signature``.
+Signature = tuple[int, int, int, int]
+
 #: First bytes of the stand-in that Git LFS leaves when a clone has not fetched its large files.
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+
+
+def signature(path: Path) -> Signature:
+    """What changes when a file does. Raises ``OSError``.
+
+    The time of change is the one that nobody can set: ``cp -p`` over a file keeps all the others.
+    It is the same on all machines that share the file.
+    """
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 def unreadable(path: Path, error: OSError) -> InputError:
