@@ -342,7 +342,8 @@ class PipelineReport(Record):
     """A rendered PaddleX pipeline config and, when it was run, the text it read.
 
     ``asked`` is what a recipe says of it, ``inputs`` the files that it names. ``artefacts`` are the
-    config, its scripts and the model directories that were completed for it. ``out_dir`` is the
+    config, its scripts and the model directories that were completed for it. ``modules`` have the
+    model that serves each, ``left`` PaddleX's own model of those that it downloads. ``out_dir`` is the
     output directory of its run, absolute, where that is not the report's (``report merge``).
     """
 
@@ -350,6 +351,7 @@ class PipelineReport(Record):
     config: str
     backend: Literal["onnx", "om", "cann", "paddle", "auto"]
     modules: dict[str, str]
+    left: dict[str, str] = Field(default_factory=dict)
     image: str | None = None
     texts: tuple[str, ...] = ()
     scores: tuple[float, ...] = ()
