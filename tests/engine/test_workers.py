@@ -56,6 +56,13 @@ def test_a_host_with_threads_does_not_fork(plant, tiny_pir, tmp_path):
     assert run_conversion([tiny_pir], tmp_path / "out", ConvertOptions()).exit_code == 0
 
 
+@pytest.mark.parametrize("kind", ["cold-bug", "cold-abort"])
+def test_a_library_that_fails_when_it_is_warmed_up_ends_no_run(kind, plant, tiny_pir, tmp_path):
+    plant(kind)
+
+    assert run_conversion([tiny_pir], tmp_path / "out", ConvertOptions()).exit_code == 0
+
+
 def test_workers_without_fork(monkeypatch, tiny_pir, tmp_path):
     monkeypatch.setenv("PADDLE2OM_WORKERS", "spawn")
 

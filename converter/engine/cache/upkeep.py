@@ -225,7 +225,7 @@ def _entries(cache: Cache) -> list[_Used]:
         if len(data) == _DIGEST:
             objects = [data.decode()]
         else:
-            with contextlib.suppress(ValueError, KeyError, TypeError):
+            with contextlib.suppress(ValueError, RecursionError, KeyError, TypeError):
                 objects = [file["sha256"] for file in json.loads(data)["files"]]
         found.append(_Used(key, status.st_mtime, frozenset(objects), status.st_size))
     return found

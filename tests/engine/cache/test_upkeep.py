@@ -94,6 +94,11 @@ def test_what_is_damaged_stays_for_verify_to_find(cache, look):
     assert verify(cache).damaged_entries == ("1" * 64,)
 
 
+def test_a_result_of_a_thousand_brackets_names_no_file(cache):
+    cache.entries.write_bytes("5" * 64, b"[" * 1000 + b"]" * 1000)
+    assert info(cache).entries == 4
+
+
 def test_a_file_that_nothing_names_yet_is_left_to_its_build(cache):
     digest = cache.objects.put_bytes(b"a build is about to name it")
     collect(cache, dry_run=False)
