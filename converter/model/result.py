@@ -341,15 +341,18 @@ class ModelReport(Record):
 class PipelineReport(Record):
     """A rendered PaddleX pipeline config and, when it was run, the text it read.
 
-    ``asked`` is what a recipe says of it, ``inputs`` the files that it names. ``artefacts`` are the
-    config, its scripts and the model directories that were completed for it. ``out_dir`` is the
-    output directory of its run, absolute, where that is not the report's (``report merge``).
+    ``modules`` have the model that serves each, ``left`` PaddleX's own model of those that it
+    downloads. ``asked`` is what a recipe says of it, ``inputs`` the files that it names.
+    ``artefacts`` are the config, its scripts and the model directories that were completed for it.
+    ``out_dir`` is the output directory of its run, absolute, where that is not the report's
+    (``report merge``).
     """
 
     name: str
     config: str
     backend: Literal["onnx", "om", "cann", "paddle", "auto"]
     modules: dict[str, str]
+    left: dict[str, str] = Field(default_factory=dict)
     image: str | None = None
     texts: tuple[str, ...] = ()
     scores: tuple[float, ...] = ()
