@@ -104,7 +104,7 @@ def build_command(
     )
     settings = Settings(
         jobs=jobs,
-        memory=parse_bytes(total_memory) if total_memory else None,
+        memory=None if total_memory is None else parse_bytes(total_memory),
         cache=None if no_cache else cache or default_directory(),
         failures=not retry_failed,
         force=force,

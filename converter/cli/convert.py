@@ -130,7 +130,7 @@ def convert_command(
 
     names = parse_renames(rename or [])
     flags.parse_shapes(shape or [])  # a typing mistake is told before anything is started
-    limit = parse_bytes(memory) if memory else None
+    limit = None if memory is None else parse_bytes(memory)
     from converter.model.tolerance import parse_tolerances
 
     tolerances = parse_tolerances(tolerance or [])

@@ -5,12 +5,15 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from converter.cli.answer import print_json
 from converter.cli.seconds import seconds
+
+if TYPE_CHECKING:
+    from converter.model.result import RunReport
 
 
 def validate_command(
@@ -127,7 +130,7 @@ def validate_command(
     )
     command = shlex.join(["paddle2om", *sys.argv[1:]])
     with whole_run(out if record is None else record):
-        with Progress(total=1, quiet=quiet) as progress:
+        with Progress(total=1, quiet=quiet, lines=False) as progress:
             if candidate is None:
                 assert record is not None
                 report = record_outputs(
@@ -161,6 +164,7 @@ def validate_command(
             typer.echo(accuracy_text(facts))
         elif candidate is None and report.exit_code == 0:
             typer.echo(record)
+        _refuse(report)
         if quiet:
             print_failures(report)
         else:
@@ -168,3 +172,13 @@ def validate_command(
             if out is not None and candidate is not None:
                 typer.echo(f"report: {out / 'report.html'}", err=True)
         raise typer.Exit(report.exit_code)
+
+
+def _refuse(report: RunReport) -> None:
+    """Raise what is wrong with one of the two: its message names it, a row would name B."""
+    from converter.errors import InputError
+
+    failure = report.models[0].failure
+    error = failure.error if failure else None
+    if error is not None and error.exit_code == InputError.exit_code:
+        raise InputError(error.message, hint=error.hint)

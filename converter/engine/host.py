@@ -31,7 +31,7 @@ from importlib import import_module
 from typing import TextIO
 
 from converter.engine.children import Children
-from converter.engine.warm import warm_up
+from converter.engine.warm import COLD, warm_up
 
 #: How workers are started: ``fork`` (the default) or ``spawn``.
 WORKERS_VARIABLE = "PADDLE2OM_WORKERS"
@@ -65,7 +65,8 @@ def _preload() -> None:
     # Forty modules of lowerings and a table: every export looks into them.
     all_lowerings()
     supported_operators()
-    warm_up()
+    if not os.environ.get(COLD):
+        warm_up()
 
 
 def _serve(children: Children, commands: TextIO, *, fork: bool) -> None:

@@ -40,6 +40,9 @@ from converter.model.task import Task
 #: Seconds the host may take to import its libraries (a cold disk needs long).
 _START_TIMEOUT = 180.0
 
+#: Signals that native code ends itself with.
+_CRASHES = frozenset({signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV})
+
 #: Seconds after which a worker that should have been killed is taken for one that the host cannot
 #: kill; the host is then ended itself.
 _KILL_GRACE = 10.0
@@ -196,7 +199,7 @@ class Pool:
             self.close()
             self._host = Host()
             self._buffer = b""
-        host = self._host
+        cold = False
         deadline = time.monotonic() + _START_TIMEOUT
         while time.monotonic() < deadline:
             for event in self._read(deadline - time.monotonic()):
@@ -204,7 +207,12 @@ class Pool:
                     self._ready = True
                     return
                 if event["event"] == "host-lost":
-                    raise _cannot_start(host)
+                    if cold or -self._host.process.wait() not in _CRASHES:
+                        raise _cannot_start(self._host)
+                    # Perhaps of what it called to be warm: without that it may be of use yet.
+                    self.close()
+                    self._host, self._buffer, cold = Host(cold=True), b"", True
+                    break
         raise WorkerError(
             f"the worker process was not ready after {_START_TIMEOUT:.0f} s",
             hint="look at the machine's load and memory, then try again",
@@ -279,6 +287,7 @@ class Pool:
             if state.stage is not None:
                 observer.stage_detail(name, state.stage, event["text"])
         elif kind == "waited":  # the model's time is for its own work
+            state.stage_started += event["seconds"]
             if not state.timed_out:
                 state.deadline += event["seconds"]
         elif kind == "result":
@@ -351,7 +360,8 @@ def _with_artefacts(
     """Give each stage the artefacts it made, now that they are in their final place."""
     by_stage: dict[str, list[Artefact]] = {}
     for entry in published:
-        by_stage.setdefault(entry["stage"], []).append(Artefact.model_validate(entry["artefact"]))
+        artefact = Artefact.model_validate({**entry["artefact"], "seen": entry["seen"]})
+        by_stage.setdefault(entry["stage"], []).append(artefact)
     return [
         result.model_copy(update={"artefacts": tuple(by_stage.get(result.stage, ()))})
         for result in results

@@ -11,16 +11,17 @@ from converter.atc.environment import SET_ENV_FILES
 from converter.engine.cache.digests import Digests
 from converter.engine.interruption import interruptible
 from converter.engine.origin import files_of_pipeline
-from converter.errors import InputError, Interrupted, Paddle2omError
+from converter.errors import InputError, Interrupted, Paddle2omError, StageError
 from converter.model.artefacts import describe_artefact, read_manifest, sha256_of
 from converter.model.recipe import PlannedPipeline
 from converter.model.result import Artefact, ErrorInfo, ModelReport, PipelineReport, RunReport
 from converter.paddlex.base import find_base
 from converter.paddlex.companion import CompanionOptions, write_companions
 from converter.paddlex.config_file import check_replaceable_config, write_config
+from converter.paddlex.matching import would_serve
 from converter.paddlex.modules import ConvertedModel, read_models
 from converter.paddlex.readiness import make_ready, planned
-from converter.paddlex.render import RenderOptions, render_pipeline
+from converter.paddlex.render import Rendered, RenderOptions, render_pipeline
 from converter.paddlex.report import RenderReport, report_of
 from converter.paddlex.targets import NEWEST, Target, parse_device, parse_version
 from converter.stages.stage import describe_os_error
@@ -42,11 +43,14 @@ def render_all(
         for model in models
         if model.failure is None and (out_dir / model.name).is_dir()
     }
+    failed = read_models(
+        {m.name: _directory(Path(m.source)) for m in models if m.name not in passed}
+    )
     reports: list[PipelineReport] = []
     try:
         with interruptible():
             for pipeline in pipelines:
-                reports.append(_written(pipeline, passed, out_dir, force=force))
+                reports.append(_written(pipeline, passed, failed, out_dir, force=force))
     except KeyboardInterrupt:
         late = Interrupted("not written: interrupted", hint="run the same command again")
         left = pipelines[len(reports) :]
@@ -61,11 +65,17 @@ def with_pipelines(report: RunReport, pipelines: tuple[PipelineReport, ...]) -> 
 
 
 def _written(
-    pipeline: PlannedPipeline, passed: Mapping[str, Path], out_dir: Path, *, force: bool
+    pipeline: PlannedPipeline,
+    passed: Mapping[str, Path],
+    failed: Sequence[ConvertedModel],
+    out_dir: Path,
+    *,
+    force: bool,
 ) -> PipelineReport:
     """Write one config of the models that passed, by name with their directories."""
     started = time.perf_counter()
     modules: dict[str, str] = {}
+    left: dict[str, str] = {}
     made: list[Path] = []
     error: ErrorInfo | None = None
     try:
@@ -74,7 +84,9 @@ def _written(
                 f"no model for the pipeline {pipeline.name} was converted",
                 hint="see why the models failed",
             )
-        modules, made = _render(pipeline, read_models(passed), out_dir, force=force)
+        report, made = _render(pipeline, read_models(passed), failed, out_dir, force=force)
+        modules = {m.module: m.model for m in report.modules if m.model}
+        left = {m.module: m.model_name for m in report.modules if m.state == "left"}
     except OSError as raised:
         error = ErrorInfo.of(describe_os_error(raised))
     except Paddle2omError as raised:
@@ -82,6 +94,7 @@ def _written(
     return _report(
         pipeline,
         modules=modules,
+        left=left,
         seconds=time.perf_counter() - started,
         error=error,
         inputs=files_of_pipeline(pipeline, Digests(None)),
@@ -103,12 +116,22 @@ def _described(files: Sequence[Path], out_dir: Path) -> tuple[Artefact, ...]:
     return tuple(describe_artefact(file, out_dir, sha256_of(file)) for file in files)
 
 
-def _render(
-    pipeline: PlannedPipeline, models: Sequence[ConvertedModel], out_dir: Path, *, force: bool
-) -> tuple[dict[str, str], list[Path]]:
-    """Write one config; module -> the model that serves it, and the files that were written.
+def _directory(source: Path) -> Path:
+    return source.parent if source.is_file() else source
 
-    Raises ``Paddle2omError``.
+
+def _render(
+    pipeline: PlannedPipeline,
+    models: Sequence[ConvertedModel],
+    failed: Sequence[ConvertedModel],
+    out_dir: Path,
+    *,
+    force: bool,
+) -> tuple[RenderReport, list[Path]]:
+    """Write one config; what serves its modules, and the files that were written.
+
+    ``failed`` are models of the recipe that did not pass, in their source directories. Raises
+    ``Paddle2omError``.
     """
     config = out_dir / pipeline.out
     check_replaceable_config(config, force=force)
@@ -124,6 +147,7 @@ def _render(
     )
     found = planned(tuple(models), config.with_name(f"{config.stem}-models"))
     rendered = render_pipeline(base, found, options)
+    _refuse_others_in_place_of(failed, rendered)
     make_ready(rendered.unready, dict(pipeline.dictionaries), force=force)
     write_config(config, rendered.text, force=force)
     made = [config]
@@ -132,8 +156,21 @@ def _render(
     report = report_of(rendered, options, config)
     if pipeline.scripts:
         made += write_scripts(report, options, force=force)
-    served = [module for module in report.modules if module.state == "served"]
-    return {module.module: module.model for module in served if module.model}, made
+    return report, made
+
+
+def _refuse_others_in_place_of(failed: Sequence[ConvertedModel], rendered: Rendered) -> None:
+    """Raise ``StageError`` where PaddleX would run its own model because one of ours failed."""
+    for item in rendered.served:
+        if item.match.how != "none" or not item.enabled:
+            continue
+        for model in failed:
+            if would_serve(item.match.module, model):
+                raise StageError(
+                    f"{item.match.module.name} has no model: {model.name} was not converted, and "
+                    f"PaddleX would run its own {item.match.module.model_name}",
+                    hint="mend the model, or name another with `use`; the config was not written",
+                )
 
 
 def write_scripts(report: RenderReport, options: RenderOptions, *, force: bool) -> tuple[Path, ...]:

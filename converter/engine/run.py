@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from converter.engine.cache.digests import Digests, signature
+from converter.engine.cache.digests import Digests
 from converter.engine.cache.planning import Keyed, stages_that_run
 from converter.engine.cache.recall import Damaged
 from converter.engine.cache.recording import Recording
@@ -18,7 +18,7 @@ from converter.engine.cache.restore import restore
 from converter.engine.cache.store import Cache
 from converter.engine.executor import Executor
 from converter.engine.interruption import interruptible
-from converter.engine.origin import files_of_models
+from converter.engine.origin import files_of_models, made_from
 from converter.engine.plan import (
     available_cpus,
     begin_log,
@@ -103,9 +103,10 @@ def run_models(
                 cache, digests, tasks, logs, settings, executor, observer, jobs=jobs
             )
     options = {task.name: task.options for task in tasks}
+    now = files_of_models(models, digests)
     by_name = {
-        report.name: report.model_copy(
-            update={"options": options[report.name], "inputs": origin[report.name]}
+        report.name: made_from(report, origin[report.name], now[report.name]).model_copy(
+            update={"options": options[report.name]}
         )
         for report in reports
     }
@@ -219,9 +220,10 @@ def _told_damaged(task: Task, found: Damaged) -> Task:
 
 
 def _remember_artefacts(digests: Digests, reports: Sequence[ModelReport], out_dir: Path) -> None:
-    """What was published need not be read to be known the next time."""
+    """What was published need not be read to be known the next time, if it is as it was then."""
     for report in reports:
         for artefact in (a for stage in report.stages for a in stage.artefacts):
-            path = out_dir.absolute() / artefact.path
-            with contextlib.suppress(OSError):
-                digests.remember(path, artefact.sha256, signature(path))
+            if artefact.seen is not None:
+                with contextlib.suppress(OSError):
+                    path = out_dir.absolute() / artefact.path
+                    digests.remember(path, artefact.sha256, artefact.seen)

@@ -2,19 +2,32 @@
 
 onnxsim takes over ONNX's operator schemas, ONNX Runtime registers its kernels, ONNX's checker fills
 its tables: together about 25 ms, on the processor, for each model. The model that they get here is
-ours and has one operator; the host still runs no model of the user's.
+ours and has one operator; the host still runs no model of the user's. Should a library not survive
+even that, the parent starts a host without it (``COLD``).
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
+
+#: A host with this variable in its environment does not warm up.
+COLD = "PADDLE2OM_COLD_WORKERS"
 
 
 def warm_up() -> None:
     """Call each library once, and take all objects there are now out of the collector's sight.
 
-    A collection would otherwise write into every page that a worker shares with its host.
+    A collection would otherwise write into every page that a worker shares with its host. What
+    fails here fails in the workers again, where it is one stage's result.
     """
+    with contextlib.suppress(Exception):
+        _call_each()
+    gc.collect()
+    gc.freeze()
+
+
+def _call_each() -> None:
     import numpy as np
     import onnx
     import onnxruntime
@@ -34,5 +47,3 @@ def warm_up() -> None:
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     session.run(None, {"x": np.zeros(1, np.float32)})
-    gc.collect()
-    gc.freeze()

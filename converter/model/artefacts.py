@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from converter.errors import InputError
+from converter.model.files import read_json_text
 from converter.model.result import Artefact, Placement
 
 #: What tells one temporary file from another.
@@ -119,8 +120,8 @@ def _temporary_beside(path: Path) -> Path:
 
 def _read(directory: Path) -> dict[str, object]:
     try:
-        content = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        _, content = read_json_text(directory / MANIFEST, hint="")
+    except InputError:
         return {}
     return content if isinstance(content, dict) else {}
 

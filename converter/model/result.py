@@ -20,6 +20,7 @@ from converter.errors import (
 )
 from converter.model.baseline import BaselineReport
 from converter.model.comparison import ValidateFacts
+from converter.model.files import Signature
 from converter.model.forecast import ForecastFacts
 from converter.model.located import LocateFacts
 from converter.model.recipe import PlannedPipeline
@@ -59,11 +60,16 @@ class Status(StrEnum):
 
 
 class Artefact(Record):
-    """A file a stage made: ``path`` relative to the run's output directory, bytes, sha256."""
+    """A file a stage made: ``path`` relative to the run's output directory, bytes, sha256.
+
+    ``seen`` is its signature (``model.files.signature``) when it was put there, where that is
+    known: with another one it may be another file. It is not part of a report.
+    """
 
     path: str
     bytes: int
     sha256: str
+    seen: Signature | None = Field(default=None, exclude=True)
 
 
 class SourceFile(Record):
@@ -335,14 +341,18 @@ class ModelReport(Record):
 class PipelineReport(Record):
     """A rendered PaddleX pipeline config and, when it was run, the text it read.
 
-    ``asked`` is what a recipe says of it, ``inputs`` the files that it names. ``artefacts`` are the
-    config, its scripts and the model directories that were completed for it.
+    ``modules`` have the model that serves each, ``left`` PaddleX's own model of those that it
+    downloads. ``asked`` is what a recipe says of it, ``inputs`` the files that it names.
+    ``artefacts`` are the config, its scripts and the model directories that were completed for it.
+    ``out_dir`` is the output directory of its run, absolute, where that is not the report's
+    (``report merge``).
     """
 
     name: str
     config: str
     backend: Literal["onnx", "om", "cann", "paddle", "auto"]
     modules: dict[str, str]
+    left: dict[str, str] = Field(default_factory=dict)
     image: str | None = None
     texts: tuple[str, ...] = ()
     scores: tuple[float, ...] = ()
@@ -352,6 +362,7 @@ class PipelineReport(Record):
     asked: PlannedPipeline | None = None
     inputs: tuple[SourceFile, ...] = ()
     artefacts: tuple[Artefact, ...] = ()
+    out_dir: str | None = None
 
 
 class Shard(Record):

@@ -68,6 +68,12 @@ def match_modules(
     return matches
 
 
+def would_serve(module: Module, model: ConvertedModel) -> bool:
+    """Whether a model that can be placed could serve this module, without being asked to."""
+    named = bool(model.model_name) and model.model_name == module.model_name
+    return named or (module.role in _EXCHANGEABLE and module.role == model.role)
+
+
 def select(module: Module, chosen: Mapping[str, str]) -> str | None:
     """The name in ``chosen`` that fits this module best."""
     fitting = [name for name in chosen if fits(module, name)]

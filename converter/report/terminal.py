@@ -258,6 +258,9 @@ def _pipeline(pipeline: PipelineReport, write: Writer) -> list[tuple[str, Text]]
     if pipeline.error:
         lines.append(("", Text(write.line(pipeline.error.message))))
         lines.append(("", Text(f"hint: {write.line(pipeline.error.hint)}")))
+    if pipeline.left:
+        left = ", ".join(f"{module} ({model})" for module, model in pipeline.left.items())
+        lines.append(("", Text(write.line(f"PaddleX's own models: {left}"), "dim")))
     rows = text_rows(pipeline)
     if not rows:
         return lines

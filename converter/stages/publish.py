@@ -21,6 +21,7 @@ from converter.model.artefacts import (
     sha256_of,
     write_manifest,
 )
+from converter.model.files import Signature, signature
 from converter.model.record import Record
 from converter.model.result import Artefact, CompileFacts, Status
 from converter.stages.job import Job
@@ -31,10 +32,11 @@ REJECTED = "rejected"
 
 
 class Published(Record):
-    """A file in its final place and the stage that made it."""
+    """A file in its final place, the stage that made it, and what it was like when it was new."""
 
     stage: str
     artefact: Artefact
+    seen: Signature
 
 
 def publish(job: Job) -> tuple[Published, ...]:
@@ -143,7 +145,11 @@ def _published(job: Job, target: Path, digests: Mapping[str, str]) -> tuple[Publ
     """The job's files with these names and digests, which are in ``target``."""
     root = Path(job.task.report_root)
     return tuple(
-        Published(stage=job.files[name][1], artefact=describe_artefact(target / name, root, digest))
+        Published(
+            stage=job.files[name][1],
+            artefact=describe_artefact(target / name, root, digest),
+            seen=signature(target / name),
+        )
         for name, digest in digests.items()
     )
 

@@ -32,7 +32,7 @@ from converter.model.result import InspectFacts, Message, Status
 from converter.model.task import ConvertOptions, Task
 from converter.model.tolerance import Tolerance, check_names
 from converter.stages.job import Job, data_digests
-from converter.stages.stage import Outcome, Stage
+from converter.stages.stage import INPUT_TOOLS, Outcome, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,7 +47,7 @@ class ValidateStage(Stage):
 
     name = "validate"
     reads = ("atol", "rtol", "tolerances", "min_agreement", "data", "rename", "seed", "sweep")
-    tools = ("onnxruntime", "paddlepaddle", "numpy", "pillow")
+    tools = ("onnxruntime", "paddlepaddle", "numpy", *INPUT_TOOLS)
     rooms = ("stages", "model", "accuracy")
     feeds = False
 

@@ -217,7 +217,7 @@ def test_a_damaged_manifest_is_refused(built, tmp_path, change, message):
     ("place", "value", "message"),
     [
         (("models", 0, "name"), "../tiny", "is no name of a model"),
-        (("models", 0, "name"), "broken", "has a name twice"),
+        (("models", 0, "name"), "broken", "has broken twice, and one directory cannot hold both"),
         (("models", 0, "artefacts", 0, "path"), "../x", "is not a path in the output directory"),
         (("models", 0, "artefacts", 0, "path"), "/x", "is not a path in the output directory"),
     ],

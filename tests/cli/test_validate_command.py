@@ -120,6 +120,28 @@ def write_sides(made: Path, tmp_path: Path) -> dict[str, object]:
     return {"case": sorted((made / "cases").glob("*.npz"))[0]}
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "at_fault", "flags"),
+    [
+        ("broken.onnx", "good.onnx", "broken.onnx", []),
+        ("good.onnx", "broken.onnx", "broken.onnx", ["-q"]),
+        ("broken.onnx", "empty.npz", "broken.onnx", ["--json"]),
+        ("good.onnx", "missing.onnx", "missing.onnx", []),
+    ],
+)
+def test_a_file_that_is_wrong_is_told_once_and_by_its_name(
+    made: Path, tmp_path: Path, first: str, second: str, at_fault: str, flags: list[str]
+) -> None:
+    write_sides(made, tmp_path)
+    shutil.copy(made / "good.onnx", tmp_path)
+    done = paddle2om("validate", tmp_path / first, tmp_path / second, *flags)
+    assert done.returncode == 2
+    error, hint = done.stderr.splitlines()
+    assert error.startswith(f"error: {tmp_path / at_fault} ")
+    assert hint.startswith("hint: ")
+    assert bool(done.stdout) == (flags == ["--json"])
+
+
 def test_what_is_wrong_is_one_clear_error(made: Path, tmp_path: Path) -> None:
     case = write_sides(made, tmp_path)["case"]
     expected = {

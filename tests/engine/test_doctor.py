@@ -125,6 +125,20 @@ def test_every_known_combination_can_be_found(known) -> None:
     assert all(each.fix for each in found)
 
 
+@pytest.mark.parametrize(
+    ("name", "version", "fix"),
+    [
+        ("onnxruntime-gpu", "1.20.1", "'onnxruntime-gpu>=1.22,<2'"),
+        ("paddlepaddle-gpu", "3.4.0", "paddlepaddle-gpu==3.3.1"),
+        ("onnx-weekly", "1.15.0", "'onnx-weekly>=1.16.1,<=1.17.0'"),
+    ],
+)
+def test_a_build_for_another_device_is_the_same_library(name: str, version: str, fix: str) -> None:
+    (found,) = known_bad({name: version, "numpy": "1.26.4"})
+    assert (found.name, found.found) == (name, f"{name} {version}")
+    assert found.fix.endswith(fix)
+
+
 def test_good_versions_are_not_blamed() -> None:
     assert known_bad(packages.installed_versions()) == []
     assert parse_version("2.0.2rc3") == (2, 0, 2)

@@ -12,7 +12,10 @@ from typer.testing import CliRunner, Result
 from converter.cli.main import app
 from converter.engine.out_directory import held
 from converter.errors import InputError
-from converter.model.result import RunReport, Shard
+from converter.model.recipe import PlannedPipeline
+from converter.model.result import Artefact, PipelineReport, RunReport, Shard
+from converter.model.run_manifest import manifest_of
+from converter.model.task import ConvertOptions
 from converter.report.html import render_html
 from converter.report.json_file import write_json
 from converter.report.junit import render_junit
@@ -51,6 +54,44 @@ def test_paths_lead_to_the_shards_files(tmp_path: Path) -> None:
             for was, now in zip(old.artefacts, new.artefacts, strict=True):
                 found = (tmp_path / "all" / now.path).resolve()
                 assert found == (tmp_path / "s1" / was.path).resolve()
+
+
+def test_a_pipelines_paths_lead_to_its_files_and_its_manifest_stays(tmp_path: Path) -> None:
+    asked = PlannedPipeline(name="OCR", base="OCR", out="OCR.yaml")
+    pipeline = PipelineReport(
+        name="OCR",
+        config="OCR.yaml",
+        backend="onnx",
+        modules={},
+        image="pages/page.png",
+        asked=asked,
+        artefacts=tuple(
+            Artefact(path=path, bytes=1, sha256="a" * 64)
+            for path in ("OCR.yaml", "OCR-models/x/inference.yml")
+        ),
+    )
+    made_with = {"options": ConvertOptions()}
+    one = run(
+        [good("a").model_copy(update=made_with)], pipelines=(pipeline,), out_dir="/elsewhere/s1"
+    )
+    two = run([good("c").model_copy(update=made_with)])
+    report = merged(tmp_path, two, one)
+    whole = merge_reports(
+        [(tmp_path / "all" / "report.json", report)], tmp_path / "deep" / "er" / "x"
+    )
+    for each, where in ((report, "all"), (whole, "deep/er/x")):
+        (moved,) = each.pipelines
+        there = [moved.config, moved.image, *(file.path for file in moved.artefacts)]
+        assert [(tmp_path / where / str(path)).resolve() for path in there] == [
+            tmp_path / "s2" / path
+            for path in ("OCR.yaml", "pages/page.png", "OCR.yaml", "OCR-models/x/inference.yml")
+        ]
+        manifest = manifest_of(each)
+        assert manifest is not None
+        before = manifest_of(one)
+        assert before is not None
+        assert manifest.pipelines == before.pipelines
+        assert manifest.pipelines[0].out_dir == "/elsewhere/s1"
 
 
 def test_the_worst_exit_code_counts(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from converter.engine.cache.digests import Digests, signature
+from converter.engine.cache.digests import Digests
 from converter.engine.cache.entries import Entry
 from converter.engine.cache.objects import BadObject
 from converter.engine.cache.recall import Damaged, fetch, register, results_of, whole, yml_of
@@ -99,7 +99,7 @@ def _remember(digests: Digests, task: Task, published: tuple[Published, ...]) ->
     for entry in published:
         path = Path(task.report_root) / entry.artefact.path
         try:
-            digests.remember(path, entry.artefact.sha256, signature(path))
+            digests.remember(path, entry.artefact.sha256, entry.seen)
         except OSError:
             continue
 

@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from converter.model.comparison import OutputComparison, ValidateFacts
+from converter.model.compile_options import CONFIG_FILES
 from converter.model.result import (
     Artefact,
     CompileFacts,
@@ -17,6 +18,7 @@ from converter.model.result import (
 )
 from converter.model.roles import role_of
 from converter.model.run_manifest import path_in_model
+from converter.model.task import ConvertOptions
 from converter.model.tensor import TensorSpec
 
 #: Where a failed model's files are; none of them is delivered.
@@ -133,10 +135,20 @@ def _add_source(graph: Graph, model: ModelReport) -> str:
 
 
 def _own_files(model: ModelReport) -> Sequence[SourceFile]:
-    source = Path(model.source)
-    inside = [f for f in model.inputs if Path(f.path).is_relative_to(source)]
+    source, named = Path(model.source), _named_by(model.options)
+    others = [f for f in model.inputs if not any(Path(f.path).is_relative_to(n) for n in named)]
+    inside = [f for f in others if Path(f.path).is_relative_to(source)]
     # A program file was named: what lies beside it is the model too.
-    return inside or [f for f in model.inputs if Path(f.path).parent == source.parent]
+    return inside or [f for f in others if Path(f.path).parent == source.parent]
+
+
+def _named_by(options: ConvertOptions | None) -> list[Path]:
+    """What options name, as absolute paths; it may lie in the model's directory."""
+    if options is None:
+        return []
+    compiled = options.compile
+    texts = [*options.data, compiled.aipp, *(getattr(compiled, name) for name in CONFIG_FILES)]
+    return [Path(text).absolute() for text in (*texts, *compiled.flags.values()) if text]
 
 
 def _add_named(graph: Graph, model: ModelReport) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from converter.engine.cache.locks import locked
@@ -116,7 +118,7 @@ def test_a_cache_in_the_output_directory_is_left_alone(filled, tmp_path):
     assert verify(Cache.open(out / "cache")).incomplete_entries == ()
 
 
-def test_an_output_that_was_edited_is_not_taken_for_ours(filled, cache, tmp_path):
+def test_an_output_that_was_edited_is_not_ours(filled, cache, tmp_path):
     _, out, models, _ = filled
     target = tmp_path / "out"
     shutil.copytree(out, target)
@@ -363,6 +365,101 @@ def test_a_model_that_changes_meanwhile_is_not_kept(filled, tmp_path):
     assert report.exit_code == 0
     assert "changed meanwhile" in report.models[0].stages[-2].messages[-1].text
     assert statuses(run(tmp_path / "out2", cache, model))["validate"] == "ok"
+
+
+class At(Silent):
+    """Does something once, when the first model starts."""
+
+    def __init__(self, action):
+        self._action = action
+
+    def model_started(self, name: str) -> None:
+        action, self._action = self._action, None
+        if action:
+            action()
+
+
+@pytest.mark.parametrize("there", [(), ("inference.json",)], ids=["nothing", "no-weights"])
+def test_a_model_that_arrives_meanwhile_is_nothing_to_others(there, filled, tmp_path):
+    """The keys were those of a directory without it, and of every other such directory."""
+    first, tiny = filled[2][1], filled[2][0]
+    for name in ("late", "other"):
+        (tmp_path / name).mkdir()
+        for file in there:
+            shutil.copy(tiny / file, tmp_path / name)
+    observer = At(lambda: shutil.copytree(tiny, tmp_path / "late", dirs_exist_ok=True))
+    cache, sources = tmp_path / "cache", [first, tmp_path / "late"]
+    report = run_conversion(
+        sources, tmp_path / "o", OPTIONS, jobs=1, cache=cache, observer=observer
+    )
+    assert report.exit_code == 0, "the model came too late for this test"
+    assert "changed while this was made" in report.models[1].stages[0].messages[-1].text
+
+    other = run(tmp_path / "o2", cache, tmp_path / "other").models[0]
+
+    assert other.failure is not None
+    assert not (tmp_path / "o2" / "other").exists()
+
+
+def test_a_verdict_on_other_data_is_not_kept(filled, tmp_path):
+    model, data = filled[2][0], tmp_path / "data.npy"
+    good = np.full((1, 3, 32, 32), 0.25, "float32")
+    np.save(data, good)
+    cache = tmp_path / "cache"
+    run_conversion(
+        [model],
+        tmp_path / "o",
+        OPTIONS.model_copy(update={"data": (str(data),)}),
+        cache=cache,
+        observer=At(lambda: np.save(data, np.zeros((2, 3, 64, 64), "float32"))),
+    )
+    np.save(data, good)
+
+    again = run(tmp_path / "o2", cache, model, data=(str(data),)).models[0]
+
+    (validate,) = [stage for stage in again.stages if stage.stage == "validate"]
+    assert not validate.cached
+    assert [c.input_shapes["x"] for c in validate.facts.cases][-2:].count((1, 3, 32, 32)) >= 1
+
+
+def test_a_published_file_that_changes_before_the_end_is_not_ours(filled, tmp_path, monkeypatch):
+    monkeypatch.setattr("converter.engine.cache.digests._SETTLED", -(10**12))
+    tiny, cls = filled[2]
+    out, cache = tmp_path / "out", tmp_path / "cache"
+    file = out / "tiny_pir" / "inference.onnx"
+
+    class Damager(Silent):
+        def model_finished(self, report) -> None:
+            if report.name == "tiny_pir":
+                data = bytearray(file.read_bytes())
+                data[-1] ^= 1
+                file.write_bytes(data)
+
+    run_conversion([tiny, cls], out, OPTIONS, jobs=1, cache=cache, observer=Damager())
+    whole = (filled[1] / "tiny_pir" / "inference.onnx").read_bytes()
+    assert file.read_bytes() != whole
+
+    again = run(out, cache, tiny, cls).models[0]
+
+    assert again.failure is not None  # without --force: it may be somebody's work
+    assert "was changed since" in again.failure.error.message
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_source_that_changes_meanwhile_is_told(cached, filled, tmp_path):
+    model = Path(shutil.copytree(filled[2][0], tmp_path / "tiny_pir"))
+    params = model / "inference.pdiparams"
+    data = bytearray(params.read_bytes())
+    data[-4:] = struct.pack("<f", struct.unpack("<f", data[-4:])[0] + 1)
+    cache = tmp_path / "cache" if cached else None
+    report = run_conversion(
+        [model], tmp_path / "o", OPTIONS, cache=cache, observer=At(lambda: params.write_bytes(data))
+    ).models[0]
+
+    assert report.status is Status.DEGRADED
+    assert report.stages[0].messages[-1].text == "inference.pdiparams changed while this was made"
+    digests = {Path(file.path).name: file.sha256 for file in report.inputs}
+    assert digests["inference.pdiparams"] == hashlib.sha256(data).hexdigest()
 
 
 def test_nothing_is_taken_for_a_model_that_changes_after_planning(filled, cache, tmp_path):
