@@ -40,8 +40,6 @@ from converter.model.result import ModelReport, RunReport, Shard
 from converter.model.task import Task
 from converter.version import __version__
 
-#: What a run leaves in the output directory besides the models and the logs.
-
 
 @dataclass(frozen=True)
 class Settings:
