@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from converter.engine.cache.store import VARIABLE
 from converter.engine.out_directory import cannot_write, held
 from converter.errors import InputError
+from converter.model.cache_home import CACHE_VARIABLE
 from converter.model.compile_options import CompileOptions
 from converter.model.distributions import distributions_of
 from converter.model.names import RESERVED, check_model_name
@@ -169,7 +169,7 @@ def check_cache_dir(
     All of a cache can be removed at any time, and what is beside it must not be taken for it. It
     may be in the output directory, under a name that is no model's.
     """
-    elsewhere = f"name another directory with --cache or {VARIABLE}, or use no cache"
+    elsewhere = f"name another directory with --cache or {CACHE_VARIABLE}, or use no cache"
     around = _around(cache, _directories(sources))
     if around is not None:
         raise InputError(f"the cache {cache} lies in the model directory {around}", hint=elsewhere)

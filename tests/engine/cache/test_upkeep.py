@@ -240,6 +240,17 @@ def test_temporary_files_of_killed_writers_go_when_they_are_old(cache):
     assert all(path.exists() for path in (*new[:-1], other))
 
 
+def test_a_home_that_no_shell_has_replaced(tmp_path, monkeypatch):
+    from converter.engine.cache.store import default_directory
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PADDLE2OM_CACHE", "~/c")
+    assert default_directory() == tmp_path / "c" / "results"
+    monkeypatch.setenv("PADDLE2OM_CACHE", "~nosuchuser/c")
+    with pytest.raises(InputError, match="no such home directory"):
+        default_directory()
+
+
 def test_a_directory_with_other_things_is_no_cache(tmp_path):
     (tmp_path / "mine").write_text("x")
 
