@@ -285,6 +285,7 @@ class Pool:
             if state.stage is not None:
                 observer.stage_detail(name, state.stage, event["text"])
         elif kind == "waited":  # the model's time is for its own work
+            state.stage_started += event["seconds"]
             if not state.timed_out:
                 state.deadline += event["seconds"]
         elif kind == "result":

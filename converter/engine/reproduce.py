@@ -247,10 +247,14 @@ def _as_edited(file: ComparedFile) -> ComparedFile:
 
 def _edited(run: Path, manifest: RunManifest) -> list[str]:
     """Files in the run's directory that are not what its manifest says they were."""
-    edited = []
-    for model in manifest.models:
-        for made in model.artefacts:
-            path = run / model.name / made.path
-            if path.is_file() and sha256_of(path) != made.sha256:
-                edited.append(f"{model.name}/{made.path}")
-    return edited
+    made = {
+        f"{model.name}/{made.path}": made.sha256
+        for model in manifest.models
+        for made in model.artefacts
+    }
+    made |= {made.path: made.sha256 for each in manifest.pipelines for made in each.artefacts}
+    return [
+        path
+        for path, digest in made.items()
+        if (run / path).is_file() and sha256_of(run / path) != digest
+    ]

@@ -55,7 +55,11 @@ class Death:
 
 @dataclass
 class Running:
-    """What is known of a task that has started."""
+    """What is known of a task that has started.
+
+    ``stage_started`` (of ``time.monotonic``) is later by the seconds that the stage has waited for
+    another process.
+    """
 
     task: Task
     log: Path

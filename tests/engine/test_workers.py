@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
 
-from converter.engine.convert import run_conversion
+from converter.engine.convert import Silent, run_conversion
 from converter.engine.launch import Host
 from converter.engine.memory_limit import MemoryLimits
+from converter.engine.pool import Pool
 from converter.engine.running import Death, Running, after_death, describe_death
 from converter.errors import InputError
 from converter.model.memory import format_bytes, parse_bytes, tree_memory
@@ -123,6 +125,16 @@ def test_every_refusal_of_a_process_has_its_hint():
         assert died.error.message.startswith("the worker process could not be started: ")
         assert hint in died.error.hint
         assert rest.status is Status.SKIPPED
+
+
+def test_a_stage_that_was_stopped_has_not_worked_while_it_waited():
+    state = Running(Task.model_construct(stages=("inspect",)), Path(), 0.0)
+    state.stage, state.stage_started = "inspect", time.monotonic() - 100.0
+    Pool()._handle({"event": "waited", "task": "m", "seconds": 90.0}, {"m": state}, Silent())
+
+    (died,) = after_death(state, Death(None))
+
+    assert 10.0 <= died.seconds < 20.0
 
 
 @pytest.mark.parametrize("kind", ["eat", "eat-below"])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from converter.engine.cache.entries import Entry, KeptFile
@@ -43,6 +44,8 @@ class Steps:
     def __init__(self, job: Job, waited: Callable[[float], None] = lambda _: None) -> None:
         self._job = job
         self._waited = waited
+        #: Seconds that stages have waited inside for another process, which are no work of theirs.
+        self.idle = 0.0
         self._use = job.task.cache
         self._cache = Cache(Path(self._use.root)) if self._use else None
         self._damaged: dict[str, tuple[str, str]] = {}
@@ -93,8 +96,10 @@ class Steps:
             kept = self.kept(stage)
             if kept is not None:
                 return kept
-            onnx = self._job.onnx
+            onnx, idle = self._job.onnx, self.idle
             result = stage(self._job)
+            worked = max(0.0, result.seconds - (self.idle - idle))
+            result = result.model_copy(update={"seconds": worked})
             if not stage.lasting and stage.feeds and not result.status.is_failure:
                 self._lasting = False
             told = self._keep(key, stage, result, onnx)
@@ -206,9 +211,13 @@ class KeptReference:
         except OSError:
             return
 
-    def once(self) -> AbstractContextManager[object]:
+    @contextmanager
+    def once(self) -> Iterator[None]:
         """Held while they are computed."""
-        return self._cache.once("reference", self._key, self._steps.waiting)
+        began = time.perf_counter()
+        with self._cache.once("reference", self._key, self._steps.waiting):
+            self._steps.idle += time.perf_counter() - began
+            yield
 
 
 def _may_be_kept(stage: Stage, failed: StageResult) -> bool:
