@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from converter.engine.executor import Executor
     from converter.model.build_plan import BuildPlan
 
-#: Models that a note names.
-_SHOWN = 10
-
 
 def build_command(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe file.")],
@@ -140,11 +137,10 @@ def _notes(left: Sequence[str], out: Path) -> list[str]:
     """What to say of models that are in ``out`` and not in the recipe."""
     if not left:
         return []
-    from converter.report.format import count
+    from converter.report.format import count, listed
 
-    shown = ", ".join(left[:_SHOWN]) + (f" and {len(left) - _SHOWN} more" * (len(left) > _SHOWN))
     told = f"{out} also holds {count(len(left), 'model')} that the recipe does not ask for"
-    return [f"note: {told}: {shown}", "hint: remove them before you publish the directory"]
+    return [f"note: {told}: {listed(left)}", "hint: remove them before you publish the directory"]
 
 
 def _executor(

@@ -18,6 +18,7 @@ from converter.engine.run import Settings, run_models
 from converter.errors import InputError
 from converter.model.artefacts import sha256_of
 from converter.model.compile_options import CONFIG_FILES
+from converter.model.counting import listed
 from converter.model.recipe import PlannedModel, PlannedPipeline
 from converter.model.reproduction import (
     ComparedFile,
@@ -43,7 +44,7 @@ def chosen(manifest: RunManifest, names: Sequence[str]) -> RunManifest:
         if name not in known:
             raise InputError(
                 f"the run has no model {name}",
-                hint=f"its models are {', '.join(known[:8])}{', ...' if known[8:] else ''}",
+                hint=f"its models are {listed(known)}",
             )
     models = tuple(model for model in manifest.models if model.name in names)
     return manifest.model_copy(update={"models": models, "pipelines": ()})
