@@ -58,13 +58,15 @@ def _preload() -> None:
         for name in _PRELOADED:
             import_module(name)
     from converter.bridge.lowering.registry import all_lowerings
+    from converter.bridge.provenance import tools_of_this_process
     from converter.bridge.supported import supported_operators
     from converter.stages.pipeline import STAGES, stages_named
 
     stages_named(STAGES)
-    # Forty modules of lowerings and a table: every export looks into them.
+    # Forty modules of lowerings, a table, and package metadata: every export looks into them.
     all_lowerings()
     supported_operators()
+    tools_of_this_process()
     if not os.environ.get(COLD):
         warm_up()
 

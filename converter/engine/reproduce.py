@@ -12,12 +12,13 @@ from converter.engine.onnx_parts import differing_parts
 from converter.engine.origin import files_of_models, files_of_pipeline, moved
 from converter.engine.plan import tool_versions
 from converter.engine.pool import Observer
-from converter.engine.rendering import render_all
+from converter.engine.rendering import render_all, with_pipelines
 from converter.engine.reproduced import compared_models, compared_pipelines
 from converter.engine.run import Settings, run_models
 from converter.errors import InputError
 from converter.model.artefacts import sha256_of
 from converter.model.compile_options import CONFIG_FILES
+from converter.model.counting import listed
 from converter.model.recipe import PlannedModel, PlannedPipeline
 from converter.model.reproduction import (
     ComparedFile,
@@ -43,7 +44,7 @@ def chosen(manifest: RunManifest, names: Sequence[str]) -> RunManifest:
         if name not in known:
             raise InputError(
                 f"the run has no model {name}",
-                hint=f"its models are {', '.join(known[:8])}{', ...' if known[8:] else ''}",
+                hint=f"its models are {listed(known)}",
             )
     models = tuple(model for model in manifest.models if model.name in names)
     return manifest.model_copy(update={"models": models, "pipelines": ()})
@@ -194,7 +195,7 @@ def reproduce(
         return report
     asked: list[PlannedPipeline] = [pipeline.asked for pipeline in manifest.pipelines]
     pipelines = render_all(asked, report.models, directory, force=False)
-    return report.model_copy(update={"pipelines": pipelines})
+    return with_pipelines(report, pipelines)
 
 
 def compare(
