@@ -44,6 +44,7 @@ def render_all(
     failed = read_models(
         {m.name: _directory(Path(m.source)) for m in models if m.name not in passed}
     )
+    digests = Digests(None)  # a base or a dictionary may serve several
     reports = []
     for pipeline in pipelines:
         started = time.perf_counter()
@@ -74,7 +75,7 @@ def render_all(
                 seconds=time.perf_counter() - started,
                 error=error,
                 asked=pipeline,
-                inputs=files_of_pipeline(pipeline, Digests(None)),
+                inputs=files_of_pipeline(pipeline, digests),
                 artefacts=_described(made, out_dir),
             )
         )
