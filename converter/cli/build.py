@@ -115,20 +115,22 @@ def build_command(
         return
     from converter.cli.show import finish
     from converter.engine.build import chosen, left_over
+    from converter.engine.out_directory import whole_run
     from converter.report.progress import Progress
 
     models, part = chosen(loaded, shard)
     if part is not None and loaded.pipelines and not quiet:
         typer.echo("pipelines are left to a build of the whole recipe", err=True)
-    with (
-        Progress(total=len(models), quiet=quiet) as progress,
-        _executor(scheduler, store, quiet=quiet) as executor,
-    ):
-        observer = Silent() if quiet else progress
-        report = run_build(loaded, out, settings, executor, observer, shard=shard)
-    report = wanted.write(report, out)
-    left = left_over(loaded, out)
-    finish(report, out, json_output=json_output, quiet=quiet, notes=_notes(left, out))
+    with whole_run(out):
+        with (
+            Progress(total=len(models), quiet=quiet) as progress,
+            _executor(scheduler, store, quiet=quiet) as executor,
+        ):
+            observer = Silent() if quiet else progress
+            report = run_build(loaded, out, settings, executor, observer, shard=shard)
+        report = wanted.write(report, out)
+        left = left_over(loaded, out)
+        finish(report, out, json_output=json_output, quiet=quiet, notes=_notes(left, out))
 
 
 def _notes(left: Sequence[str], out: Path) -> list[str]:

@@ -32,6 +32,8 @@ def demo_command(
     from converter.demo.sample_page import draw_sample_page
     from converter.demo.sources import fetch
     from converter.engine.convert import run_conversion
+    from converter.engine.interruption import interruptible
+    from converter.engine.out_directory import whole_run
     from converter.model.compile_options import CompileOptions
     from converter.model.task import ConvertOptions
     from converter.report.progress import Progress
@@ -42,26 +44,31 @@ def demo_command(
 
     say("fetching the models (once; kept in the user's cache directory)")
     models = fetch()
-    with Progress(total=len(models), quiet=quiet) as progress:
-        report = run_conversion(
-            list(models.values()),
-            out,
-            ConvertOptions(compile=CompileOptions(soc=soc)),
-            command="paddle2om demo",
-            observer=progress,
-        )
-    if report.exit_code == 0:
-        say("reading a page with PaddleX: the converted models, then native Paddle")
-        image = out / "page.png"
-        if not image.exists():
-            draw_sample_page(image)
-        pipelines = tuple(
-            run_ocr_demo(out, models, out, image=image, name=name, use=use)
-            for name, use in PIPELINES.items()
-        )
-        report = report.model_copy(update={"pipelines": pipelines})
-    write_reports(report, out)
-    finish(report, out, json_output=json_output, quiet=quiet)
+    with whole_run(out):
+        with Progress(total=len(models), quiet=quiet) as progress:
+            report = run_conversion(
+                list(models.values()),
+                out,
+                ConvertOptions(compile=CompileOptions(soc=soc)),
+                command="paddle2om demo",
+                observer=progress,
+            )
+        if report.exit_code == 0:
+            say("reading a page with PaddleX: the converted models, then native Paddle")
+            image = out / "page.png"
+            try:
+                with interruptible():
+                    if not image.exists():
+                        draw_sample_page(image)
+                    pipelines = tuple(
+                        run_ocr_demo(out, models, out, image=image, name=name, use=use)
+                        for name, use in PIPELINES.items()
+                    )
+                report = report.model_copy(update={"pipelines": pipelines})
+            except KeyboardInterrupt:
+                report = report.model_copy(update={"interrupted": True})
+        write_reports(report, out)
+        finish(report, out, json_output=json_output, quiet=quiet)
 
 
 #: The pipelines of the demo: file name of the config -> which model serves which module.

@@ -88,6 +88,7 @@ def reproduce_command(
 
     from converter.api import write_reports
     from converter.engine.convert import Silent
+    from converter.engine.out_directory import whole_run
     from converter.engine.pool import Pool
     from converter.engine.reproduce import compare, reproduce
     from converter.report.progress import Progress
@@ -97,22 +98,24 @@ def reproduce_command(
     target = out or Path(scratch or "", "run")
     kept = True
     try:
-        with Progress(total=len(manifest.models), quiet=quiet) as progress, Pool() as pool:
-            report = reproduce(
-                manifest,
-                target,
-                pool,
-                Silent() if quiet else progress,
-                digests=digests,
-                jobs=jobs,
-                command=shlex.join(["paddle2om", *sys.argv[1:]]),
-            )
-        result = compare(manifest, report, target, file=file, surroundings=surroundings, kept=True)
-        # What differs is kept to be looked at.
-        kept = out is not None or (result.exit_code != 0 and not result.interrupted)
-        result = result.model_copy(update={"kept": kept})
-        if kept:
-            write_reports(report, target)
+        with whole_run(target):
+            with Progress(total=len(manifest.models), quiet=quiet) as progress, Pool() as pool:
+                report = reproduce(
+                    manifest,
+                    target,
+                    pool,
+                    Silent() if quiet else progress,
+                    digests=digests,
+                    jobs=jobs,
+                    command=shlex.join(["paddle2om", *sys.argv[1:]]),
+                )
+            around = surroundings
+            result = compare(manifest, report, target, file=file, surroundings=around, kept=True)
+            # What differs is kept to be looked at.
+            kept = out is not None or (result.exit_code != 0 and not result.interrupted)
+            result = result.model_copy(update={"kept": kept})
+            if kept:
+                write_reports(report, target)
     except BaseException:
         kept = out is not None
         raise

@@ -12,7 +12,7 @@ from converter.engine.onnx_parts import differing_parts
 from converter.engine.origin import files_of_models, files_of_pipeline, moved
 from converter.engine.plan import tool_versions
 from converter.engine.pool import Observer
-from converter.engine.rendering import render_all
+from converter.engine.rendering import render_all, with_pipelines
 from converter.engine.reproduced import compared_models, compared_pipelines
 from converter.engine.run import Settings, run_models
 from converter.errors import InputError
@@ -196,7 +196,7 @@ def reproduce(
         return report
     asked: list[PlannedPipeline] = [pipeline.asked for pipeline in manifest.pipelines]
     pipelines = render_all(asked, report.models, directory, force=False)
-    return report.model_copy(update={"pipelines": pipelines})
+    return with_pipelines(report, pipelines)
 
 
 def compare(

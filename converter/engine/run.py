@@ -17,6 +17,7 @@ from converter.engine.cache.recording import Recording
 from converter.engine.cache.restore import restore
 from converter.engine.cache.store import Cache
 from converter.engine.executor import Executor
+from converter.engine.interruption import interruptible
 from converter.engine.origin import files_of_models, made_from
 from converter.engine.plan import (
     available_cpus,
@@ -79,14 +80,15 @@ def run_models(
     started, clock = datetime.now(UTC), time.perf_counter()
     models, jobs = check_run(models, out_dir, settings)
     logs = {model.name: out_dir / LOG_DIRECTORY / f"{model.name}.log" for model in models}
-    if not settings.force:
-        check_replaceable(out_dir, REPORT_FILES)
-        check_logs(logs.values())
     cache = Cache.open(settings.cache) if settings.cache else None
     digests = cache.digests() if cache else digests or Digests(None)
     with work_directory(out_dir) as work:
-        # Before anything runs: a file that changes meanwhile is told by its digest.
-        origin = files_of_models(models, digests)
+        with interruptible():
+            if not settings.force:
+                check_replaceable(out_dir, REPORT_FILES)
+                check_logs(logs.values())
+            # Before anything runs: a file that changes meanwhile is told by its digest.
+            origin = files_of_models(models, digests)
         # The same number whatever is in the cache: it may show in the last digit of a result.
         threads = max(1, available_cpus() // jobs)
         tasks = tasks_for(models, out_dir, work, threads=threads, force=settings.force)
@@ -189,18 +191,19 @@ def _run_cached(
     left: list[Task] = []
     stopped = False
     try:
-        keyed = Keyed(cache, digests, failures=settings.failures)
-        for task in keyed.all(tasks):
-            report = None
-            try:
-                report = restore(cache, digests, task, logs[task.name])
-            except Damaged as damaged:
-                task = _told_damaged(task, damaged)
-            if report is None:
-                left.append(task)
-            else:
-                reports[task.name] = report
-                observer.model_finished(report)
+        with interruptible():
+            keyed = Keyed(cache, digests, failures=settings.failures)
+            for task in keyed.all(tasks):
+                report = None
+                try:
+                    report = restore(cache, digests, task, logs[task.name])
+                except Damaged as damaged:
+                    task = _told_damaged(task, damaged)
+                if report is None:
+                    left.append(task)
+                else:
+                    reports[task.name] = report
+                    observer.model_finished(report)
         if left:
             running = {task.name: stages_that_run(keyed.states(task)[0]) for task in left}
             estimates = estimates_for(left, cache, running)
