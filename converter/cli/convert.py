@@ -141,6 +141,7 @@ def convert_command(
 
     from converter.cli.show import finish
     from converter.engine.convert import run_conversion
+    from converter.engine.out_directory import whole_run
     from converter.errors import Paddle2omError
     from converter.model.task import ConvertOptions
     from converter.report.progress import Progress
@@ -181,18 +182,19 @@ def convert_command(
         timeout=timeout,
         memory=limit,
     )
-    with Progress(total=len(models), quiet=quiet) as progress:
-        report = run_conversion(
-            models,
-            out,
-            options,
-            jobs=jobs,
-            force=force,
-            strict=strict,
-            command=shlex.join(["paddle2om", *sys.argv[1:]]),
-            observer=progress,
-            cache=cache,
-            host=host,
-        )
-    report = wanted.write(report, out)
-    finish(report, out, json_output=json_output, quiet=quiet)
+    with whole_run(out):
+        with Progress(total=len(models), quiet=quiet) as progress:
+            report = run_conversion(
+                models,
+                out,
+                options,
+                jobs=jobs,
+                force=force,
+                strict=strict,
+                command=shlex.join(["paddle2om", *sys.argv[1:]]),
+                observer=progress,
+                cache=cache,
+                host=host,
+            )
+        report = wanted.write(report, out)
+        finish(report, out, json_output=json_output, quiet=quiet)

@@ -55,6 +55,7 @@ def forecast_command(
     host = Host()  # its imports take a second: they run while ours do
     try:
         from converter.engine.forecast import run_forecast
+        from converter.engine.out_directory import whole_run
         from converter.model.compile_options import CompileOptions
         from converter.model.task import ConvertOptions
         from converter.report.progress import Progress
@@ -65,27 +66,28 @@ def forecast_command(
     except BaseException:
         host.close(at_once=True)
         raise
-    with Progress(total=1, quiet=quiet) as progress:
-        report = run_forecast(
-            model,
-            out,
-            options,
-            yml=yml,
-            force=force,
-            command=shlex.join(["paddle2om", *sys.argv[1:]]),
-            observer=progress,
-            host=host,
-        )
-    from converter.cli.show import print_failures
-    from converter.report.forecast_text import forecast_text
+    with whole_run(out):
+        with Progress(total=1, quiet=quiet) as progress:
+            report = run_forecast(
+                model,
+                out,
+                options,
+                yml=yml,
+                force=force,
+                command=shlex.join(["paddle2om", *sys.argv[1:]]),
+                observer=progress,
+                host=host,
+            )
+        from converter.cli.show import print_failures
+        from converter.report.forecast_text import forecast_text
 
-    if out is not None:
-        from converter.report.json_file import write_json
+        if out is not None:
+            from converter.report.json_file import write_json
 
-        write_json(report, out / "report.json")
-    if json_output:
-        print_json(report)
-    elif not quiet and (text := forecast_text(report, out)):
-        typer.echo(text)
-    print_failures(report)
-    raise typer.Exit(report.exit_code)
+            write_json(report, out / "report.json")
+        if json_output:
+            print_json(report)
+        elif not quiet and (text := forecast_text(report, out)):
+            typer.echo(text)
+        print_failures(report)
+        raise typer.Exit(report.exit_code)

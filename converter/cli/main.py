@@ -9,7 +9,6 @@ import re
 import signal
 import sys
 import traceback
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -118,16 +117,12 @@ def _options(
     """Options of the command itself; the callback does the work."""
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    """CI systems cancel with SIGTERM, a lost terminal says SIGHUP: end as after Ctrl-C."""
-    raise KeyboardInterrupt
-
-
 def entry() -> None:
     """Run the command line; the one place where errors become messages and exit codes."""
-    signal.signal(signal.SIGTERM, _terminate)
+    # CI systems cancel with SIGTERM, a lost terminal says SIGHUP: end as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup wants it ignored
-        signal.signal(signal.SIGHUP, _terminate)
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     try:
         sys.exit(app(prog_name="paddle2om", standalone_mode=False))
     except _UsageError as error:

@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from converter.paddlex.report import ModuleReport, RenderReport
 
 
-#: How many modules a warning names on the terminal.
-_SHOWN = 4
-
-
 class BackendChoice(StrEnum):
     """What PaddleX runs the models with."""
 
@@ -237,18 +233,14 @@ def render_command(
 
 def _tell(report: RenderReport) -> None:
     """Say on standard error what serves each module, and what will go wrong."""
+    from converter.model.counting import listed
+
     width = max(len(module.module) for module in report.modules)
     for module in report.modules:
         typer.echo(f"{module.module:<{width}}  {_fate(module)}", err=True)
     for warning in report.warnings:
-        typer.echo(f"warning: {warning.message}: {_some(warning.modules)}", err=True)
+        typer.echo(f"warning: {warning.message}: {listed(warning.modules)}", err=True)
         typer.echo(f"hint: {warning.fix}", err=True)
-
-
-def _some(names: tuple[str, ...]) -> str:
-    """The first few names; --json has all."""
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _fate(module: ModuleReport) -> str:

@@ -111,6 +111,7 @@ def validate_command(
     host = Host()
     from converter.api import write_reports
     from converter.cli.show import print_failures, print_report
+    from converter.engine.out_directory import whole_run
     from converter.engine.validate import record_outputs, run_validation
     from converter.model.comparison import ValidateFacts
     from converter.model.task import ConvertOptions
@@ -128,48 +129,49 @@ def validate_command(
         timeout=timeout,
     )
     command = shlex.join(["paddle2om", *sys.argv[1:]])
-    with Progress(total=1, quiet=quiet, lines=False) as progress:
-        if candidate is None:
-            assert record is not None
-            report = record_outputs(
-                reference,
-                record,
-                options,
-                force=force,
-                command=command,
-                observer=progress,
-                host=host,
-            )
-        else:
-            report = run_validation(
-                reference,
-                candidate,
-                options,
-                out=out,
-                on_device=device,
-                force=force,
-                strict=strict,
-                command=command,
-                observer=progress,
-                host=host,
-            )
-    if out is not None and candidate is not None:
-        write_reports(report, out)
-    facts = report.models[0].facts("validate")
-    if json_output:
-        print_json(report)
-    elif isinstance(facts, ValidateFacts) and not quiet:
-        typer.echo(accuracy_text(facts))
-    elif candidate is None and report.exit_code == 0:
-        typer.echo(record)
-    _refuse(report)
-    if quiet:
-        print_failures(report)
-    else:
-        print_report(report)
+    with whole_run(out if record is None else record):
+        with Progress(total=1, quiet=quiet, lines=False) as progress:
+            if candidate is None:
+                assert record is not None
+                report = record_outputs(
+                    reference,
+                    record,
+                    options,
+                    force=force,
+                    command=command,
+                    observer=progress,
+                    host=host,
+                )
+            else:
+                report = run_validation(
+                    reference,
+                    candidate,
+                    options,
+                    out=out,
+                    on_device=device,
+                    force=force,
+                    strict=strict,
+                    command=command,
+                    observer=progress,
+                    host=host,
+                )
         if out is not None and candidate is not None:
-            typer.echo(f"report: {out / 'report.html'}", err=True)
-    raise typer.Exit(report.exit_code)
+            write_reports(report, out)
+        facts = report.models[0].facts("validate")
+        if json_output:
+            print_json(report)
+        elif isinstance(facts, ValidateFacts) and not quiet:
+            typer.echo(accuracy_text(facts))
+        elif candidate is None and report.exit_code == 0:
+            typer.echo(record)
+        _refuse(report)
+        if quiet:
+            print_failures(report)
+        else:
+            print_report(report)
+            if out is not None and candidate is not None:
+                typer.echo(f"report: {out / 'report.html'}", err=True)
+        raise typer.Exit(report.exit_code)
 
 
 def _refuse(report: RunReport) -> None:

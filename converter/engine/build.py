@@ -15,7 +15,7 @@ from converter.engine.origin import digested
 from converter.engine.plan import available_cpus, tasks_for
 from converter.engine.pool import Observer
 from converter.engine.recipe.wording import InKeys, report_in_keys
-from converter.engine.rendering import render_all
+from converter.engine.rendering import render_all, with_pipelines
 from converter.engine.run import Settings, check_run, estimates_for, run_models
 from converter.engine.shards import parse_shard, select
 from converter.errors import InputError
@@ -60,7 +60,7 @@ def run_build(
     started = time.perf_counter()
     pipelines = render_all(recipe.pipelines, report.models, out_dir, force=settings.force)
     seconds = report.seconds + time.perf_counter() - started
-    return report.model_copy(update={"pipelines": pipelines, "seconds": seconds})
+    return with_pipelines(report, pipelines).model_copy(update={"seconds": seconds})
 
 
 def plan_build(

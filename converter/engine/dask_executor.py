@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from converter.engine import dask_worker
 from converter.engine.cache.digests import Digests
+from converter.engine.interruption import interruptible
 from converter.engine.pool import Observer, Pool
 from converter.engine.running import interrupted
 from converter.engine.schedule import Schedule
@@ -138,27 +139,29 @@ class DaskExecutor:
         if self._store:
             check_parcels(tasks)
             self._unpacking = Unpacking(self._store, log_of)
-        workers = self._workers(tasks[0].report_root)
+        with interruptible():
+            workers = self._workers(tasks[0].report_root)
         self._topic = f"paddle2om-{uuid.uuid4().hex}"
         self._client.subscribe_topic(self._topic, lambda event: self._events.put(event[1]))
         futures: dict[Any, Task] = {}
         digests = Digests(None)
         try:
-            here = []
-            for task in schedule.waiting if schedule else tasks:
-                if self._store and task.cache is None:
-                    here.append(task)
-                    continue
-                try:
-                    work = self._work(task, log_of[task.name], digests)
-                except (OSError, WorkerError) as error:
-                    finished[task.name] = crashed(task, f"its model was not sent: {error}")
-                    observer.model_finished(finished[task.name])
-                    continue
-                futures[self._submit(task, work, placed(task, workers))] = task
-            if here:
-                self._run_here(here, log_of, observer, finished)
-            self._collect(futures, finished, observer)
+            with interruptible():
+                here = []
+                for task in schedule.waiting if schedule else tasks:
+                    if self._store and task.cache is None:
+                        here.append(task)
+                        continue
+                    try:
+                        work = self._work(task, log_of[task.name], digests)
+                    except (OSError, WorkerError) as error:
+                        finished[task.name] = crashed(task, f"its model was not sent: {error}")
+                        observer.model_finished(finished[task.name])
+                        continue
+                    futures[self._submit(task, work, placed(task, workers))] = task
+                if here:
+                    self._run_here(here, log_of, observer, finished)
+                self._collect(futures, finished, observer)
         except KeyboardInterrupt:
             self.interrupted = True
             for future, task in futures.items():

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from converter.engine.interruption import interruptible
 from converter.engine.launch import Host
 from converter.engine.running import (
     Death,
@@ -127,21 +128,22 @@ class Pool:
         self._first_deaths.clear()
         running: dict[str, Running] = {}
         try:
-            while waiting.waiting or running:
-                if self._stopped:
-                    raise KeyboardInterrupt
-                # A host that is lost with what runs in it is noticed by its events' end: started
-                # again before that, the new one would know nothing of them.
-                if not running and not self._host_is_there(waiting.waiting, observer):
-                    break
-                # One at a time: with many commands on the way and nobody reading events, parent
-                # and host could wait for each other for ever.
-                starting = any(state.pid is None for state in running.values())
-                task = None if starting else waiting.next(running)
-                if task is not None:
-                    self._begin(task, log_of, running, observer)
-                for event in self._events(running):
-                    self._handle(event, running, observer)
+            with interruptible():
+                while waiting.waiting or running:
+                    if self._stopped:
+                        raise KeyboardInterrupt
+                    # A host that is lost with what runs in it is noticed by its events' end:
+                    # started again before that, the new one would know nothing of them.
+                    if not running and not self._host_is_there(waiting.waiting, observer):
+                        break
+                    # One at a time: with many commands on the way and nobody reading events,
+                    # parent and host could wait for each other for ever.
+                    starting = any(state.pid is None for state in running.values())
+                    task = None if starting else waiting.next(running)
+                    if task is not None:
+                        self._begin(task, log_of, running, observer)
+                    for event in self._events(running):
+                        self._handle(event, running, observer)
         except KeyboardInterrupt:
             self.close()
             self.interrupted = True

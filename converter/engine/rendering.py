@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from converter.atc.environment import SET_ENV_FILES
 from converter.engine.cache.digests import Digests
+from converter.engine.interruption import interruptible
 from converter.engine.origin import files_of_pipeline
-from converter.errors import InputError, Paddle2omError, StageError
+from converter.errors import InputError, Interrupted, Paddle2omError, StageError
 from converter.model.artefacts import describe_artefact, read_manifest, sha256_of
 from converter.model.recipe import PlannedPipeline
-from converter.model.result import Artefact, ErrorInfo, ModelReport, PipelineReport
+from converter.model.result import Artefact, ErrorInfo, ModelReport, PipelineReport, RunReport
 from converter.paddlex.base import find_base
 from converter.paddlex.companion import CompanionOptions, write_companions
 from converter.paddlex.config_file import check_replaceable_config, write_config
@@ -34,7 +36,7 @@ def render_all(
 ) -> tuple[PipelineReport, ...]:
     """Write every config into ``out_dir``, with the models that passed.
 
-    One that cannot be written is a report with an error.
+    One that cannot be written is a report with an error, and so is one that Ctrl-C came before.
     """
     passed = {
         model.name: out_dir / model.name
@@ -44,41 +46,72 @@ def render_all(
     failed = read_models(
         {m.name: _directory(Path(m.source)) for m in models if m.name not in passed}
     )
-    reports = []
-    for pipeline in pipelines:
-        started = time.perf_counter()
-        modules: dict[str, str] = {}
-        left: dict[str, str] = {}
-        made: list[Path] = []
-        error: ErrorInfo | None = None
-        try:
-            if not passed:
-                raise InputError(
-                    f"no model for the pipeline {pipeline.name} was converted",
-                    hint="see why the models failed",
-                )
-            report, made = _render(pipeline, read_models(passed), failed, out_dir, force=force)
-            modules = {m.module: m.model for m in report.modules if m.model}
-            left = {m.module: m.model_name for m in report.modules if m.state == "left"}
-        except OSError as raised:
-            error = ErrorInfo.of(describe_os_error(raised))
-        except Paddle2omError as raised:
-            error = ErrorInfo.of(raised)
-        reports.append(
-            PipelineReport(
-                name=pipeline.name,
-                config=pipeline.out,
-                backend=pipeline.backend,
-                modules=modules,
-                left=left,
-                seconds=time.perf_counter() - started,
-                error=error,
-                asked=pipeline,
-                inputs=files_of_pipeline(pipeline, Digests(None)),
-                artefacts=_described(made, out_dir),
-            )
-        )
+    digests = Digests(None)  # a base or a dictionary may serve several
+    reports: list[PipelineReport] = []
+    try:
+        with interruptible():
+            for pipeline in pipelines:
+                reports.append(_written(pipeline, passed, failed, out_dir, digests, force=force))
+    except KeyboardInterrupt:
+        late = Interrupted("not written: interrupted", hint="run the same command again")
+        left = pipelines[len(reports) :]
+        reports += [_report(pipeline, error=ErrorInfo.of(late)) for pipeline in left]
     return tuple(reports)
+
+
+def with_pipelines(report: RunReport, pipelines: tuple[PipelineReport, ...]) -> RunReport:
+    """The report of a run with what became of its pipelines."""
+    cut = any(p.error and p.error.exit_code == Interrupted.exit_code for p in pipelines)
+    return report.model_copy(update={"pipelines": pipelines, "interrupted": cut})
+
+
+def _written(
+    pipeline: PlannedPipeline,
+    passed: Mapping[str, Path],
+    failed: Sequence[ConvertedModel],
+    out_dir: Path,
+    digests: Digests,
+    *,
+    force: bool,
+) -> PipelineReport:
+    """Write one config of the models that passed, by name with their directories."""
+    started = time.perf_counter()
+    modules: dict[str, str] = {}
+    left: dict[str, str] = {}
+    made: list[Path] = []
+    error: ErrorInfo | None = None
+    try:
+        if not passed:
+            raise InputError(
+                f"no model for the pipeline {pipeline.name} was converted",
+                hint="see why the models failed",
+            )
+        report, made = _render(pipeline, read_models(passed), failed, out_dir, force=force)
+        modules = {m.module: m.model for m in report.modules if m.model}
+        left = {m.module: m.model_name for m in report.modules if m.state == "left"}
+    except OSError as raised:
+        error = ErrorInfo.of(describe_os_error(raised))
+    except Paddle2omError as raised:
+        error = ErrorInfo.of(raised)
+    return _report(
+        pipeline,
+        modules=modules,
+        left=left,
+        seconds=time.perf_counter() - started,
+        error=error,
+        inputs=files_of_pipeline(pipeline, digests),
+        artefacts=_described(made, out_dir),
+    )
+
+
+def _report(pipeline: PlannedPipeline, **made: Any) -> PipelineReport:
+    return PipelineReport(
+        name=pipeline.name,
+        config=pipeline.out,
+        backend=pipeline.backend,
+        asked=pipeline,
+        **{"modules": {}, **made},
+    )
 
 
 def _described(files: Sequence[Path], out_dir: Path) -> tuple[Artefact, ...]:

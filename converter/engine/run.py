@@ -17,6 +17,7 @@ from converter.engine.cache.recording import Recording
 from converter.engine.cache.restore import restore
 from converter.engine.cache.store import Cache
 from converter.engine.executor import Executor
+from converter.engine.interruption import interruptible
 from converter.engine.origin import files_of_models, made_from
 from converter.engine.plan import (
     available_cpus,
@@ -40,16 +41,14 @@ from converter.model.result import ModelReport, RunReport, Shard
 from converter.model.task import Task
 from converter.version import __version__
 
-#: What a run leaves in the output directory besides the models and the logs.
-
 
 @dataclass(frozen=True)
 class Settings:
     """How a run goes about it.
 
     ``jobs`` is the number of models at a time, None for one per CPU; ``memory`` the bytes that they
-    may take together, None for what is free. ``cache`` is where results are kept, None for nowhere;
-    ``failures`` says whether a model that failed and has not changed is left alone.
+    may take together, at least 1, None for what is free. ``cache`` is where results are kept, None
+    for nowhere; ``failures`` says whether a model that failed and has not changed is left alone.
     """
 
     jobs: int | None = None
@@ -69,24 +68,27 @@ def run_models(
     observer: Observer,
     *,
     shard: Shard | None = None,
+    digests: Digests | None = None,
 ) -> RunReport:
     """Convert every model into ``out_dir/<name>/``; the report has them in the order given.
 
     A model that fails is a row of the report, not an exception. On Ctrl-C the workers are stopped
-    and the report says which models were not finished. Raises ``InputError`` for what is wrong
+    and the report says which models were not finished. ``digests`` is what is known of files where
+    there is no cache. Raises ``InputError`` for what is wrong
     before any model is looked at, and ``WorkerError`` when no worker can be started.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     models, jobs = check_run(models, out_dir, settings)
     logs = {model.name: out_dir / LOG_DIRECTORY / f"{model.name}.log" for model in models}
-    if not settings.force:
-        check_replaceable(out_dir, REPORT_FILES)
-        check_logs(logs.values())
     cache = Cache.open(settings.cache) if settings.cache else None
-    digests = cache.digests() if cache else Digests(None)
+    digests = cache.digests() if cache else digests or Digests(None)
     with work_directory(out_dir) as work:
-        # Before anything runs: a file that changes meanwhile is told by its digest.
-        origin = files_of_models(models, digests)
+        with interruptible():
+            if not settings.force:
+                check_replaceable(out_dir, REPORT_FILES)
+                check_logs(logs.values())
+            # Before anything runs: a file that changes meanwhile is told by its digest.
+            origin = files_of_models(models, digests)
         # The same number whatever is in the cache: it may show in the last digit of a result.
         threads = max(1, available_cpus() // jobs)
         tasks = tasks_for(models, out_dir, work, threads=threads, force=settings.force)
@@ -135,6 +137,11 @@ def check_run(
             f"{jobs!r} is not a number of jobs",
             hint="give at least 1, or leave it out for one per CPU",
         )
+    if settings.memory is not None and settings.memory < 1:
+        raise InputError(
+            f"{settings.memory} is no amount of memory",
+            hint="give bytes, or leave it out for what is free",
+        )
     checked = [
         model.model_copy(update={"options": check_options(model.options)}) for model in models
     ]
@@ -150,7 +157,7 @@ def schedule_for(
     tasks: Sequence[Task], estimates: Mapping[str, Estimate], *, jobs: int, memory: int | None
 ) -> Schedule:
     """The order of ``tasks``, from what each will take."""
-    memory = memory or available_memory()
+    memory = available_memory() if memory is None else memory
     return Schedule(tasks, jobs=jobs, estimates=estimates, memory=memory)
 
 
@@ -184,18 +191,19 @@ def _run_cached(
     left: list[Task] = []
     stopped = False
     try:
-        keyed = Keyed(cache, digests, failures=settings.failures)
-        for task in keyed.all(tasks):
-            report = None
-            try:
-                report = restore(cache, digests, task, logs[task.name])
-            except Damaged as damaged:
-                task = _told_damaged(task, damaged)
-            if report is None:
-                left.append(task)
-            else:
-                reports[task.name] = report
-                observer.model_finished(report)
+        with interruptible():
+            keyed = Keyed(cache, digests, failures=settings.failures)
+            for task in keyed.all(tasks):
+                report = None
+                try:
+                    report = restore(cache, digests, task, logs[task.name])
+                except Damaged as damaged:
+                    task = _told_damaged(task, damaged)
+                if report is None:
+                    left.append(task)
+                else:
+                    reports[task.name] = report
+                    observer.model_finished(report)
         if left:
             running = {task.name: stages_that_run(keyed.states(task)[0]) for task in left}
             estimates = estimates_for(left, cache, running)

@@ -8,9 +8,6 @@ from collections.abc import Sequence
 from converter.model.baseline import BaselineChange, BaselineReport
 from converter.report import format as fmt
 
-#: Models that a line names.
-_NAMED = 5
-
 
 def change_text(change: BaselineChange) -> str:
     """A change in words: ``max_abs of y: 1.2e-05, was 4e-06 (up to 8.9e-06 passes)``."""
@@ -42,15 +39,10 @@ def update_texts(baseline: BaselineReport) -> list[str]:
     """What became of the models of a baseline that was written from a run without them."""
     told = [("kept", baseline.kept), ("dropped", baseline.dropped)]
     return [
-        f"{fmt.count(len(names), 'model')} {what}, not in this run: {_listed(names)}"
+        f"{fmt.count(len(names), 'model')} {what}, not in this run: {fmt.listed(names)}"
         for what, names in told
         if names
     ]
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
 
 
 def _value(value: float | str | None) -> str:

@@ -28,7 +28,6 @@ from converter.model.result import (
 from converter.model.tensor import TensorSpec
 from converter.report import commands, compared, recognised, summary
 from converter.report import format as fmt
-from converter.report.atomic import write_text_atomically
 from converter.report.baseline_text import change_text, update_texts
 from converter.report.variants import Group, groups
 from converter.resources import template_dir
@@ -56,12 +55,6 @@ class SignatureRow:
     role: str
     paddle: TensorSpec | None
     onnx: TensorSpec | None
-
-
-def write_html(report: RunReport, path: Path | str) -> None:
-    """Write ``report`` as one self-contained HTML page to ``path``, in the output directory."""
-    path = Path(path)
-    write_text_atomically(path, render_html(report, image_roots=(path.parent,), files="."))
 
 
 def render_html(

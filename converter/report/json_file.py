@@ -17,8 +17,13 @@ _WANTED = "give the report.json that a paddle2om run wrote into its output direc
 
 
 def write_json(report: RunReport, path: Path | str) -> None:
-    """Write ``report`` to ``path``; NaN and infinities become strings, so any JSON reader copes."""
-    write_text_atomically(Path(path), report.model_dump_json(indent=2) + "\n")
+    """Write ``report`` to ``path``. Raises ``InputError`` when that cannot be."""
+    write_text_atomically(Path(path), render_json(report))
+
+
+def render_json(report: RunReport) -> str:
+    """The JSON text; NaN and infinities become strings, so any JSON reader copes."""
+    return report.model_dump_json(indent=2) + "\n"
 
 
 def read_json(path: Path | str) -> RunReport:

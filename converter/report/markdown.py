@@ -29,9 +29,6 @@ from converter.report.summary import (
 #: GitHub refuses a step summary above 1 MiB (2**20 bytes), and then shows none of it.
 _MOST_BYTES = 1_000_000
 
-#: Missing models that are named.
-_NAMED = 20
-
 _SIGNS = {"ok": "✅", "cached": "♻️", "warn": "⚠️", "skip": "➖", "bad": "❌"}
 _ESCAPED = re.compile(r"([\\`*_\[\]<>|#~$])")
 
@@ -80,7 +77,7 @@ def _head(report: RunReport) -> Iterator[str]:
 
 
 def _failures(report: RunReport) -> Iterator[str]:
-    if note := missing_note(report, _NAMED):
+    if note := missing_note(report):
         yield ""
         yield f"❌ {escape(note.message)}"
         yield f"<br>hint: {escape(note.hint)}"

@@ -11,6 +11,7 @@ from typing import Literal
 
 from converter.errors import InputError
 from converter.model.comparison import OutputComparison, ValidateFacts
+from converter.model.counting import NAMED
 from converter.model.result import (
     CompileFacts,
     ExportFacts,
@@ -245,12 +246,11 @@ def _passing_limits(failing: list[OutputComparison], name: str) -> str:
     return ",".join(f"{limit}={value!r}" for limit, value in loosest.items())
 
 
-def missing_note(report: RunReport, most: int) -> Note | None:
+def missing_note(report: RunReport, most: int = NAMED) -> Note | None:
     """What there is to say of models that no merged shard has, ``most`` by name; None if none."""
     if not report.missing:
         return None
-    more = len(report.missing) - most
-    names = ", ".join(report.missing[:most]) + (f" and {more:,} more" if more > 0 else "")
+    names = fmt.listed(report.missing, most)
     return Note("", "merge", MISSING, f"no shard has {names}", MISSING_HINT)
 
 

@@ -50,9 +50,6 @@ _UNITS = {"export": "opset", "simplify": "nodes", "validate": "max abs"}
 #: Longer names may be folded to make room for the wide table.
 _NAME_WIDTH = 24
 
-#: Missing models that are named.
-_MISSING_SHOWN = 3
-
 #: Recognised texts shown of a pipeline; those that differ from Paddle's are always shown.
 _TEXTS_SHOWN = 8
 
@@ -160,7 +157,7 @@ def _legend(report: RunReport, write: Writer) -> Iterator[RenderableType]:
 
 def _missing(report: RunReport, write: Writer) -> list[tuple[str, Text]]:
     """The models of shards that were not merged."""
-    note = missing_note(report, _MISSING_SHOWN)
+    note = missing_note(report)
     if note is None:
         return []
     hint = Text("hint: ", "bold").append(write.line(note.hint), "not bold")

@@ -49,6 +49,16 @@ def test_init_leaves_out_what_is_damaged(zoo: Path) -> None:
     assert len(load_recipe(zoo / "zoo.yaml").models) == 2
 
 
+def test_init_makes_the_directory_that_a_recipe_goes_to(zoo: Path) -> None:
+    made = run("recipe", "init", "models", "-o", "new/er/zoo.yaml", cwd=zoo)
+    assert (made.returncode, made.stdout) == (0, "new/er/zoo.yaml\n")
+    assert len(load_recipe(zoo / "new" / "er" / "zoo.yaml").models) == 4
+    refused = run("recipe", "init", "models", "-o", "new/er/zoo.yaml/x.yaml", cwd=zoo)
+    assert refused.returncode == 2
+    assert ".tmp" not in refused.stderr
+    assert "hint:" in refused.stderr
+
+
 def test_init_writes_a_recipe_that_checks(zoo: Path) -> None:
     made = run("recipe", "init", "models", "-o", "zoo.yaml", cwd=zoo)
     assert (made.returncode, made.stdout) == (0, "zoo.yaml\n")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from converter.cli.main import app
@@ -22,6 +24,7 @@ from converter.report.junit import render_junit
 from converter.report.markdown import render_markdown
 from converter.report.merge import merge_reports
 from converter.report.summary import verdict
+from converter.report.terminal import render_table
 from tests.report.report_builders import failed, good, model, run
 
 NAMES = ("a", "b", "c")
@@ -187,6 +190,18 @@ def test_no_view_of_a_report_that_lacks_a_shard_is_green(tmp_path: Path) -> None
         case.get("classname") for case in junit.iter("testcase") if case.find("error") is not None
     ]
     assert errors == ["paddle2om.b", "paddle2om.c"]
+
+
+def test_every_view_names_as_many_missing_models(tmp_path: Path) -> None:
+    names = ("a", *(f"m{number}" for number in range(9)))
+    part = run([good("a")], shard=Shard(index=1, count=2, models=names))
+    report = merged(tmp_path, part)
+    told = "no shard has m0, m1, m2, m3, m4 and 4 more"
+    shown = io.StringIO()
+    Console(file=shown, width=200).print(render_table(report))
+    assert told in shown.getvalue()
+    assert told in render_markdown(report)
+    assert "no shard has " + ", ".join(names[1:]) in render_html(report)
 
 
 def test_showing_a_report_that_lacks_a_shard_exits_as_its_merge(tmp_path: Path) -> None:
