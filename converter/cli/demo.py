@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from converter.model.result import RunReport
 
 
 def demo_command(
@@ -43,7 +47,9 @@ def demo_command(
             typer.echo(text, err=True)
 
     say("fetching the models (once; kept in the user's cache directory)")
+    began = time.perf_counter()
     models = fetch()
+    fetched = time.perf_counter() - began
     with whole_run(out):
         with Progress(total=len(models), quiet=quiet) as progress:
             report = run_conversion(
@@ -68,7 +74,19 @@ def demo_command(
             except KeyboardInterrupt:
                 report = report.model_copy(update={"interrupted": True})
         write_reports(report, out)
-        finish(report, out, json_output=json_output, quiet=quiet)
+        took = _took(report, fetched, time.perf_counter() - began)
+        finish(report, out, json_output=json_output, quiet=quiet, notes=[took])
+
+
+def _took(report: RunReport, fetched: float, total: float) -> str:
+    """Where the user's time went: the verdict's is that of the conversion alone."""
+    from converter.report.format import seconds
+
+    told = f"{seconds(total)} in all: {seconds(fetched)} to fetch the models"
+    told += f", {seconds(report.seconds)} to convert them"
+    if report.pipelines:
+        told += f", {seconds(sum(each.seconds for each in report.pipelines))} for PaddleX"
+    return told
 
 
 #: The pipelines of the demo: file name of the config -> which model serves which module.

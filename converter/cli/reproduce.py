@@ -65,6 +65,7 @@ def reproduce_command(
     Nothing is taken from the cache and nothing is written to the run. Exits with 0 when every file
     is equal, 3 when one differs, 1 when one could not be made here: OM files without atc.
     """
+    from converter.engine.cache.digests import Digests
     from converter.engine.reproduce import check_directory, chosen, look_around, with_moves
     from converter.model.run_manifest import read_run
     from converter.report.reproduce_text import surroundings_lines
@@ -73,7 +74,7 @@ def reproduce_command(
     manifest = with_moves(chosen(recorded, model or []), parse_moves(moved or []))
     if out is not None:
         check_directory(out, file, manifest)
-    surroundings = look_around(manifest, file.parent)
+    surroundings = look_around(manifest, file.parent, digests := Digests(None))
     if plan:
         if json_output:
             print_json(surroundings)
@@ -104,6 +105,7 @@ def reproduce_command(
                     target,
                     pool,
                     Silent() if quiet else progress,
+                    digests=digests,
                     jobs=jobs,
                     command=shlex.join(["paddle2om", *sys.argv[1:]]),
                 )

@@ -46,11 +46,12 @@ def render_all(
     failed = read_models(
         {m.name: _directory(Path(m.source)) for m in models if m.name not in passed}
     )
+    digests = Digests(None)  # a base or a dictionary may serve several
     reports: list[PipelineReport] = []
     try:
         with interruptible():
             for pipeline in pipelines:
-                reports.append(_written(pipeline, passed, failed, out_dir, force=force))
+                reports.append(_written(pipeline, passed, failed, out_dir, digests, force=force))
     except KeyboardInterrupt:
         late = Interrupted("not written: interrupted", hint=Interrupted.again)
         left = pipelines[len(reports) :]
@@ -69,6 +70,7 @@ def _written(
     passed: Mapping[str, Path],
     failed: Sequence[ConvertedModel],
     out_dir: Path,
+    digests: Digests,
     *,
     force: bool,
 ) -> PipelineReport:
@@ -97,7 +99,7 @@ def _written(
         left=left,
         seconds=time.perf_counter() - started,
         error=error,
-        inputs=files_of_pipeline(pipeline, Digests(None)),
+        inputs=files_of_pipeline(pipeline, digests),
         artefacts=_described(made, out_dir),
     )
 

@@ -84,10 +84,10 @@ def with_moves(manifest: RunManifest, moves: Mapping[str, str]) -> RunManifest:
     return manifest.model_copy(update={"models": tuple(models), "recipe": files(manifest.recipe)})
 
 
-def look_around(manifest: RunManifest, run: Path) -> Surroundings:
+def look_around(manifest: RunManifest, run: Path, digests: Digests) -> Surroundings:
     """What differs from when the run was made, as is known before anything runs.
 
-    ``run`` is the directory that the manifest lies in.
+    ``run`` is the directory that the manifest lies in. What is read is known to ``digests`` then.
 
     Raises ``InputError`` when a model's source is gone: the first, and the others in ``more``.
     """
@@ -101,7 +101,7 @@ def look_around(manifest: RunManifest, run: Path) -> Surroundings:
     cautions = []
     if manifest.interrupted:
         cautions.append("the run was interrupted: what it had not finished is made now")
-    sources = _source_changes(manifest)
+    sources = _source_changes(manifest, digests)
     lost = [
         InputError(
             f"{model.source} does not exist any more: {model.name} was made from it",
@@ -120,8 +120,7 @@ def look_around(manifest: RunManifest, run: Path) -> Surroundings:
     )
 
 
-def _source_changes(manifest: RunManifest) -> list[SourceChange]:
-    digests = Digests(None)
+def _source_changes(manifest: RunManifest, digests: Digests) -> list[SourceChange]:
     now = files_of_models([_planned(model) for model in manifest.models], digests)
     states: dict[str, tuple[SourceChange, list[str]]] = {}
 
@@ -181,16 +180,18 @@ def reproduce(
     executor: Executor,
     observer: Observer,
     *,
+    digests: Digests,
     jobs: int | None = None,
     command: str = "",
 ) -> RunReport:
     """Make the run again in ``directory``, with nothing from the cache. Raises as ``run_models``.
 
-    Nothing is written elsewhere: what would go into a bundle for atc goes beside ``directory``.
+    ``digests`` are those of ``look_around``: the sources need not be read twice. Nothing is written
+    elsewhere: what would go into a bundle for atc goes beside ``directory``.
     """
     models = [_planned(model, directory.absolute()) for model in manifest.models]
     settings = Settings(jobs=jobs, command=command)
-    report = run_models(models, directory, settings, executor, observer)
+    report = run_models(models, directory, settings, executor, observer, digests=digests)
     if report.interrupted:
         return report
     asked: list[PlannedPipeline] = [pipeline.asked for pipeline in manifest.pipelines]

@@ -47,8 +47,8 @@ class Settings:
     """How a run goes about it.
 
     ``jobs`` is the number of models at a time, None for one per CPU; ``memory`` the bytes that they
-    may take together, None for what is free. ``cache`` is where results are kept, None for nowhere;
-    ``failures`` says whether a model that failed and has not changed is left alone.
+    may take together, at least 1, None for what is free. ``cache`` is where results are kept, None
+    for nowhere; ``failures`` says whether a model that failed and has not changed is left alone.
     """
 
     jobs: int | None = None
@@ -68,18 +68,20 @@ def run_models(
     observer: Observer,
     *,
     shard: Shard | None = None,
+    digests: Digests | None = None,
 ) -> RunReport:
     """Convert every model into ``out_dir/<name>/``; the report has them in the order given.
 
     A model that fails is a row of the report, not an exception. On Ctrl-C the workers are stopped
-    and the report says which models were not finished. Raises ``InputError`` for what is wrong
+    and the report says which models were not finished. ``digests`` is what is known of files where
+    there is no cache. Raises ``InputError`` for what is wrong
     before any model is looked at, and ``WorkerError`` when no worker can be started.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     models, jobs = check_run(models, out_dir, settings)
     logs = {model.name: out_dir / LOG_DIRECTORY / f"{model.name}.log" for model in models}
     cache = Cache.open(settings.cache) if settings.cache else None
-    digests = cache.digests() if cache else Digests(None)
+    digests = cache.digests() if cache else digests or Digests(None)
     with work_directory(out_dir) as work:
         with interruptible():
             if not settings.force:
@@ -135,6 +137,11 @@ def check_run(
             f"{jobs!r} is not a number of jobs",
             hint="give at least 1, or leave it out for one per CPU",
         )
+    if settings.memory is not None and settings.memory < 1:
+        raise InputError(
+            f"{settings.memory} is no amount of memory",
+            hint="give bytes, or leave it out for what is free",
+        )
     checked = [
         model.model_copy(update={"options": check_options(model.options)}) for model in models
     ]
@@ -150,7 +157,7 @@ def schedule_for(
     tasks: Sequence[Task], estimates: Mapping[str, Estimate], *, jobs: int, memory: int | None
 ) -> Schedule:
     """The order of ``tasks``, from what each will take."""
-    memory = memory or available_memory()
+    memory = available_memory() if memory is None else memory
     return Schedule(tasks, jobs=jobs, estimates=estimates, memory=memory)
 
 

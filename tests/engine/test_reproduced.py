@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from converter.engine.cache.digests import Digests
 from converter.engine.origin import moved
 from converter.engine.reproduce import compare, look_around
 from converter.engine.reproduced import compared_models, compared_pipelines
@@ -215,10 +216,10 @@ def test_every_file_of_a_run_may_have_been_edited(tmp_path):
     manifest = manifest_of(run(model(stage("export", *files)), pipelines=(pipeline,)))
     assert manifest is not None
 
-    assert look_around(manifest, tmp_path).edited == ()
+    assert look_around(manifest, tmp_path, Digests(None)).edited == ()
     for name in names:
         (tmp_path / name).write_text("edited")
-    assert sorted(look_around(manifest, tmp_path).edited) == sorted(names)
+    assert sorted(look_around(manifest, tmp_path, Digests(None)).edited) == sorted(names)
 
 
 def test_paths_in_a_model_whatever_the_report_is_relative_to():
