@@ -112,6 +112,8 @@ class DaskExecutor:
         #: Resources by address, of the workers that were there at first.
         self._fit: dict[str, dict[str, float]] = {}
         self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        #: Results of stages by model, of those that are not finished.
+        self._told: dict[str, list[StageResult]] = {}
         #: Whether the last ``run`` ended with Ctrl-C.
         self.interrupted = False
 
@@ -133,6 +135,7 @@ class DaskExecutor:
         ``WorkerError`` when there are no workers.
         """
         self.interrupted = False
+        self._told.clear()
         finished: dict[str, ModelReport] = {}
         if not tasks:
             return []
@@ -170,8 +173,10 @@ class DaskExecutor:
             self._client.cancel(list(futures))
             with contextlib.suppress(Exception):  # a worker that is gone has stopped, too
                 self._client.run(dask_worker.stop_all, self._topic)
+            self._pass_on(observer, finished)
             for task in tasks:
-                finished.setdefault(task.name, interrupted(task, []))
+                told = self._told.get(task.name, [])
+                finished.setdefault(task.name, interrupted(task, told))
         finally:
             self._client.unsubscribe_topic(self._topic)
         return [finished[task.name] for task in tasks]
@@ -291,13 +296,16 @@ class DaskExecutor:
             if name in finished:  # told late, after its report
                 continue
             if event["kind"] == "model":
+                self._told[name] = []  # anew, where its first worker was lost
                 observer.model_started(name)
             elif event["kind"] == "stage":
                 observer.stage_started(name, event["stage"])
             elif event["kind"] == "detail":
                 observer.stage_detail(name, event["stage"], event["text"])
             else:
-                observer.stage_finished(name, StageResult.model_validate(event["result"]))
+                result = StageResult.model_validate(event["result"])
+                self._told.setdefault(name, []).append(result)
+                observer.stage_finished(name, result)
 
     def _report_of(self, task: Task, future: Any) -> ModelReport:
         error = future.exception() if future.status == "error" else None

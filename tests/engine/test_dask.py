@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from unittest.mock import Mock
 
 import pytest
 
 from converter.engine import dask_executor, dask_worker
 from converter.engine.cache.digests import Digests
+from converter.engine.convert import Silent
 from converter.engine.store import Store, check_parcels
 from converter.engine.unpacking import crashed
 from converter.errors import InputError, WorkerError
@@ -320,3 +322,57 @@ def test_without_dask_the_extra_is_named(monkeypatch):
     with pytest.raises(InputError, match="not installed") as raised, dask_executor.cluster("local"):
         pass
     assert "paddle2om[dask]" in raised.value.hint
+
+
+class StoppedCluster:
+    """A client whose workers tell of two stages, once anew, before the user stops the run."""
+
+    def __init__(self, events):
+        self.events = events
+
+    def subscribe_topic(self, _topic, handler):
+        for event in self.events:
+            handler((0.0, event))
+
+    def submit(self, *_, key, **__):
+        return Mock(key=key, status="pending", done=self.stop)
+
+    def stop(self):
+        raise KeyboardInterrupt
+
+    def run(self, work, *_):
+        return {} if work is dask_worker.stop_all else {"tcp://w": facts_of_a_worker()}
+
+    def scheduler_info(self, **_):
+        return {"workers": {"tcp://w": {}}}
+
+    def wait_for_workers(self, *_, **__):
+        pass
+
+    cancel = unsubscribe_topic = wait_for_workers
+
+
+def facts_of_a_worker():
+    return {"sees": True, "host": "w", "versions": dask_worker.versions_here()}
+
+
+def test_ctrl_c_keeps_the_stages_that_were_told(tmp_path):
+    """The display had said that they are done."""
+    made = [
+        {"kind": "result", "name": "m", "result": {"stage": stage, "status": "ok"}}
+        for stage in ("inspect", "export")
+    ]
+    begun = {"kind": "model", "name": "m"}
+    client = StoppedCluster([begun, made[0], begun, *made])
+    executor = dask_executor.DaskExecutor(client)
+    stages = ("inspect", "export", "validate")
+    tasks = [task().model_copy(update={"name": name, "stages": stages}) for name in ("m", "n")]
+    logs = {each.name: tmp_path / each.name for each in tasks}
+
+    reports = executor.run(tasks, logs, Silent(), jobs=1)
+
+    assert executor.interrupted
+    assert [[stage.status for stage in report.stages] for report in reports] == [
+        ["ok", "ok", "interrupted"],
+        ["interrupted", "skipped", "skipped"],
+    ]
