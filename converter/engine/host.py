@@ -16,7 +16,7 @@ Events: ``{"event": "ready", "threads": COUNT, "fork": BOOL}`` once; for each ta
 ``{"event": "exit", "task": ID, "status": WAITSTATUS, "peak_memory": BYTES}`` as the last event of a
 task; with ``"over_memory": BYTES`` when it was killed for taking so much, ``"kernel": true``
 when it was killed while the kernel killed for want of memory, and ``"refused": ERRNO``, no status,
-when the system started no process for it.
+when the system started no process for it, with ``"log": true`` because its log cannot be written.
 """
 
 from __future__ import annotations

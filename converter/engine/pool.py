@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from converter.engine.interruption import interruptible
 from converter.engine.launch import Host
+from converter.engine.plan import begin_log
 from converter.engine.running import (
     Death,
     Running,
@@ -33,7 +34,7 @@ from converter.engine.running import (
     with_retry_told,
 )
 from converter.engine.schedule import Schedule
-from converter.errors import WorkerError
+from converter.errors import InputError, WorkerError
 from converter.model.result import Artefact, ErrorInfo, ModelReport, Placement, StageResult, Status
 from converter.model.task import Task
 
@@ -163,6 +164,9 @@ class Pool:
         observer: Observer,
     ) -> None:
         log = log_of[task.name]
+        if not log.exists():  # it was begun with the run, and has gone since
+            with contextlib.suppress(InputError):  # the host says what is wrong with it
+                begin_log(log, task.name)
         state = Running(task, log, time.monotonic() + task.options.timeout)
         state.first_death = self._first_deaths.get(task.name, "")
         running[task.name] = state
@@ -294,7 +298,7 @@ class Pool:
             result = StageResult.model_validate(event["result"])
             stopped = any(earlier.status.is_failure for earlier in state.results)
             state.results.append(result)
-            state.stage = None
+            state.stage, state.stage_started = None, time.monotonic()
             if not stopped:  # what a failure kept from running is no news
                 observer.stage_finished(name, result)
         elif kind == "done":
@@ -310,7 +314,11 @@ class Pool:
                 )
                 state.results.append(failed)
         elif kind == "exit":
-            told = {key: event[key] for key in ("over_memory", "kernel", "refused") if key in event}
+            told = {
+                key: event[key]
+                for key in ("over_memory", "kernel", "refused", "log")
+                if key in event
+            }
             death = Death(event["status"], event["peak_memory"], **told)
             self._finish(name, state, death, running, observer)
 
