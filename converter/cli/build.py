@@ -130,7 +130,14 @@ def build_command(
             report = run_build(loaded, out, settings, executor, observer, shard=shard)
         report = wanted.write(report, out)
         left = left_over(loaded, out)
-        finish(report, out, json_output=json_output, quiet=quiet, notes=_notes(left, out))
+        finish(
+            report,
+            out,
+            json_output=json_output,
+            quiet=quiet,
+            notes=_notes(left, out),
+            unwritten=wanted.unwritten,
+        )
 
 
 def _notes(left: Sequence[str], out: Path) -> list[str]:

@@ -197,4 +197,4 @@ def convert_command(
                 host=host,
             )
         report = wanted.write(report, out)
-        finish(report, out, json_output=json_output, quiet=quiet)
+        finish(report, out, json_output=json_output, quiet=quiet, unwritten=wanted.unwritten)

@@ -31,13 +31,17 @@ from converter.cli.rehearse import rehearse_command
 from converter.cli.render import render_command
 from converter.cli.report import report_app
 from converter.cli.reproduce import reproduce_command
+from converter.cli.streams import let_readers_go
 from converter.cli.validate import validate_command
 from converter.errors import InputError, InternalError, Interrupted, Paddle2omError
 from converter.version import __version__
 
 
 class _Group(TyperGroup):
-    """The command, which says that it was interrupted: typer would end with 130 and no word."""
+    """The command, which says why it ended: typer would exit without a word.
+
+    With 130 after Ctrl-C, and with 1, which is a stage's, after a broken pipe.
+    """
 
     def invoke(self, ctx: Any) -> Any:
         """Run a subcommand. Raises ``Interrupted`` after Ctrl-C."""
@@ -45,10 +49,14 @@ class _Group(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise _interrupted() from None
+        except BrokenPipeError as error:
+            from converter.stages.stage import describe_os_error
+
+            raise describe_os_error(error) from error
 
 
 def _interrupted() -> Interrupted:
-    return Interrupted("interrupted", hint="run the same command again")
+    return Interrupted("interrupted", hint=Interrupted.again)
 
 
 app = typer.Typer(
@@ -119,6 +127,7 @@ def _options(
 
 def entry() -> None:
     """Run the command line; the one place where errors become messages and exit codes."""
+    let_readers_go()
     # CI systems cancel with SIGTERM, a lost terminal says SIGHUP: end as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup wants it ignored
@@ -131,10 +140,6 @@ def entry() -> None:
         _report(error)
     except KeyboardInterrupt:
         _report(_interrupted())
-    except BrokenPipeError:
-        # The reader of our output has gone (`paddle2om ... | head`); nothing is wrong with us.
-        sys.stderr.close()
-        sys.exit(0)
     except OSError as error:
         from converter.stages.stage import describe_os_error
 

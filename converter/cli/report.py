@@ -120,7 +120,7 @@ def merge_command(
 
     A model that the recipe asks for and no shard has is a failure, with exit code 1.
     """
-    from converter.cli.show import print_report
+    from converter.cli.show import end, print_report
     from converter.engine.out_directory import held
     from converter.model.artefacts import check_replaceable
     from converter.model.names import REPORT_FILES
@@ -138,4 +138,4 @@ def merge_command(
         merged = wanted.write(merged, out)
     print_report(merged)
     typer.echo(out / "report.json")
-    raise typer.Exit(merged.exit_code)
+    end(merged, wanted.unwritten)

@@ -53,7 +53,7 @@ def render_all(
             for pipeline in pipelines:
                 reports.append(_written(pipeline, passed, failed, out_dir, digests, force=force))
     except KeyboardInterrupt:
-        late = Interrupted("not written: interrupted", hint="run the same command again")
+        late = Interrupted("not written: interrupted", hint=Interrupted.again)
         left = pipelines[len(reports) :]
         reports += [_report(pipeline, error=ErrorInfo.of(late)) for pipeline in left]
     return tuple(reports)

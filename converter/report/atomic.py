@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 from converter.errors import InputError
@@ -34,6 +36,27 @@ def write_text_through(path: Path, text: str) -> None:
             file.write(text)
     except OSError as error:
         raise unwritable(path, error) from error
+
+
+def check_writable(path: Path) -> None:
+    """Look whether ``path`` can be written, as far as one can tell. Raises ``InputError``.
+
+    For what takes long to make: the disk may be full by then, but a directory is one now.
+    """
+    try:
+        through = path.exists() and (path.is_symlink() or not path.is_file())
+        there = path if through else next(p for p in path.absolute().parents if p.exists())
+        wrong = 0
+        if path.is_dir():
+            wrong = errno.EISDIR
+        elif not through and not there.is_dir():
+            wrong = errno.ENOTDIR
+        elif not os.access(there, os.W_OK):
+            wrong = errno.EACCES
+    except OSError as error:
+        raise unwritable(path, error) from error
+    if wrong:
+        raise unwritable(path, OSError(wrong, os.strerror(wrong)))
 
 
 def unwritable(path: Path, error: OSError) -> InputError:

@@ -243,3 +243,9 @@ print([signal.getsignal(n) is signal.default_int_handler for n in (signal.SIGTER
 """
     ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
     assert ended.stdout.endswith("[True, True]\n")
+
+
+def test_quiet_says_that_it_was_interrupted(zoo):
+    code, said = build(zoo, 'at("converter.engine.pool", "Pool._begin", lambda: send(INT))\n', "-q")
+    assert code == 130
+    assert said == "error: interrupted, 1 model not run\nhint: run the same command again\n"
