@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,25 +15,20 @@ from converter.engine.build import plan_build
 from converter.engine.pool import Pool
 from converter.engine.recipe.load import load_recipe
 from converter.engine.run import Settings
+from tests import command
 
 ENV: dict[str, str] = {}
 
 
 def paddle2om(*words, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "converter.cli.main", *map(str, words)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        env=ENV,
-    )
+    return command.paddle2om(*words, cwd=cwd, **ENV)
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory, tiny_pir):
     """A recipe with two opsets of a model and a broken one, built once."""
     root = tmp_path_factory.mktemp("built")
-    ENV.update(os.environ, PADDLE2OM_CACHE=str(root / "user"), PYTHONPATH=str(Path.cwd()))
+    ENV.update(PADDLE2OM_CACHE=str(root / "user"))
     shutil.copytree(tiny_pir, root / "models" / "tiny")
     shutil.copytree(tiny_pir, root / "models" / "broken")
     (root / "models" / "broken" / "inference.pdiparams").write_bytes(b"cut")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from converter.errors import InputError
 from converter.model.memory import parse_bytes
 from converter.model.tolerance import parse_tolerances
 from converter.paddlex.targets import parse_device, parse_version
+from tests.command import COMMAND
 
 ROOT = Path(__file__).parents[2]
 DIGITS = "9" * 5000
@@ -126,7 +126,7 @@ def test_what_is_no_shape(text: str) -> None:
 @pytest.mark.parametrize("option", ["--rename", "--tolerance"])
 def test_an_argument_that_is_not_utf8(tiny_pir: Path, tmp_path: Path, option: str) -> None:
     odd = {"--rename": b"\xff=y", "--tolerance": b"\xff:atol=1"}[option]
-    command = [sys.executable, "-m", "converter.cli.main", "convert", str(tiny_pir), option]
+    command = [*COMMAND, "convert", str(tiny_pir), option]
     ended = subprocess.run(
         [*map(os.fsencode, command), odd, b"-q"],
         cwd=tmp_path,

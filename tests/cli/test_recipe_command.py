@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,13 @@ from converter import load_recipe
 from converter.engine.recipe.draft import draft_recipe
 from converter.errors import InputError
 from converter.model.recipe import json_schema
+from tests.command import paddle2om
 
 ROOT = Path(__file__).parents[2]
 
 
 def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "converter.cli.main", *arguments]
-    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(cwd)}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+    return paddle2om(*arguments, cwd=cwd, PATH="/usr/bin:/bin", HOME=str(cwd))
 
 
 @pytest.fixture

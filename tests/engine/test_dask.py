@@ -20,7 +20,8 @@ from converter.engine.unpacking import crashed
 from converter.errors import InputError, WorkerError
 from converter.model.compile_options import CompileOptions
 from converter.model.task import ConvertOptions, Task
-from tests.engine.building import LIMIT, artefacts, build, environment, finish, start, undisturbed
+from tests.command import environment
+from tests.engine.building import LIMIT, artefacts, build, finish, start, undisturbed
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def cluster(tmp_path, request):
     """
     pytest.importorskip("distributed")
     started = []
-    settings = environment(tmp_path)
+    settings = environment(PADDLE2OM_CACHE=str(tmp_path / "user"))
     if hasattr(request, "param"):
         settings["DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"] = str(request.param)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +19,7 @@ from converter.engine.doctor.findings import Check
 from converter.engine.doctor.known_bad import KNOWN_BAD, known_bad, parse_version
 from converter.model.memory import FreeMemory
 from converter.resources import template_dir
+from tests.command import paddle2om
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,12 +27,7 @@ ROOT = Path(__file__).parents[2]
 def doctor(*arguments: str, shadow: Path | None = None) -> tuple[int, dict[str, Check]]:
     """Exit code and checks by name of the command, with ``shadow`` in front of the packages."""
     path = os.pathsep.join(map(str, [shadow, ROOT] if shadow else [ROOT]))
-    ended = subprocess.run(
-        [sys.executable, "-m", "converter.cli.main", "doctor", "--json", *arguments],
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-    )
+    ended = paddle2om("doctor", "--json", *arguments, PYTHONPATH=path)
     assert "Traceback" not in ended.stderr
     report = json.loads(ended.stdout)
     assert report["exit_code"] == ended.returncode
