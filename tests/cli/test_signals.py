@@ -5,7 +5,6 @@ A signal is sent by the command to itself, from a function that it goes through:
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import pytest
 
 from converter.model.result import RunReport, Status
 from converter.report.json_file import read_json
-from tests.engine.building import ROOT
+from tests.command import ROOT, environment
 
 #: Runs a command after ``{planted}``, which has ``at``: do something when a function is called.
 SCRIPT = """
@@ -66,7 +65,7 @@ def command(root: Path, *words: str, planted: str = "") -> subprocess.CompletedP
     return subprocess.run(
         [sys.executable, "-c", SCRIPT.replace("{planted}", planted), *words],
         cwd=root,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PADDLE2OM_CACHE": str(root / "user")},
+        env=environment(PADDLE2OM_CACHE=str(root / "user")),
         capture_output=True,
         text=True,
         timeout=240,

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.engine.building import ROOT
+from tests.command import COMMAND, ROOT, environment
 
 
 def unread(*words: str, which: str = "stdout", cwd=ROOT) -> tuple[int, str]:
@@ -18,9 +18,9 @@ def unread(*words: str, which: str = "stdout", cwd=ROOT) -> tuple[int, str]:
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, which: writer}
     try:
         ended = subprocess.run(
-            [sys.executable, "-m", "converter.cli.main", *words],
+            [*COMMAND, *words],
             cwd=cwd,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "PADDLE2OM_CACHE": str(cwd / "user")},
+            env=environment(PADDLE2OM_CACHE=str(cwd / "user")),
             text=True,
             timeout=240,
             **streams,
