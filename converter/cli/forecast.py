@@ -82,9 +82,10 @@ def forecast_command(
         from converter.report.forecast_text import forecast_text
 
         if out is not None:
-            from converter.report.json_file import write_json
+            from converter.report.json_file import render_json
+            from converter.report.run_files import files_of_ours, write_noted
 
-            write_json(report, out / "report.json")
+            write_noted(out, {"report.json": render_json(report)}, others=files_of_ours(out))
         if json_output:
             print_json(report)
         elif not quiet and (text := forecast_text(report, out)):

@@ -11,14 +11,8 @@ from converter.errors import InputError
 from converter.model.files import read_json_text
 from converter.model.problems import first_problem
 from converter.model.result import SCHEMA_VERSION, RunReport
-from converter.report.atomic import write_text_atomically
 
 _WANTED = "give the report.json that a paddle2om run wrote into its output directory"
-
-
-def write_json(report: RunReport, path: Path | str) -> None:
-    """Write ``report`` to ``path``. Raises ``InputError`` when that cannot be."""
-    write_text_atomically(Path(path), render_json(report))
 
 
 def render_json(report: RunReport) -> str:
@@ -27,7 +21,7 @@ def render_json(report: RunReport) -> str:
 
 
 def read_json(path: Path | str) -> RunReport:
-    """Read a report that `write_json` wrote. Raises ``InputError`` when ``path`` holds none."""
+    """Read a report that `render_json` made. Raises ``InputError`` when ``path`` holds none."""
     path = Path(path)
     text, header = read_json_text(path, hint=_WANTED)
     _check_header(path, header)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from converter.model.artefacts import read_manifest
 from converter.model.names import REPORT_FILES
 from converter.model.result import RunReport
 from converter.report import format as fmt
@@ -12,7 +11,7 @@ from converter.report.html import render_html, report_environment
 from converter.report.json_file import render_json
 from converter.report.locate_plot import growth_plot
 from converter.report.locate_text import around, error, located, verdict
-from converter.report.run_files import write_noted
+from converter.report.run_files import files_of_ours, write_noted
 from converter.report.summary import stage_mark
 
 
@@ -20,9 +19,8 @@ def write_locate_reports(report: RunReport, out: Path) -> None:
     """Write ``report.json`` and ``report.html`` into ``out``, and note them as ours."""
     found = located(report) is not None
     page = render_locate_html(report) if found else render_html(report, files=".")
-    ours = {name: old for name, old in read_manifest(out).items() if (out / name).is_file()}
     texts = dict(zip(REPORT_FILES, (render_json(report), page), strict=True))
-    write_noted(out, texts, others=ours)
+    write_noted(out, texts, others=files_of_ours(out))
 
 
 def render_locate_html(report: RunReport) -> str:

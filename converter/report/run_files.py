@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from converter.model.artefacts import MANIFEST, read_manifest, write_manifest
+from converter.model.artefacts import (
+    MANIFEST,
+    read_manifest,
+    read_om_input_shape,
+    read_placement,
+    write_manifest,
+)
 from converter.model.names import REPORT_FILES
 from converter.model.result import RunReport
 from converter.model.run_manifest import manifest_of
@@ -28,6 +34,12 @@ def write_reports(report: RunReport, out_dir: Path) -> None:
     write_noted(out_dir, texts, run=run.content() if run else None)
 
 
+def files_of_ours(out_dir: Path) -> dict[str, list[str]]:
+    """What the manifest of ``out_dir`` lists and is there: name -> digests."""
+    listed = read_manifest(out_dir).items()
+    return {name: digests for name, digests in listed if (out_dir / name).is_file()}
+
+
 def write_noted(
     out_dir: Path,
     texts: Mapping[str, str],
@@ -38,7 +50,8 @@ def write_noted(
     """Write ``texts`` by name into ``out_dir``, and a manifest of them and ``others``.
 
     The manifest goes first, with the digests of before too: whatever ends this in between leaves
-    no file that a later run would take for somebody else's. Raises ``InputError``.
+    no file that a later run would take for somebody else's. What else the manifest of a model's
+    directory says stays. Raises ``InputError``.
     """
     new = {name: [hashlib.sha256(text.encode()).hexdigest()] for name, text in texts.items()}
     before = read_manifest(out_dir)
@@ -52,6 +65,12 @@ def write_noted(
 def _note(out_dir: Path, files: dict[str, list[str]], run: dict[str, Any] | None) -> None:
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        write_manifest(out_dir, files, run=run)
+        write_manifest(
+            out_dir,
+            files,
+            om_input_shape=read_om_input_shape(out_dir),
+            placement=read_placement(out_dir),
+            run=run,
+        )
     except OSError as error:
         raise unwritable(out_dir / MANIFEST, error) from error

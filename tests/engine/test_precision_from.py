@@ -18,8 +18,8 @@ from converter.model.compile_options import CompileOptions
 from converter.model.forecast import PrecisionWay
 from converter.model.result import RunReport
 from converter.model.task import ConvertOptions
-from converter.report.json_file import write_json
 from tests.command import paddle2om
+from tests.report.report_builders import write_json
 
 SIMULATOR = Path(__file__).parent.parent / "simulators" / "atc_simulator.py"
 

@@ -13,6 +13,14 @@ from converter import convert
 from converter.engine import run
 from converter.engine.out_directory import held, whole_run
 from converter.errors import InputError
+from converter.model.artefacts import (
+    check_replaceable,
+    read_manifest,
+    read_om_input_shape,
+    read_placement,
+    write_manifest,
+)
+from converter.model.result import Placement
 from converter.report import run_files
 
 
@@ -95,3 +103,21 @@ def test_a_refused_run_lets_the_directory_go(tmp_path):
         convert(tmp_path / "nothing", out)
     assert not is_locked(out)
     assert [path.name for path in out.iterdir()] == ["report.html"]
+
+
+def test_reports_in_a_models_directory_leave_what_else_its_manifest_says(tmp_path):
+    """``locate -o`` may name the directory of a model: PaddleX is to run it as before."""
+    placement = Placement(backend="onnx", reason="there is no OM file")
+    (tmp_path / "inference.om").write_bytes(b"om")
+    write_manifest(
+        tmp_path,
+        {"inference.om": ["d"], "gone": ["e"]},
+        om_input_shape="x:1,3,48,320",
+        placement=placement,
+    )
+    ours = run_files.files_of_ours(tmp_path)
+    run_files.write_noted(tmp_path, {"report.json": "{}"}, others=ours)
+    assert read_placement(tmp_path) == placement
+    assert read_om_input_shape(tmp_path) == "x:1,3,48,320"
+    assert set(read_manifest(tmp_path)) == {"inference.om", "report.json"}
+    check_replaceable(tmp_path, ["report.json"])

@@ -17,10 +17,9 @@ from converter.model.run_manifest import require_manifest
 from converter.model.task import ConvertOptions
 from converter.report.atomic import write_text_through
 from converter.report.bom.document import write_bom
-from converter.report.json_file import write_json
 from converter.report.junit import write_junit
 from converter.report.markdown import write_markdown
-from tests.report.report_builders import good, run
+from tests.report.report_builders import good, run, write_json
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 

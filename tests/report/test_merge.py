@@ -19,13 +19,12 @@ from converter.model.result import Artefact, PipelineReport, RunReport, Shard
 from converter.model.run_manifest import manifest_of
 from converter.model.task import ConvertOptions
 from converter.report.html import render_html
-from converter.report.json_file import write_json
 from converter.report.junit import render_junit
 from converter.report.markdown import render_markdown
 from converter.report.merge import merge_reports
 from converter.report.summary import verdict
 from converter.report.terminal import render_table
-from tests.report.report_builders import failed, good, model, run
+from tests.report.report_builders import failed, good, model, run, write_json
 
 NAMES = ("a", "b", "c")
 

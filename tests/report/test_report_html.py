@@ -13,7 +13,6 @@ from converter.model.artefacts import MANIFEST
 from converter.model.names import REPORT_FILES
 from converter.model.result import Message, ModelReport, PipelineReport, RunReport, Status
 from converter.report.html import render_html
-from converter.report.json_file import write_json
 from converter.report.run_files import write_reports
 from converter.report.summary import model_mark, stage_mark, verdict
 from tests.report.report_builders import (
@@ -29,6 +28,7 @@ from tests.report.report_builders import (
     skipped,
     validated,
     validation,
+    write_json,
     zoo,
 )
 

@@ -238,6 +238,9 @@ def test_the_command(save, tmp_path):
     assert f"compile with: --keep-dtype {tmp_path}/out/keep_dtype.cfg (2 of 5" in ended.stdout
     assert json.loads((tmp_path / "out" / "report.json").read_text())["exit_code"] == 0
     assert {p.name for p in Path(path.parent).iterdir()} == {"inference.onnx"}
+    ended = paddle2om("forecast", path.parent, "-o", tmp_path / "out")  # its own report is replaced
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "out" / "keep_dtype.cfg").is_file()
     ended = paddle2om("forecast", tmp_path / "missing")
     assert ended.returncode == 2
     assert "missing is not a file or a directory" in ended.stderr
