@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from converter.accuracy import metrics
+from converter.accuracy.predictor import PaddlePredictor
 from converter.accuracy.recorded import read_recorded
-from converter.accuracy.reference import PaddlePredictor
 from converter.errors import InputError, StageError
 from converter.model import onnx_file
 from converter.model.describe import describe

@@ -44,6 +44,7 @@ _PRELOADED = (
     "paddle",
     "paddle.inference",
     "paddle2onnx.convert",
+    "converter.accuracy.predictor",
     "converter.accuracy.reference",
     "converter.bridge.double_attributes",
     "converter.bridge.kept_slice_axes",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from converter.accuracy.reference import PaddlePredictor, writes_values
+from converter.accuracy.predictor import PaddlePredictor, writes_values
 from converter.errors import StageError
 from converter.model.pir import read_pir
 

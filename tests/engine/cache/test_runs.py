@@ -132,7 +132,7 @@ def test_an_output_that_was_edited_is_not_ours(filled, cache, tmp_path):
 
 
 def test_another_tolerance_validates_again_and_only_that(filled, cache, tmp_path, monkeypatch):
-    from converter.accuracy.reference import PaddlePredictor
+    from converter.accuracy.predictor import PaddlePredictor
 
     assert PaddlePredictor  # Paddle's outputs come from the cache: a broken Paddle is not noticed
     second = run(tmp_path / "out", cache, filled[2][0], atol=0.5)
