@@ -17,8 +17,9 @@ from converter.engine.warm import COLD
 from converter.engine.worker import THREAD_VARIABLES
 
 #: glibc gives tensors back to the system and asks for them again, thousands of times, and the
-#: system clears every page: a seventh of a small model's processor time. Bytes, mallopt(3).
-_MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(64 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
+#: system clears every page: a seventh of a small model's processor time. Bytes, mallopt(3); before
+#: version 2.35 glibc takes no more than 32 MiB for the first, and would be left without either.
+_MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
 
 
 class Host:

@@ -162,17 +162,18 @@ def _render(
 
 
 def _refuse_others_in_place_of(failed: Sequence[ConvertedModel], rendered: Rendered) -> None:
-    """Raise ``StageError`` where PaddleX would run its own model because one of ours failed."""
+    """Raise ``StageError`` where PaddleX would run another model because one of ours failed."""
     for item in rendered.served:
-        if item.match.how != "none" or not item.enabled:
+        match = item.match
+        lost = next((model for model in failed if would_serve(match, model)), None)
+        if lost is None or not item.enabled:
             continue
-        for model in failed:
-            if would_serve(item.match.module, model):
-                raise StageError(
-                    f"{item.match.module.name} has no model: {model.name} was not converted, and "
-                    f"PaddleX would run its own {item.match.module.model_name}",
-                    hint="mend the model, or name another with `use`; the config was not written",
-                )
+        other = match.model.name if match.model else f"its own {match.module.model_name}"
+        raise StageError(
+            f"{match.module.name} lacks {lost.name}, which was not converted: PaddleX would run "
+            f"{other}",
+            hint="mend the model, or name another with `use`; the config was not written",
+        )
 
 
 def write_scripts(report: RenderReport, options: RenderOptions, *, force: bool) -> tuple[Path, ...]:
