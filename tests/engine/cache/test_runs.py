@@ -375,13 +375,19 @@ COMPILED = CompileOptions(soc="Ascend310P3")
 @pytest.mark.parametrize("kept", [1, 2, 3, 4])
 def test_what_follows_a_kept_result_is_as_without_one(kept, filled, tmp_path):
     """Whichever stages are in the cache: the script for atc has the shapes of inference.yml."""
-    model = filled[2][1]
-    cache = Cache.open(Path(shutil.copytree(filled[0], tmp_path / "cache")))
+    model = Path(shutil.copytree(filled[2][0], tmp_path / "model"))
+    shapes = "x: [[1, 3, 32, 32], [1, 3, 48, 64], [1, 3, 96, 96]]"
+    (model / "inference.yml").write_text(
+        f"Hpi: {{backend_configs: {{tensorrt: {{dynamic_shapes: {{{shapes}}}}}}}}}\n"
+    )
+    run(tmp_path / "first", tmp_path / "cache", model)
+    cache = Cache.open(tmp_path / "cache")
     for key in cache.entries.keys():  # noqa: SIM118 - no mapping
         text = cache.entries.read_bytes(key)[:60]
         if any(f'"stage":"{stage}"'.encode() in text for stage in STAGES[kept:]):
             cache.entries.remove(key)
     whole = run(tmp_path / "whole", None, model, compile=COMPILED)
+    assert "x:1,3,48,64" in (tmp_path / "whole" / "model" / "atc.sh").read_text()
     report = run(tmp_path / "out", tmp_path / "cache", model, compile=COMPILED)
 
     assert [stage.cached for stage in report.models[0].stages] == [True] * kept + [False] * (
