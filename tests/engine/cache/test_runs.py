@@ -492,6 +492,40 @@ def test_a_source_that_changes_meanwhile_is_told(cached, filled, tmp_path):
     assert digests["inference.pdiparams"] == hashlib.sha256(data).hexdigest()
 
 
+def two_copies(filled, tmp_path) -> list[Path]:
+    """The angle classifier, which goes first, and the tiny model."""
+    return [Path(shutil.copytree(model, tmp_path / model.name)) for model in filled[2][::-1]]
+
+
+def test_a_source_that_changes_when_its_model_is_done_is_no_concern(filled, tmp_path):
+    models = two_copies(filled, tmp_path)
+    params = models[0] / "inference.pdiparams"
+    before = hashlib.sha256(params.read_bytes()).hexdigest()
+
+    class Later(Silent):
+        def model_started(self, name: str) -> None:
+            if name == "tiny_pir":
+                params.write_bytes(params.read_bytes() + b"more")
+
+    report = run_conversion(models, tmp_path / "o", OPTIONS, jobs=1, observer=Later()).models[0]
+
+    assert report.status is Status.OK
+    assert {Path(f.path).name: f.sha256 for f in report.inputs}["inference.pdiparams"] == before
+
+
+def test_a_model_that_never_began_is_interrupted_whatever_its_files_did(filled, tmp_path):
+    models = two_copies(filled, tmp_path)
+
+    def stop():
+        (models[1] / "inference.pdiparams").write_bytes(b"other")
+        raise KeyboardInterrupt
+
+    report = run_conversion(models, tmp_path / "o", OPTIONS, jobs=1, observer=At(stop)).models[1]
+
+    assert report.status is Status.INTERRUPTED
+    assert not report.stages[0].messages or "changed" not in report.stages[0].messages[-1].text
+
+
 def test_nothing_is_taken_for_a_model_that_changes_after_planning(filled, cache, tmp_path):
     """Its export has to run; what came after the old one's is still there, by the same keys."""
     model = Path(shutil.copytree(filled[2][0], tmp_path / "tiny_pir"))
