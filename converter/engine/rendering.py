@@ -181,8 +181,8 @@ def _refuse_others_in_place_of(failed: Sequence[Failed], rendered: Rendered) -> 
         other = match.model.name if match.model else f"its own {match.module.model_name}"
         raise error_for(
             lost.exit_code,
-            f"{match.module.name} lacks {lost.model.name}, which was not converted: PaddleX would run "
-            f"{other}",
+            f"{match.module.name} lacks {lost.model.name}, which was not converted: "
+            f"PaddleX would run {other}",
             hint="mend the model, or name another with `use`; the config was not written",
         )
 
