@@ -24,8 +24,10 @@ from converter.engine.cache.store import Cache
 from converter.engine.cache.upkeep import verify
 from converter.engine.convert import Silent, run_conversion
 from converter.engine.pool import Pool
+from converter.model.compile_options import CompileOptions
 from converter.model.result import RunReport, Status
 from converter.model.task import ConvertOptions
+from converter.stages.pipeline import STAGES
 
 OPTIONS = ConvertOptions(opset=13)
 
@@ -365,6 +367,28 @@ def test_a_model_that_changes_meanwhile_is_not_kept(filled, tmp_path):
     assert report.exit_code == 0
     assert "changed meanwhile" in report.models[0].stages[-2].messages[-1].text
     assert statuses(run(tmp_path / "out2", cache, model))["validate"] == "ok"
+
+
+COMPILED = CompileOptions(soc="Ascend310P3")
+
+
+@pytest.mark.parametrize("kept", [1, 2, 3, 4])
+def test_what_follows_a_kept_result_is_as_without_one(kept, filled, tmp_path):
+    """Whichever stages are in the cache: the script for atc has the shapes of inference.yml."""
+    model = filled[2][1]
+    cache = Cache.open(Path(shutil.copytree(filled[0], tmp_path / "cache")))
+    for key in cache.entries.keys():  # noqa: SIM118 - no mapping
+        text = cache.entries.read_bytes(key)[:60]
+        if any(f'"stage":"{stage}"'.encode() in text for stage in STAGES[kept:]):
+            cache.entries.remove(key)
+    whole = run(tmp_path / "whole", None, model, compile=COMPILED)
+    report = run(tmp_path / "out", tmp_path / "cache", model, compile=COMPILED)
+
+    assert [stage.cached for stage in report.models[0].stages] == [True] * kept + [False] * (
+        len(STAGES) - kept
+    )
+    assert told(report) == told(whole)
+    assert files_of(tmp_path / "out") == files_of(tmp_path / "whole")
 
 
 class At(Silent):
