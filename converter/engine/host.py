@@ -3,8 +3,9 @@
 Run as ``python -m converter.engine.host``. It reads one JSON command per line on standard input and
 writes one JSON event per line on standard output; what Paddle, paddle2onnx and ONNX Runtime print
 goes to standard error, and from a worker to the task's own log. The host never runs a model of the
-user's (``converter.engine.warm`` has one of our own), so a segfault, an abort or an OOM kill takes a child, not the host. When its standard input
-closes (the parent ended, however it ended) it kills every child and exits.
+user's (one of our own, after a child has survived it: ``converter.engine.warm``), so a segfault, an
+abort or an OOM kill takes a child, not the host. When its standard input closes (the parent ended,
+however it ended) it kills every child and exits.
 
 Forking is safe only where no thread holds a lock: the host counts its threads when the imports are
 done, and starts every worker anew (``converter.engine.worker``) if there are others than its own,
