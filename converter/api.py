@@ -12,16 +12,13 @@ from converter.engine.convert import (
     make_options,
     run_conversion,
 )
+from converter.engine.out_directory import whole_run
 from converter.engine.validate import run_validation
 from converter.errors import InputError, Interrupted
-from converter.model.artefacts import sha256_of, write_manifest
 from converter.model.compile_options import CompileOptions
-from converter.model.names import REPORT_FILES
 from converter.model.result import RunReport
-from converter.model.run_manifest import manifest_of
 from converter.model.task import DEFAULT_OPSET, ConvertOptions
-from converter.report.html import write_html
-from converter.report.json_file import write_json
+from converter.report.run_files import write_reports
 
 __all__ = ["convert", "export_onnx", "validate", "write_reports"]
 
@@ -100,16 +97,17 @@ def convert(
         memory=memory,
     )
     out = as_path(out_dir)
-    report = run_conversion(
-        [as_path(model) for model in named],
-        out,
-        options,
-        jobs=jobs,
-        force=force,
-        strict=strict,
-        command="convert",
-    )
-    write_reports(report, out)
+    with whole_run(out):
+        report = run_conversion(
+            [as_path(model) for model in named],
+            out,
+            options,
+            jobs=jobs,
+            force=force,
+            strict=strict,
+            command="convert",
+        )
+        write_reports(report, out)
     if report.interrupted:
         raise Interrupted("interrupted", hint=f"{out / 'report.json'} has what was done")
     return report
@@ -158,35 +156,19 @@ def validate(
         timeout=timeout,
     )
     out = None if out_dir is None else as_path(out_dir)
-    report = run_validation(
-        as_path(reference),
-        as_path(candidate),
-        options,
-        out=out,
-        on_device=on_device,
-        force=force,
-        strict=strict,
-        command="validate",
-    )
-    if out is not None:
-        write_reports(report, out)
+    with whole_run(out):
+        report = run_validation(
+            as_path(reference),
+            as_path(candidate),
+            options,
+            out=out,
+            on_device=on_device,
+            force=force,
+            strict=strict,
+            command="validate",
+        )
+        if out is not None:
+            write_reports(report, out)
     if report.interrupted:
         raise Interrupted("interrupted", hint="nothing was compared to the end")
     return report
-
-
-def write_reports(report: RunReport, out_dir: Path) -> None:
-    """Write ``report.json`` and ``report.html`` into ``out_dir``, and note them as ours.
-
-    The manifest that notes them also has the run's, where the report is of ``convert`` or
-    ``build``.
-    """
-    json_file, html_file = (out_dir / name for name in REPORT_FILES)
-    write_json(report, json_file)
-    write_html(report, html_file)
-    run = manifest_of(report)
-    write_manifest(
-        out_dir,
-        {name: [sha256_of(out_dir / name)] for name in REPORT_FILES},
-        run=run.content() if run else None,
-    )

@@ -61,9 +61,10 @@ class InternalError(Paddle2omError):
 
 
 class Interrupted(Paddle2omError):
-    """The user pressed Ctrl-C."""
+    """The user pressed Ctrl-C. ``again`` is the hint that always fits."""
 
     exit_code = 130
+    again: ClassVar[str] = "run the same command again"
 
 
 #: When several models fail in different ways, the run exits with the first of these that occurs.

@@ -17,7 +17,10 @@ is allowed at least ``HISTORY`` of what the whole tensor's peak would allow.
 
 Masks (-1e9, -65504: never attend here) are apart from all other numbers. Where the largest numbers
 are from ``MASK`` on, nearly one (``ONE_MASK``), and ``GAP`` times each of ``ENOUGH_ROWS`` others or
-more, these others are a part by themselves.
+more, these others are a part by themselves. ``accuracy.locate.difference`` has another rule: this
+one decides that a model fails, on its outputs. A gap is asked for, or rounding at a large quantity
+would fail in small ones that were computed from it. That few others, or two masks at once, are no
+case of it costs little, for the other parts are judged all the same.
 
 All other tensors are one part.
 """

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from converter.accuracy.inputs import LIMITED
-from converter.accuracy.reference import SHAPES_HINT, PaddleReference
+from converter.accuracy.predictor import SHAPES_HINT
+from converter.accuracy.reference import PaddleReference
 from converter.model.result import Message
 
 if TYPE_CHECKING:

@@ -14,27 +14,31 @@ from converter.model.comparison import OutputComparison
 def measure(name: str, reference: Array, candidate: Array) -> OutputComparison:
     """All metrics of two tensors of one shape, not yet judged."""
     pair = reference, candidate
-    p50_abs, p99_abs = metrics.percentiles(*pair, metrics.difference, (0.5, 0.99))
-    p50_rel, p99_rel = metrics.percentiles(*pair, metrics.relative, (0.5, 0.99))
+    # Every metric reads both tensors: one that follows from others is not computed from them.
+    shares = 0.5, 0.99, 1.0
+    p50_abs, p99_abs, max_abs = metrics.percentiles(*pair, metrics.difference, shares)
+    p50_rel, p99_rel, max_rel = metrics.percentiles(*pair, metrics.relative, shares)
+    p99_ulp, max_ulp = metrics.ulp_percentiles(*pair, (0.99, 1.0)) or (None, None)
+    relative_l2 = metrics.relative_l2(*pair, max_abs)
     return OutputComparison(
         name=name,
         dtype=reference.dtype.name,
         shape=reference.shape,
         elements=reference.size,
-        max_abs=metrics.max_abs(*pair),
+        max_abs=max_abs,
         mean_abs=metrics.mean_abs(*pair),
         p50_abs=p50_abs,
         p99_abs=p99_abs,
-        max_rel=metrics.max_rel(*pair),
+        max_rel=max_rel,
         mean_rel=metrics.mean_rel(*pair),
         p50_rel=p50_rel,
         p99_rel=p99_rel,
-        scaled=metrics.scaled(*pair),
-        relative_l2=metrics.relative_l2(*pair),
-        snr_db=metrics.snr_db(*pair),
+        scaled=metrics.ratio(max_abs, metrics.peak(reference)),
+        relative_l2=relative_l2,
+        snr_db=metrics.snr_db(relative_l2),
         cosine=metrics.cosine(*pair),
-        max_ulp=metrics.max_ulp(*pair),
-        p99_ulp=metrics.p99_ulp(*pair),
+        max_ulp=max_ulp,
+        p99_ulp=p99_ulp,
         exact_match=metrics.exact_match(*pair),
         argmax_agreement=metrics.argmax_agreement(*pair),
         top5_agreement=metrics.top_agreement(*pair, 5),

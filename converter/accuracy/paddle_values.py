@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converter.accuracy.onnx_values import BUDGET
-from converter.accuracy.reference import PaddlePredictor
+from converter.accuracy.predictor import PaddlePredictor
 from converter.errors import StageError
 
 if TYPE_CHECKING:

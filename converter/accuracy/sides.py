@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from converter.accuracy import metrics
+from converter.accuracy.predictor import PaddlePredictor
 from converter.accuracy.recorded import read_recorded
-from converter.accuracy.reference import PaddlePredictor
 from converter.errors import InputError, StageError
 from converter.model import onnx_file
 from converter.model.describe import describe
@@ -27,7 +27,8 @@ _KINDS = "a Paddle model, an ONNX file, an .npz file of recorded outputs or a di
 class Model:
     """A side that can be run. ``yml`` is its ``inference.yml``; ``hints``, ``value_range`` are too.
 
-    ``plain`` opens an ONNX file without graph optimisation.
+    ``plain`` opens an ONNX file without graph optimisation. ``operators`` are those of a Paddle
+    program, by name.
     """
 
     kind: Literal["Paddle", "ONNX"]
@@ -39,6 +40,7 @@ class Model:
     value_range: tuple[float, float] | None = None
     plain: Callable[[], OnnxPredictor] | None = None
     yml: InferenceYml = field(default_factory=InferenceYml)
+    operators: frozenset[str] = frozenset()
 
     @property
     def output_names(self) -> list[str]:
@@ -176,6 +178,7 @@ def _paddle(path: Path, threads: int) -> Model:
         hints=facts.shape_hints,
         value_range=facts.value_range,
         yml=read_inference_yml(model.yml) if model.yml else InferenceYml(),
+        operators=frozenset(facts.operators),
     )
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import configparser
 import difflib
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn
 
 from converter.errors import InputError
+from converter.model.files import parse_json
 
 _TYPE = re.compile(r"OpType::(\w+)")
 _DTYPES = re.compile(
@@ -123,10 +123,7 @@ def _customize_dtypes(file: Path, text: str, operators: Mapping[str, str]) -> It
 
 def _modify_mixlist(file: Path, text: str, operators: Mapping[str, str]) -> Iterator[str]:
     form = 'write it like {"black-list": {"to-add": ["Softmax"], "to-remove": []}}'
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise InputError(f"{file} is not JSON: {error}", hint=form) from error
+    content = parse_json(text, file, hint=form)
     if not isinstance(content, dict) or not content:
         _refuse(file, "it is not a JSON object with lists", form)
     yield from ()  # types, no names

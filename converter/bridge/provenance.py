@@ -6,6 +6,7 @@ Nothing that changes from run to run is recorded, so that the same input gives t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 from converter.model.artefacts import sha256_of
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 _TOOLS = ("paddlepaddle", "paddle2onnx", "onnx")
 
 
+@cache
+def tools_of_this_process() -> tuple[tuple[str, str], ...]:
+    """Name and version of what makes models here; the fork server asks once for all workers."""
+    return tuple(found for tool in _TOOLS for found in distributions_of(tool).items())
+
+
 def record_provenance(
     model: onnx.ModelProto, source: PaddleModel, repairs: Sequence[RepairApplied]
 ) -> None:
@@ -31,9 +38,7 @@ def record_provenance(
     }
     if source.params is not None:
         entries["paddle2om.params.sha256"] = sha256_of(source.params)
-    for tool in _TOOLS:
-        for name, version in distributions_of(tool).items():
-            entries[f"paddle2om.{name}"] = version
+    entries |= {f"paddle2om.{name}": version for name, version in tools_of_this_process()}
     del model.metadata_props[:]
     for key, value in sorted(entries.items()):
         model.metadata_props.add(key=key, value=value)

@@ -5,6 +5,8 @@ Their values cannot be compared: two runs of Paddle itself differ.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from converter.model.pir_document import (
     JsonObject,
     attribute,
@@ -53,6 +55,12 @@ _SHAPE_ONLY = frozenset(
     f"pd_op.{name}"
     for name in ("shape", "shape64", "numel", "full_like", "zeros_like", "ones_like")
 )
+
+
+def may_draw(operators: Iterable[str]) -> bool:
+    """Whether a program of these operators, by name, may draw at all: else it need not be read."""
+    names = {name.rstrip("_") for name in operators}
+    return not names.isdisjoint(_DRAWS | _DRAWS_IN_TRAINING.keys())
 
 
 def random_outputs(document: JsonObject) -> tuple[str, ...]:

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from converter.engine.executor import Executor
     from converter.model.build_plan import BuildPlan
 
-#: Models that a note names.
-_SHOWN = 10
-
 
 def build_command(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe file.")],
@@ -70,6 +67,7 @@ def build_command(
     baseline: views.BaselineFile = None,
     update_baseline: views.UpdateBaseline = False,
     prune_baseline: views.PruneBaseline = False,
+    accept_failures: views.AcceptFailures = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace files that are not ours.")
     ] = False,
@@ -101,11 +99,18 @@ def build_command(
             hint="add --scheduler tcp://host:8786 and leave out --no-cache",
         )
     wanted = views.Views.checked(
-        junit, markdown, baseline, update_baseline, prune_baseline, bom=bom, json_output=json_output
+        junit,
+        markdown,
+        baseline,
+        update_baseline,
+        prune_baseline,
+        bom=bom,
+        accept=accept_failures,
+        json_output=json_output,
     )
     settings = Settings(
         jobs=jobs,
-        memory=parse_bytes(total_memory) if total_memory else None,
+        memory=None if total_memory is None else parse_bytes(total_memory),
         cache=None if no_cache else cache or default_directory(),
         failures=not retry_failed,
         force=force,
@@ -119,31 +124,39 @@ def build_command(
         return
     from converter.cli.show import finish
     from converter.engine.build import chosen, left_over
+    from converter.engine.out_directory import whole_run
     from converter.report.progress import Progress
 
     models, part = chosen(loaded, shard)
     if part is not None and loaded.pipelines and not quiet:
         typer.echo("pipelines are left to a build of the whole recipe", err=True)
-    with (
-        Progress(total=len(models), quiet=quiet) as progress,
-        _executor(scheduler, store, quiet=quiet) as executor,
-    ):
-        observer = Silent() if quiet else progress
-        report = run_build(loaded, out, settings, executor, observer, shard=shard)
-    report = wanted.write(report, out)
-    left = left_over(loaded, out)
-    finish(report, out, json_output=json_output, quiet=quiet, notes=_notes(left, out))
+    with whole_run(out):
+        with (
+            Progress(total=len(models), quiet=quiet) as progress,
+            _executor(scheduler, store, quiet=quiet) as executor,
+        ):
+            observer = Silent() if quiet else progress
+            report = run_build(loaded, out, settings, executor, observer, shard=shard)
+        report = wanted.write(report, out)
+        left = left_over(loaded, out)
+        finish(
+            report,
+            out,
+            json_output=json_output,
+            quiet=quiet,
+            notes=_notes(left, out),
+            unwritten=wanted.unwritten,
+        )
 
 
 def _notes(left: Sequence[str], out: Path) -> list[str]:
     """What to say of models that are in ``out`` and not in the recipe."""
     if not left:
         return []
-    from converter.report.format import count
+    from converter.report.format import count, listed
 
-    shown = ", ".join(left[:_SHOWN]) + (f" and {len(left) - _SHOWN} more" * (len(left) > _SHOWN))
     told = f"{out} also holds {count(len(left), 'model')} that the recipe does not ask for"
-    return [f"note: {told}: {shown}", "hint: remove them before you publish the directory"]
+    return [f"note: {told}: {listed(left)}", "hint: remove them before you publish the directory"]
 
 
 def _executor(

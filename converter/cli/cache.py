@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from converter.cli.answer import print_json
+from converter.cli.command_help import Command
 from converter.cli.directories import directory
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
-@cache_app.command("info")
+@cache_app.command("info", cls=Command)
 def info_command(cache: Where = None, json_output: Json = False) -> None:
     """Say how much the cache holds."""
     from converter.engine.cache.upkeep import info
@@ -41,12 +42,14 @@ def info_command(cache: Where = None, json_output: Json = False) -> None:
         print_json(found)
         return
     typer.echo(f"directory  {found.directory}")
-    typer.echo(f"results    {found.entries}")
+    typer.echo(
+        f"results    {found.entries}" + f", and {found.damaged} damaged" * bool(found.damaged)
+    )
     typer.echo(f"files      {found.objects}")
     typer.echo(f"size       {format_bytes(found.bytes)}")
 
 
-@cache_app.command("gc")
+@cache_app.command("gc", cls=Command)
 def gc_command(
     max_size: Annotated[
         str | None, typer.Option(metavar="SIZE", help="Keep at most this much, as 10G.")
@@ -71,8 +74,8 @@ def gc_command(
 
     gone = collect(
         _open(cache),
-        max_bytes=parse_bytes(max_size) if max_size else None,
-        max_age=parse_age(max_age) if max_age else None,
+        max_bytes=None if max_size is None else parse_bytes(max_size, of="size", least=0),
+        max_age=None if max_age is None else parse_age(max_age),
         dry_run=dry_run,
     )
     if json_output:
@@ -84,9 +87,9 @@ def gc_command(
     typer.echo(f"{verb} {what}, {format_bytes(gone.bytes)}; {left} left")
 
 
-@cache_app.command("verify")
+@cache_app.command("verify", cls=Command)
 def verify_command(cache: Where = None, json_output: Json = False) -> None:
-    """Read everything and remove what is damaged or lacks files; exit 1 if something was."""
+    """Read everything and remove what is damaged or lacks files; exit 1 if there was any."""
     from converter.engine.cache.upkeep import verify
     from converter.errors import StageError
     from converter.model.counting import count
@@ -102,13 +105,18 @@ def verify_command(cache: Where = None, json_output: Json = False) -> None:
             typer.echo(f"removed {number} of another version of paddle2om")
     damaged = len(found.damaged_entries) + len(found.damaged_objects)
     incomplete = len(found.incomplete_entries)
-    if damaged or incomplete:
-        told = [f"{damaged} of them {'was' if damaged == 1 else 'were'} damaged"] if damaged else []
-        told += [f"{count(incomplete, 'result')} lacked files"] if incomplete else []
-        raise StageError(
-            f"{' and '.join(told)}; all of it has been removed",
-            hint="the next build makes them anew" + ("; check the disk" if damaged else ""),
-        )
+    told = [f"{damaged} of them {'was' if damaged == 1 else 'were'} damaged"] if damaged else []
+    told += [f"{count(incomplete, 'result')} lacked files"] if incomplete else []
+    message = f"{' and '.join(told)}; all of it has been removed" if told else ""
+    hints = ["the next build makes them anew"] if told else []
+    hints += ["check the disk"] if damaged else []
+    if found.refused:
+        path, why = next(iter(found.refused.items()))
+        refused = f"{count(len(found.refused), 'file')} could not be read or removed: {path}: {why}"
+        message = f"{message}; {refused}" if told else refused
+        hints.append("see whose files they are, and whether the disk is there")
+    if message:
+        raise StageError(message, hint="; ".join(hints))
 
 
 def parse_age(text: str) -> float:

@@ -16,16 +16,20 @@ if TYPE_CHECKING:
 
 
 def check_command(
-    config: Annotated[Path, typer.Argument(help="The config to check.")],
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The config to check.")],
     image: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", help="An image to run through the pipeline; repeatable."),
     ] = None,
     wrapper: Annotated[
-        WrapperChoice, typer.Option(help="The library that loads the config.")
+        WrapperChoice,
+        typer.Option(metavar="|".join(WrapperChoice), help="The library that loads the config."),
     ] = WrapperChoice.PADDLEX,
     device: Annotated[
-        str | None, typer.Option(help="Device to create the pipeline with: cpu, gpu:N, npu:N.")
+        str | None,
+        typer.Option(
+            metavar="DEVICE", help="Device to create the pipeline with: cpu, gpu:N, npu:N."
+        ),
     ] = None,
     paddlex_python: Annotated[
         str | None,

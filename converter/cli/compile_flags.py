@@ -42,7 +42,11 @@ Profile = Annotated[
 ]
 ProfileKind = Annotated[
     ProfileFlag | None,
-    typer.Option("--profile-flag", help="The atc flag for profiles; chosen when not given."),
+    typer.Option(
+        "--profile-flag",
+        metavar="|".join(ProfileFlag),
+        help="The atc flag for profiles; chosen when not given.",
+    ),
 ]
 Precision = Annotated[
     str | None,
@@ -90,7 +94,10 @@ On = Annotated[
     ),
 ]
 TargetOption = Annotated[
-    Target, typer.Option(help="What runs the OM file; PaddleX takes one shape and batch 1.")
+    Target,
+    typer.Option(
+        metavar="|".join(Target), help="What runs the OM file; PaddleX takes one shape and batch 1."
+    ),
 ]
 
 

@@ -39,7 +39,9 @@ def convert_command(
         Path,
         typer.Option("-o", "--out", metavar="DIR", parser=directory, help="Where the results go."),
     ] = Path("paddle2om-out"),
-    opset: Annotated[int, typer.Option(help="ONNX opset; 11 works with every atc.")] = 11,
+    opset: Annotated[
+        int, typer.Option(metavar="N", help="ONNX opset; 11 works with every atc.")
+    ] = 11,
     soc: Annotated[
         str | None,
         typer.Option(metavar="SOC", help="Chip, e.g. Ascend310P3; a card's name; or auto."),
@@ -63,9 +65,12 @@ def convert_command(
     target: flags.TargetOption = flags.Target.PADDLEX,
     on: flags.On = "local",
     simplify: Annotated[bool, typer.Option(help="Simplify the ONNX model with onnxsim.")] = True,
-    atol: Annotated[float | None, typer.Option(help="Absolute tolerance of the gate.")] = None,
+    atol: Annotated[
+        float | None, typer.Option(metavar="N", help="Absolute tolerance of the gate.")
+    ] = None,
     rtol: Annotated[
-        float | None, typer.Option(help="Tolerance relative to an output's largest value.")
+        float | None,
+        typer.Option(metavar="N", help="Tolerance relative to an output's largest value."),
     ] = None,
     tolerance: Annotated[
         list[str] | None,
@@ -73,7 +78,7 @@ def convert_command(
             metavar="NAME:LIMIT=N,...", help="Limits of an output, or a pattern; repeatable."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the inputs compared on.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the inputs compared on.")] = 0,
     sweep: Annotated[
         bool, typer.Option("--sweep", help="Compare on many more shapes of the dynamic dims.")
     ] = False,
@@ -106,6 +111,7 @@ def convert_command(
     baseline: views.BaselineFile = None,
     update_baseline: views.UpdateBaseline = False,
     prune_baseline: views.PruneBaseline = False,
+    accept_failures: views.AcceptFailures = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace an inference.onnx that is not ours.")
     ] = False,
@@ -125,17 +131,25 @@ def convert_command(
 
     names = parse_renames(rename or [])
     flags.parse_shapes(shape or [])  # a typing mistake is told before anything is started
-    limit = parse_bytes(memory) if memory else None
+    limit = None if memory is None else parse_bytes(memory)
     from converter.model.tolerance import parse_tolerances
 
     tolerances = parse_tolerances(tolerance or [])
     wanted = views.Views.checked(
-        junit, markdown, baseline, update_baseline, prune_baseline, bom=bom, json_output=json_output
+        junit,
+        markdown,
+        baseline,
+        update_baseline,
+        prune_baseline,
+        bom=bom,
+        accept=accept_failures,
+        json_output=json_output,
     )
     host = Host()  # its imports take longest: they run while the rest of this is imported
 
     from converter.cli.show import finish
     from converter.engine.convert import run_conversion
+    from converter.engine.out_directory import whole_run
     from converter.errors import Paddle2omError
     from converter.model.task import ConvertOptions
     from converter.report.progress import Progress
@@ -176,18 +190,19 @@ def convert_command(
         timeout=timeout,
         memory=limit,
     )
-    with Progress(total=len(models), quiet=quiet) as progress:
-        report = run_conversion(
-            models,
-            out,
-            options,
-            jobs=jobs,
-            force=force,
-            strict=strict,
-            command=shlex.join(["paddle2om", *sys.argv[1:]]),
-            observer=progress,
-            cache=cache,
-            host=host,
-        )
-    report = wanted.write(report, out)
-    finish(report, out, json_output=json_output, quiet=quiet)
+    with whole_run(out):
+        with Progress(total=len(models), quiet=quiet) as progress:
+            report = run_conversion(
+                models,
+                out,
+                options,
+                jobs=jobs,
+                force=force,
+                strict=strict,
+                command=shlex.join(["paddle2om", *sys.argv[1:]]),
+                observer=progress,
+                cache=cache,
+                host=host,
+            )
+        report = wanted.write(report, out)
+        finish(report, out, json_output=json_output, quiet=quiet, unwritten=wanted.unwritten)

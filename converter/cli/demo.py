@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from converter.model.result import RunReport
 
 
 def demo_command(
@@ -32,6 +36,8 @@ def demo_command(
     from converter.demo.sample_page import draw_sample_page
     from converter.demo.sources import fetch
     from converter.engine.convert import run_conversion
+    from converter.engine.interruption import interruptible
+    from converter.engine.out_directory import whole_run
     from converter.model.compile_options import CompileOptions
     from converter.model.task import ConvertOptions
     from converter.report.progress import Progress
@@ -41,27 +47,46 @@ def demo_command(
             typer.echo(text, err=True)
 
     say("fetching the models (once; kept in the user's cache directory)")
+    began = time.perf_counter()
     models = fetch()
-    with Progress(total=len(models), quiet=quiet) as progress:
-        report = run_conversion(
-            list(models.values()),
-            out,
-            ConvertOptions(compile=CompileOptions(soc=soc)),
-            command="paddle2om demo",
-            observer=progress,
-        )
-    if report.exit_code == 0:
-        say("reading a page with PaddleX: the converted models, then native Paddle")
-        image = out / "page.png"
-        if not image.exists():
-            draw_sample_page(image)
-        pipelines = tuple(
-            run_ocr_demo(out, models, out, image=image, name=name, use=use)
-            for name, use in PIPELINES.items()
-        )
-        report = report.model_copy(update={"pipelines": pipelines})
-    write_reports(report, out)
-    finish(report, out, json_output=json_output, quiet=quiet)
+    fetched = time.perf_counter() - began
+    with whole_run(out):
+        with Progress(total=len(models), quiet=quiet) as progress:
+            report = run_conversion(
+                list(models.values()),
+                out,
+                ConvertOptions(compile=CompileOptions(soc=soc)),
+                command="paddle2om demo",
+                observer=progress,
+            )
+        if report.exit_code == 0:
+            say("reading a page with PaddleX: the converted models, then native Paddle")
+            image = out / "page.png"
+            try:
+                with interruptible():
+                    if not image.exists():
+                        draw_sample_page(image)
+                    pipelines = tuple(
+                        run_ocr_demo(out, models, out, image=image, name=name, use=use)
+                        for name, use in PIPELINES.items()
+                    )
+                report = report.model_copy(update={"pipelines": pipelines})
+            except KeyboardInterrupt:
+                report = report.model_copy(update={"interrupted": True})
+        write_reports(report, out)
+        took = _took(report, fetched, time.perf_counter() - began)
+        finish(report, out, json_output=json_output, quiet=quiet, notes=[took])
+
+
+def _took(report: RunReport, fetched: float, total: float) -> str:
+    """Where the user's time went: the verdict's is that of the conversion alone."""
+    from converter.report.format import seconds
+
+    told = f"{seconds(total)} in all: {seconds(fetched)} to fetch the models"
+    told += f", {seconds(report.seconds)} to convert them"
+    if report.pipelines:
+        told += f", {seconds(sum(each.seconds for each in report.pipelines))} for PaddleX"
+    return told
 
 
 #: The pipelines of the demo: file name of the config -> which model serves which module.

@@ -35,14 +35,21 @@ def device_command(
     run: Annotated[
         bool, typer.Option("--run", help="Run on the NPU although there are results.")
     ] = False,
-    device: Annotated[int, typer.Option(help="Number of the NPU.")] = 0,
-    backend: Annotated[Backend, typer.Option(help="What runs the OM file.")] = Backend.AUTO,
-    atol: Annotated[float | None, typer.Option(help="Absolute tolerance of float outputs.")] = None,
-    rtol: Annotated[
-        float | None, typer.Option(help="Tolerance relative to an output's largest value.")
+    device: Annotated[int, typer.Option(metavar="N", help="Number of the NPU.")] = 0,
+    backend: Annotated[
+        Backend, typer.Option(metavar="|".join(Backend), help="What runs the OM file.")
+    ] = Backend.AUTO,
+    atol: Annotated[
+        float | None, typer.Option(metavar="N", help="Absolute tolerance of float outputs.")
     ] = None,
-    min_cosine: Annotated[float | None, typer.Option(help="Least cosine similarity.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the recorded inputs.")] = 0,
+    rtol: Annotated[
+        float | None,
+        typer.Option(metavar="N", help="Tolerance relative to an output's largest value."),
+    ] = None,
+    min_cosine: Annotated[
+        float | None, typer.Option(metavar="N", help="Least cosine similarity.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the recorded inputs.")] = 0,
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", parser=seconds, help="Seconds the NPU may take.")
     ] = 600.0,

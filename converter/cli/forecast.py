@@ -32,8 +32,8 @@ def forecast_command(
         Path | None,
         typer.Option(metavar="FILE", help="The model's inference.yml, if not beside it."),
     ] = None,
-    opset: Annotated[int, typer.Option(help="ONNX opset of a Paddle model.")] = 11,
-    seed: Annotated[int, typer.Option(help="Seed of the inputs.")] = 0,
+    opset: Annotated[int, typer.Option(metavar="N", help="ONNX opset of a Paddle model.")] = 11,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the inputs.")] = 0,
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", parser=seconds, help="Seconds it may take.")
     ] = 1800.0,
@@ -55,6 +55,7 @@ def forecast_command(
     host = Host()  # its imports take a second: they run while ours do
     try:
         from converter.engine.forecast import run_forecast
+        from converter.engine.out_directory import whole_run
         from converter.model.compile_options import CompileOptions
         from converter.model.task import ConvertOptions
         from converter.report.progress import Progress
@@ -65,27 +66,29 @@ def forecast_command(
     except BaseException:
         host.close(at_once=True)
         raise
-    with Progress(total=1, quiet=quiet) as progress:
-        report = run_forecast(
-            model,
-            out,
-            options,
-            yml=yml,
-            force=force,
-            command=shlex.join(["paddle2om", *sys.argv[1:]]),
-            observer=progress,
-            host=host,
-        )
-    from converter.cli.show import print_failures
-    from converter.report.forecast_text import forecast_text
+    with whole_run(out):
+        with Progress(total=1, quiet=quiet) as progress:
+            report = run_forecast(
+                model,
+                out,
+                options,
+                yml=yml,
+                force=force,
+                command=shlex.join(["paddle2om", *sys.argv[1:]]),
+                observer=progress,
+                host=host,
+            )
+        from converter.cli.show import print_failures
+        from converter.report.forecast_text import forecast_text
 
-    if out is not None:
-        from converter.report.json_file import write_json
+        if out is not None:
+            from converter.report.json_file import render_json
+            from converter.report.run_files import files_of_ours, write_noted
 
-        write_json(report, out / "report.json")
-    if json_output:
-        print_json(report)
-    elif not quiet and (text := forecast_text(report, out)):
-        typer.echo(text)
-    print_failures(report)
-    raise typer.Exit(report.exit_code)
+            write_noted(out, {"report.json": render_json(report)}, others=files_of_ours(out))
+        if json_output:
+            print_json(report)
+        elif not quiet and (text := forecast_text(report, out)):
+            typer.echo(text)
+        print_failures(report)
+        raise typer.Exit(report.exit_code)

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 def inspect_command(
     path: Annotated[
         Path,
-        typer.Argument(help="A Paddle model directory or program file, an ONNX or an OM file."),
+        typer.Argument(
+            metavar="PATH", help="A Paddle model directory or program file, an ONNX or an OM file."
+        ),
     ],
     json_output: Annotated[
         bool, typer.Option("--json", help="Print the description as JSON.")

@@ -33,11 +33,14 @@ def locate_command(
         Path | None,
         typer.Option(metavar="FILE", help="Search on these inputs: an .npz, one array per input."),
     ] = None,
-    atol: Annotated[float | None, typer.Option(help="Absolute tolerance of float outputs.")] = None,
-    rtol: Annotated[
-        float | None, typer.Option(help="Tolerance relative to an output's largest value.")
+    atol: Annotated[
+        float | None, typer.Option(metavar="N", help="Absolute tolerance of float outputs.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the inputs.")] = 0,
+    rtol: Annotated[
+        float | None,
+        typer.Option(metavar="N", help="Tolerance relative to an output's largest value."),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the inputs.")] = 0,
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", parser=seconds, help="Seconds the search may take.")
     ] = 900.0,
@@ -58,6 +61,7 @@ def locate_command(
     host = Host()  # its imports take a second: they run while ours do
     try:
         from converter.engine.locate import run_locate
+        from converter.engine.out_directory import whole_run
         from converter.model.task import ConvertOptions
         from converter.report.progress import Progress
 
@@ -65,31 +69,32 @@ def locate_command(
     except BaseException:
         host.close(at_once=True)
         raise
-    with Progress(total=1, quiet=quiet) as progress:
-        report = run_locate(
-            reference,
-            candidate,
-            out,
-            options,
-            inputs=inputs,
-            force=force,
-            command=shlex.join(["paddle2om", *sys.argv[1:]]),
-            observer=progress,
-            host=host,
-        )
-    from converter.cli.show import print_failures
-    from converter.report.locate_text import locate_lines, located
+    with whole_run(out):
+        with Progress(total=1, quiet=quiet) as progress:
+            report = run_locate(
+                reference,
+                candidate,
+                out,
+                options,
+                inputs=inputs,
+                force=force,
+                command=shlex.join(["paddle2om", *sys.argv[1:]]),
+                observer=progress,
+                host=host,
+            )
+        from converter.cli.show import print_failures
+        from converter.report.locate_text import locate_lines, located
 
-    facts = located(report)
-    if out is not None:
-        from converter.report.locate_html import write_locate_reports
+        facts = located(report)
+        if out is not None:
+            from converter.report.locate_html import write_locate_reports
 
-        write_locate_reports(report, out)
-    if json_output:
-        print_json(report)
-    elif facts is not None and not quiet:
-        typer.echo("\n".join(locate_lines(facts)))
-    print_failures(report)
-    if out is not None and not quiet and facts is not None:
-        typer.echo(f"report: {out / 'report.html'}", err=True)
-    raise typer.Exit(report.exit_code)
+            write_locate_reports(report, out)
+        if json_output:
+            print_json(report)
+        elif facts is not None and not quiet:
+            typer.echo("\n".join(locate_lines(facts)))
+        print_failures(report)
+        if out is not None and not quiet and facts is not None:
+            typer.echo(f"report: {out / 'report.html'}", err=True)
+        raise typer.Exit(report.exit_code)

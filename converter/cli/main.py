@@ -9,14 +9,15 @@ import re
 import signal
 import sys
 import traceback
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from converter.cli.build import build_command
 from converter.cli.cache import cache_app
 from converter.cli.check import check_command
+from converter.cli.command_help import Command
 from converter.cli.compile import compile_command
 from converter.cli.convert import convert_command
 from converter.cli.demo import demo_command
@@ -30,12 +31,37 @@ from converter.cli.rehearse import rehearse_command
 from converter.cli.render import render_command
 from converter.cli.report import report_app
 from converter.cli.reproduce import reproduce_command
+from converter.cli.streams import let_readers_go
 from converter.cli.validate import validate_command
 from converter.errors import InputError, InternalError, Interrupted, Paddle2omError
 from converter.version import __version__
 
+
+class _Group(TyperGroup):
+    """The command, which says why it ended: typer would exit without a word.
+
+    With 130 after Ctrl-C, and with 1, which is a stage's, after a broken pipe.
+    """
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a subcommand. Raises ``Interrupted`` after Ctrl-C."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise _interrupted() from None
+        except BrokenPipeError as error:
+            from converter.stages.stage import describe_os_error
+
+            raise describe_os_error(error) from error
+
+
+def _interrupted() -> Interrupted:
+    return Interrupted("interrupted", hint=Interrupted.again)
+
+
 app = typer.Typer(
     name="paddle2om",
+    cls=_Group,
     help="Turn PaddlePaddle models into checked ONNX and Ascend OM files, "
     "and write the PaddleX configs that run them.",
     no_args_is_help=True,
@@ -45,20 +71,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command("convert")(convert_command)
-app.command("build")(build_command)
-app.command("reproduce")(reproduce_command)
-app.command("validate")(validate_command)
-app.command("compile")(compile_command)
-app.command("render")(render_command)
-app.command("check")(check_command)
-app.command("rehearse")(rehearse_command)
-app.command("inspect")(inspect_command)
-app.command("locate")(locate_command)
-app.command("forecast")(forecast_command)
-app.command("device")(device_command)
-app.command("doctor")(doctor_command)
-app.command("demo")(demo_command)
+app.command("convert", cls=Command)(convert_command)
+app.command("build", cls=Command)(build_command)
+app.command("reproduce", cls=Command)(reproduce_command)
+app.command("validate", cls=Command)(validate_command)
+app.command("compile", cls=Command)(compile_command)
+app.command("render", cls=Command)(render_command)
+app.command("check", cls=Command)(check_command)
+app.command("rehearse", cls=Command)(rehearse_command)
+app.command("inspect", cls=Command)(inspect_command)
+app.command("locate", cls=Command)(locate_command)
+app.command("forecast", cls=Command)(forecast_command)
+app.command("device", cls=Command)(device_command)
+app.command("doctor", cls=Command)(doctor_command)
+app.command("demo", cls=Command)(demo_command)
 app.add_typer(cache_app, name="cache")
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(report_app, name="report")
@@ -99,16 +125,13 @@ def _options(
     """Options of the command itself; the callback does the work."""
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    """CI systems cancel with SIGTERM, a lost terminal says SIGHUP: end as after Ctrl-C."""
-    raise KeyboardInterrupt
-
-
 def entry() -> None:
     """Run the command line; the one place where errors become messages and exit codes."""
-    signal.signal(signal.SIGTERM, _terminate)
+    let_readers_go()
+    # CI systems cancel with SIGTERM, a lost terminal says SIGHUP: end as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup wants it ignored
-        signal.signal(signal.SIGHUP, _terminate)
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     try:
         sys.exit(app(prog_name="paddle2om", standalone_mode=False))
     except _UsageError as error:
@@ -116,11 +139,7 @@ def entry() -> None:
     except Paddle2omError as error:
         _report(error)
     except KeyboardInterrupt:
-        _report(Interrupted("interrupted", hint="run the same command again"))
-    except BrokenPipeError:
-        # The reader of our output has gone (`paddle2om ... | head`); nothing is wrong with us.
-        sys.stderr.close()
-        sys.exit(0)
+        _report(_interrupted())
     except OSError as error:
         from converter.stages.stage import describe_os_error
 

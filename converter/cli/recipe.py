@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from converter.cli.answer import print_json
+from converter.cli.command_help import Command
 
 recipe_app = typer.Typer(
     help="Write and check recipes, the files that `build` converts zoos from.",
@@ -16,7 +17,7 @@ recipe_app = typer.Typer(
 )
 
 
-@recipe_app.command("init")
+@recipe_app.command("init", cls=Command)
 def init_command(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of models.")],
     out: Annotated[
@@ -27,20 +28,20 @@ def init_command(
     """Write a recipe for every model in a folder, with a comment on what each of them does."""
     from converter.engine.recipe.draft import draft_recipe
     from converter.errors import InputError
-    from converter.model.artefacts import write_atomically
     from converter.model.counting import count
+    from converter.report.atomic import write_text_through
 
-    if out.exists() and not (force and out.is_file()):
+    if out.is_file() and not force:
         raise InputError(f"{out} exists", hint="choose another name with -o, or use --force")
     draft = draft_recipe(directory, out)
-    write_atomically(out, draft.text.encode())
+    write_text_through(out, draft.text)
     typer.echo(str(out))
     for path, reason in draft.left_out:
         typer.echo(f"warning: left out {path}: {reason}", err=True)
     typer.echo(count(draft.models, "model"), err=True)
 
 
-@recipe_app.command("check")
+@recipe_app.command("check", cls=Command)
 def check_recipe_command(
     recipe: Annotated[Path, typer.Argument(metavar="FILE", help="The recipe.")],
     json_output: Annotated[
@@ -64,7 +65,7 @@ def check_recipe_command(
     typer.echo(told, err=True)
 
 
-@recipe_app.command("schema")
+@recipe_app.command("schema", cls=Command)
 def schema_command() -> None:
     """Print the JSON Schema of recipes, for editors that check YAML as it is typed."""
     import json

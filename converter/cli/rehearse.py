@@ -13,7 +13,9 @@ from converter.cli.seconds import seconds
 
 
 def rehearse_command(
-    config: Annotated[Path, typer.Argument(help="An OCR config, for OM files or ONNX.")],
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG", help="An OCR config, for OM files or ONNX.")
+    ],
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Typical pages.")],
     shape: Annotated[
         list[str] | None,

@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from converter.paddlex.report import ModuleReport, RenderReport
 
 
-#: How many modules a warning names on the terminal.
-_SHOWN = 4
-
-
 class BackendChoice(StrEnum):
     """What PaddleX runs the models with."""
 
@@ -105,19 +101,24 @@ def render_command(
     backend: Annotated[
         BackendChoice,
         typer.Option(
+            metavar="|".join(BackendChoice),
             help="ONNX Runtime, OM files on an Ascend NPU, ONNX Runtime with CANN (experimental), "
-            "native Paddle, or the best there are files for."
+            "native Paddle, or the best there are files for.",
         ),
     ] = BackendChoice.ONNX,
     device: Annotated[
-        str | None, typer.Option(help="cpu, gpu:N, npu:N or xpu:N; what the backend needs if not.")
+        str | None,
+        typer.Option(
+            metavar="DEVICE", help="cpu, gpu:N, npu:N or xpu:N; what the backend needs if not."
+        ),
     ] = None,
     paddlex: Annotated[
         str | None,
         typer.Option(metavar="VERSION", help="The PaddleX that reads the config, 3.0 to 3.7."),
     ] = None,
     wrapper: Annotated[
-        WrapperChoice, typer.Option(help="The library that loads the config.")
+        WrapperChoice,
+        typer.Option(metavar="|".join(WrapperChoice), help="The library that loads the config."),
     ] = WrapperChoice.PADDLEX,
     base_dir: Annotated[
         Path | None,
@@ -215,7 +216,7 @@ def render_command(
     rendered = render_pipeline(base, found, options)
     characters = {name: Path(file) for name, file in dictionaries.items()}
     make_ready(rendered.unready, characters, force=force)
-    write_config(out, rendered.text, force=force)
+    write_config(out, rendered.text, force=force, through=True)
     report = report_of(rendered, options, out)
     _tell(report)
     made = write_scripts(report, options, force=force) if scripts else ()
@@ -232,18 +233,14 @@ def render_command(
 
 def _tell(report: RenderReport) -> None:
     """Say on standard error what serves each module, and what will go wrong."""
+    from converter.model.counting import listed
+
     width = max(len(module.module) for module in report.modules)
     for module in report.modules:
         typer.echo(f"{module.module:<{width}}  {_fate(module)}", err=True)
     for warning in report.warnings:
-        typer.echo(f"warning: {warning.message}: {_some(warning.modules)}", err=True)
+        typer.echo(f"warning: {warning.message}: {listed(warning.modules)}", err=True)
         typer.echo(f"hint: {warning.fix}", err=True)
-
-
-def _some(names: tuple[str, ...]) -> str:
-    """The first few names; --json has all."""
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _fate(module: ModuleReport) -> str:

@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 from converter.cli import views
+from converter.cli.command_help import Command
+from converter.cli.directories import directory
 
 report_app = typer.Typer(
     help="Show a report.json again, or write it in another form.",
@@ -37,7 +39,7 @@ def _file(source: Path) -> Path:
     return source / "report.json" if source.is_dir() else source
 
 
-@report_app.command("show")
+@report_app.command("show", cls=Command)
 def show_command(source: _Source) -> None:
     """Print the table of a report, and exit as the run did."""
     from converter.cli.show import print_report
@@ -48,10 +50,12 @@ def show_command(source: _Source) -> None:
     raise typer.Exit(report.exit_code)
 
 
-@report_app.command("write")
+@report_app.command("write", cls=Command)
 def write_command(
     source: _Source,
-    form: Annotated[Form, typer.Argument(help="The form.")],
+    form: Annotated[
+        Form, typer.Argument(metavar="FORM", help="html, junit, markdown, manifest or bom.")
+    ],
     out: Annotated[
         Path, typer.Option("-o", "--out", metavar="FILE", help="The file; - is standard output.")
     ] = Path("-"),
@@ -90,14 +94,17 @@ def write_command(
         typer.echo(out)
 
 
-@report_app.command("merge")
+@report_app.command("merge", cls=Command)
 def merge_command(
     sources: Annotated[
         list[Path],
         typer.Argument(metavar="REPORT...", help="Reports, or output directories, of all shards."),
     ],
     out: Annotated[
-        Path, typer.Option("-o", "--out", metavar="DIR", help="Where the merged report goes.")
+        Path,
+        typer.Option(
+            "-o", "--out", metavar="DIR", parser=directory, help="Where the merged report goes."
+        ),
     ],
     junit: views.Junit = None,
     markdown: views.Markdown = None,
@@ -105,22 +112,37 @@ def merge_command(
     baseline: views.BaselineFile = None,
     update_baseline: views.UpdateBaseline = False,
     prune_baseline: views.PruneBaseline = False,
+    accept_failures: views.AcceptFailures = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace reports that are not ours.")
+    ] = False,
 ) -> None:
     """Make one report of several, and exit as a run of all of them would have.
 
     A model that the recipe asks for and no shard has is a failure, with exit code 1.
     """
-    from converter.cli.show import print_report
+    from converter.cli.show import end, print_report
+    from converter.engine.out_directory import held
+    from converter.model.artefacts import check_replaceable
+    from converter.model.names import REPORT_FILES
     from converter.report.json_file import read_json
     from converter.report.merge import merge_reports
 
     wanted = views.Views.checked(
-        junit, markdown, baseline, update_baseline, prune_baseline, bom=bom
+        junit,
+        markdown,
+        baseline,
+        update_baseline,
+        prune_baseline,
+        bom=bom,
+        accept=accept_failures,
     )
     files = [_file(source) for source in sources]
     merged = merge_reports([(file, read_json(file)) for file in files], out)
-    out.mkdir(parents=True, exist_ok=True)
-    merged = wanted.write(merged, out)
+    with held(out):
+        if not force:
+            check_replaceable(out, REPORT_FILES)
+        merged = wanted.write(merged, out)
     print_report(merged)
     typer.echo(out / "report.json")
-    raise typer.Exit(merged.exit_code)
+    end(merged, wanted.unwritten)

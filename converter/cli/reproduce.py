@@ -65,6 +65,7 @@ def reproduce_command(
     Nothing is taken from the cache and nothing is written to the run. Exits with 0 when every file
     is equal, 3 when one differs, 1 when one could not be made here: OM files without atc.
     """
+    from converter.engine.cache.digests import Digests
     from converter.engine.reproduce import check_directory, chosen, look_around, with_moves
     from converter.model.run_manifest import read_run
     from converter.report.reproduce_text import surroundings_lines
@@ -73,7 +74,7 @@ def reproduce_command(
     manifest = with_moves(chosen(recorded, model or []), parse_moves(moved or []))
     if out is not None:
         check_directory(out, file, manifest)
-    surroundings = look_around(manifest, file.parent)
+    surroundings = look_around(manifest, file.parent, digests := Digests(None))
     if plan:
         if json_output:
             print_json(surroundings)
@@ -87,6 +88,7 @@ def reproduce_command(
 
     from converter.api import write_reports
     from converter.engine.convert import Silent
+    from converter.engine.out_directory import whole_run
     from converter.engine.pool import Pool
     from converter.engine.reproduce import compare, reproduce
     from converter.report.progress import Progress
@@ -96,21 +98,24 @@ def reproduce_command(
     target = out or Path(scratch or "", "run")
     kept = True
     try:
-        with Progress(total=len(manifest.models), quiet=quiet) as progress, Pool() as pool:
-            report = reproduce(
-                manifest,
-                target,
-                pool,
-                Silent() if quiet else progress,
-                jobs=jobs,
-                command=shlex.join(["paddle2om", *sys.argv[1:]]),
-            )
-        result = compare(manifest, report, target, file=file, surroundings=surroundings, kept=True)
-        # What differs is kept to be looked at.
-        kept = out is not None or (result.exit_code != 0 and not result.interrupted)
-        result = result.model_copy(update={"kept": kept})
-        if kept:
-            write_reports(report, target)
+        with whole_run(target):
+            with Progress(total=len(manifest.models), quiet=quiet) as progress, Pool() as pool:
+                report = reproduce(
+                    manifest,
+                    target,
+                    pool,
+                    Silent() if quiet else progress,
+                    digests=digests,
+                    jobs=jobs,
+                    command=shlex.join(["paddle2om", *sys.argv[1:]]),
+                )
+            around = surroundings
+            result = compare(manifest, report, target, file=file, surroundings=around, kept=True)
+            # What differs is kept to be looked at.
+            kept = out is not None or (result.exit_code != 0 and not result.interrupted)
+            result = result.model_copy(update={"kept": kept})
+            if kept:
+                write_reports(report, target)
     except BaseException:
         kept = out is not None
         raise

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
+    from converter.errors import Paddle2omError
     from converter.model.result import RunReport
 
 
@@ -28,15 +29,22 @@ def print_failures(report: RunReport) -> None:
     """Print only what failed: one ``error:`` and one ``hint:`` line each."""
     import typer
 
+    from converter.errors import Interrupted
     from converter.model.result import Status
+    from converter.report.summary import missing_note, verdict
 
     failed = [
         (f"{model.name}: {model.failure.stage}: ", model.failure.error)
         for model in report.models
-        if model.failure
+        if model.failure and not model.known_to_fail
     ]
     failed += [(f"{pipeline.name}: ", pipeline.error) for pipeline in report.pipelines]
     lines = [(where + error.message, error.hint) for where, error in failed if error]
+    if report.interrupted:
+        told = verdict(report).headline
+        lines.append((told[0].lower() + told[1:], Interrupted.again))
+    if note := missing_note(report):
+        lines.append((note.message, note.hint))
     if report.strict:
         lines += [
             (f"{model.name}: {stage.stage} degraded: {message.text}", message.hint or _LENIENT)
@@ -63,11 +71,17 @@ def print_failures(report: RunReport) -> None:
 
 
 def finish(
-    report: RunReport, out: Path, *, json_output: bool, quiet: bool, notes: Sequence[str] = ()
+    report: RunReport,
+    out: Path,
+    *,
+    json_output: bool,
+    quiet: bool,
+    notes: Sequence[str] = (),
+    unwritten: Sequence[Paddle2omError] = (),
 ) -> NoReturn:
     """Show a finished run the way the user asked for, and exit with its code.
 
-    ``notes`` are lines for the end.
+    ``notes`` are lines for the end, ``unwritten`` the views that could not be written.
     """
     import typer
 
@@ -82,4 +96,19 @@ def finish(
         with contextlib.suppress(OSError):
             for line in (*notes, f"report: {out / 'report.html'}"):
                 typer.echo(line, err=True)
-    raise typer.Exit(report.exit_code)
+    end(report, unwritten)
+
+
+def end(report: RunReport, unwritten: Sequence[Paddle2omError]) -> NoReturn:
+    """Tell which views could not be written, and exit with the code of the run.
+
+    With theirs where the run's is 0: what a gate said is not lost for want of a file.
+    """
+    import typer
+
+    from converter.errors import worst_exit_code
+
+    for error in unwritten:
+        typer.echo(f"error: {error.message}", err=True)
+        typer.echo(f"hint: {error.hint}", err=True)
+    raise typer.Exit(report.exit_code or worst_exit_code([e.exit_code for e in unwritten]))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from converter.cli.answer import print_json
 from converter.cli.seconds import seconds
+
+if TYPE_CHECKING:
+    from converter.model.result import RunReport
 
 
 def validate_command(
@@ -37,9 +40,12 @@ def validate_command(
         list[str] | None,
         typer.Option(metavar="A=B", help="A's name of an input or output, and B's; repeatable."),
     ] = None,
-    atol: Annotated[float | None, typer.Option(help="Absolute tolerance of float outputs.")] = None,
+    atol: Annotated[
+        float | None, typer.Option(metavar="N", help="Absolute tolerance of float outputs.")
+    ] = None,
     rtol: Annotated[
-        float | None, typer.Option(help="Tolerance relative to an output's largest value.")
+        float | None,
+        typer.Option(metavar="N", help="Tolerance relative to an output's largest value."),
     ] = None,
     tolerance: Annotated[
         list[str] | None,
@@ -47,7 +53,7 @@ def validate_command(
             metavar="NAME:LIMIT=N,...", help="Limits of an output, or a pattern; repeatable."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the inputs compared on.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the inputs compared on.")] = 0,
     sweep: Annotated[
         bool, typer.Option("--sweep", help="Compare on many more shapes of the dynamic dims.")
     ] = False,
@@ -105,6 +111,7 @@ def validate_command(
     host = Host()
     from converter.api import write_reports
     from converter.cli.show import print_failures, print_report
+    from converter.engine.out_directory import whole_run
     from converter.engine.validate import record_outputs, run_validation
     from converter.model.comparison import ValidateFacts
     from converter.model.task import ConvertOptions
@@ -122,44 +129,56 @@ def validate_command(
         timeout=timeout,
     )
     command = shlex.join(["paddle2om", *sys.argv[1:]])
-    with Progress(total=1, quiet=quiet) as progress:
-        if candidate is None:
-            assert record is not None
-            report = record_outputs(
-                reference,
-                record,
-                options,
-                force=force,
-                command=command,
-                observer=progress,
-                host=host,
-            )
-        else:
-            report = run_validation(
-                reference,
-                candidate,
-                options,
-                out=out,
-                on_device=device,
-                force=force,
-                strict=strict,
-                command=command,
-                observer=progress,
-                host=host,
-            )
-    if out is not None and candidate is not None:
-        write_reports(report, out)
-    facts = report.models[0].facts("validate")
-    if json_output:
-        print_json(report)
-    elif isinstance(facts, ValidateFacts) and not quiet:
-        typer.echo(accuracy_text(facts))
-    elif candidate is None and report.exit_code == 0:
-        typer.echo(record)
-    if quiet:
-        print_failures(report)
-    else:
-        print_report(report)
+    with whole_run(out if record is None else record):
+        with Progress(total=1, quiet=quiet, lines=False) as progress:
+            if candidate is None:
+                assert record is not None
+                report = record_outputs(
+                    reference,
+                    record,
+                    options,
+                    force=force,
+                    command=command,
+                    observer=progress,
+                    host=host,
+                )
+            else:
+                report = run_validation(
+                    reference,
+                    candidate,
+                    options,
+                    out=out,
+                    on_device=device,
+                    force=force,
+                    strict=strict,
+                    command=command,
+                    observer=progress,
+                    host=host,
+                )
         if out is not None and candidate is not None:
-            typer.echo(f"report: {out / 'report.html'}", err=True)
-    raise typer.Exit(report.exit_code)
+            write_reports(report, out)
+        facts = report.models[0].facts("validate")
+        if json_output:
+            print_json(report)
+        elif isinstance(facts, ValidateFacts) and not quiet:
+            typer.echo(accuracy_text(facts))
+        elif candidate is None and report.exit_code == 0:
+            typer.echo(record)
+        _refuse(report)
+        if quiet:
+            print_failures(report)
+        else:
+            print_report(report)
+            if out is not None and candidate is not None:
+                typer.echo(f"report: {out / 'report.html'}", err=True)
+        raise typer.Exit(report.exit_code)
+
+
+def _refuse(report: RunReport) -> None:
+    """Raise what is wrong with one of the two: its message names it, a row would name B."""
+    from converter.errors import InputError
+
+    failure = report.models[0].failure
+    error = failure.error if failure else None
+    if error is not None and error.exit_code == InputError.exit_code:
+        raise InputError(error.message, hint=error.hint)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from converter.errors import Paddle2omError
     from converter.model.baseline import Baseline
     from converter.model.result import RunReport
 
@@ -35,11 +37,20 @@ PruneBaseline = Annotated[
         "--prune-baseline", help="Drop models from FILE that the run does not have at all."
     ),
 ]
+AcceptFailures = Annotated[
+    bool,
+    typer.Option(
+        "--accept-failures", help="With --update-baseline: models that failed are known to."
+    ),
+]
 
 
 @dataclass(frozen=True)
 class Views:
-    """Where else than to ``report.json`` and ``report.html`` a report goes."""
+    """Where else than to ``report.json`` and ``report.html`` a report goes.
+
+    ``unwritten`` tells, after ``write``, what could not be written.
+    """
 
     junit: Path | None = None
     markdown: Path | None = None
@@ -47,7 +58,9 @@ class Views:
     update: bool = False
     prune: bool = False
     bom: Path | None = None
+    accept: bool = False
     _before: Baseline | None = None
+    unwritten: list[Paddle2omError] = field(default_factory=list)
 
     @classmethod
     def checked(
@@ -59,13 +72,16 @@ class Views:
         prune: bool,
         *,
         bom: Path | None = None,
+        accept: bool = False,
         json_output: bool = False,
     ) -> Views:
         """What the flags ask for. Raises ``InputError`` before anything has run.
 
-        A baseline that is missing or damaged is worth nothing an hour later.
+        A baseline that is missing or damaged is worth nothing an hour later, and neither is a file
+        that cannot be written.
         """
         from converter.errors import InputError
+        from converter.report.atomic import check_writable
         from converter.report.baseline import read_baseline
 
         if update and baseline is None:
@@ -78,6 +94,11 @@ class Views:
                 "--prune-baseline without --update-baseline: nothing is written",
                 hint="add --update-baseline",
             )
+        if accept and not update:
+            raise InputError(
+                "--accept-failures without --update-baseline: nothing is written",
+                hint="add --update-baseline",
+            )
         if json_output and str(markdown) == "-":
             raise InputError(
                 "--json and --markdown - both write to standard output",
@@ -86,36 +107,72 @@ class Views:
         before = None
         if baseline is not None and (baseline.exists() or not update):
             before = read_baseline(baseline)
-        return cls(junit, markdown, baseline, update, prune, bom, before)
+        written = (junit, markdown if str(markdown) != "-" else None, bom, baseline)
+        for path in written if update else written[:-1]:
+            if path is not None:
+                check_writable(path)
+        return cls(junit, markdown, baseline, update, prune, bom, accept, before)
 
     def write(self, report: RunReport, out: Path) -> RunReport:
-        """Compare with the baseline, write every view, and return the report with both."""
+        """Compare with the baseline, write every view, and return the report with both.
+
+        What cannot be written keeps nothing else from being written.
+        """
         from converter.api import write_reports
-        from converter.report.baseline import compare_baseline, update_baseline
         from converter.report.junit import write_junit
         from converter.report.markdown import render_markdown, write_markdown
 
         if self.baseline is not None:
-            if self._before is not None:
-                compared = compare_baseline(report, self._before, self.baseline)
-            else:
-                from converter.model.baseline import BaselineReport
-
-                compared = BaselineReport(file=str(self.baseline), compared=0)
-            if self.update and not report.interrupted:
-                compared = update_baseline(report, compared, self.baseline, prune=self.prune)
-            report = report.model_copy(update={"baseline": compared})
-        write_reports(report, out)
-        if self.junit is not None:
-            write_junit(report, self.junit)
-        if self.bom is not None:
+            report = self._compared(report, self.baseline)
+        self._attempt(lambda: write_reports(report, out))
+        if (junit := self.junit) is not None:
+            self._attempt(lambda: write_junit(report, junit))
+        if (bom := self.bom) is not None:
             from converter.model.run_manifest import require_manifest
             from converter.report.bom.document import write_bom
 
-            write_bom(report, require_manifest(report, out / "report.json"), self.bom)
-        if self.markdown is not None:
-            if str(self.markdown) == "-":
-                typer.echo(render_markdown(report), nl=False)
-            else:
-                write_markdown(report, self.markdown)
+            file = out / "report.json"
+            self._attempt(lambda: write_bom(report, require_manifest(report, file), bom))
+        if str(self.markdown) == "-":
+            typer.echo(render_markdown(report), nl=False)
+        elif (markdown := self.markdown) is not None:
+            self._attempt(lambda: write_markdown(report, markdown))
         return report
+
+    def _compared(self, report: RunReport, baseline: Path) -> RunReport:
+        """The report with what is not as in the baseline, which is written where that is asked."""
+        from converter.errors import Paddle2omError
+        from converter.model.baseline import BaselineReport
+        from converter.report.baseline import (
+            compare_baseline,
+            update_baseline,
+            with_known_failures,
+        )
+
+        nothing = BaselineReport(file=str(baseline), compared=0)
+        compared, known = nothing, self._before
+        if self._before is not None:
+            compared = compare_baseline(report, self._before, baseline)
+        if self.update:
+            why = "the run was interrupted" if report.interrupted else ""
+            try:
+                if not why:
+                    compared, known = update_baseline(
+                        report, compared, baseline, prune=self.prune, accept=self.accept
+                    )
+            except Paddle2omError as error:
+                self.unwritten.append(error)
+                why = error.message
+            if why:
+                compared, known = nothing.model_copy(update={"unwritten": why}), None
+        if known is not None:
+            report = with_known_failures(report, known)
+        return report.model_copy(update={"baseline": compared})
+
+    def _attempt(self, write: Callable[[], None]) -> None:
+        from converter.errors import Paddle2omError
+
+        try:
+            write()
+        except Paddle2omError as error:
+            self.unwritten.append(error)

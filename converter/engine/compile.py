@@ -79,10 +79,10 @@ def run_compile(
         if single and not preflight_only and out.exists() and not (force and out.is_file()):
             raise InputError(f"{out} exists", hint="choose another name with -o, or use --force")
         log = directory / f"{Path(om_name).stem}.log"
-        if not force:
-            check_logs([log])
         limit = options.timeout or DEFAULT_TIMEOUT
         with work_directory(directory) as work:
+            if not force:
+                check_logs([log])
             task = Task(
                 name=onnx.parent.resolve().name if onnx.stem == "inference" else onnx.stem,
                 source=str(onnx.absolute()),

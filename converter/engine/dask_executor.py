@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from converter.engine import dask_worker
 from converter.engine.cache.digests import Digests
+from converter.engine.interruption import interruptible
 from converter.engine.pool import Observer, Pool
 from converter.engine.running import interrupted
 from converter.engine.schedule import Schedule
@@ -115,6 +116,8 @@ class DaskExecutor:
         #: Why the store is given up: it did not answer us, for longer than it takes to restart.
         self._gone: WorkerError | None = None
         self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        #: Results of stages by model, of those that are not finished.
+        self._told: dict[str, list[StageResult]] = {}
         #: Whether the last ``run`` ended with Ctrl-C.
         self.interrupted = False
 
@@ -137,40 +140,45 @@ class DaskExecutor:
         """
         self.interrupted = False
         self._resent, self._gone = set(), None
+        self._told.clear()
         finished: dict[str, ModelReport] = {}
         if not tasks:
             return []
         if self._store:
             check_parcels(tasks)
             self._unpacking = Unpacking(self._store, log_of)
-        workers = self._workers(tasks[0].report_root)
+        with interruptible():
+            workers = self._workers(tasks[0].report_root)
         self._topic = f"paddle2om-{uuid.uuid4().hex}"
         self._client.subscribe_topic(self._topic, lambda event: self._events.put(event[1]))
         futures: dict[Any, Task] = {}
         digests = Digests(None)
         try:
-            here = []
-            for task in schedule.waiting if schedule else tasks:
-                if self._store and task.cache is None:
-                    here.append(task)
-                    continue
-                work = self._sent(task, log_of[task.name], digests)
-                if isinstance(work, ModelReport):
-                    finished[task.name] = work
-                    observer.model_finished(work)
-                    continue
-                futures[self._submit(task, work, placed(task, workers))] = task
-            if here:
-                self._run_here(here, log_of, observer, finished)
-            self._collect(futures, finished, observer)
+            with interruptible():
+                here = []
+                for task in schedule.waiting if schedule else tasks:
+                    if self._store and task.cache is None:
+                        here.append(task)
+                        continue
+                    work = self._sent(task, log_of[task.name], digests)
+                    if isinstance(work, ModelReport):
+                        finished[task.name] = work
+                        observer.model_finished(work)
+                        continue
+                    futures[self._submit(task, work, placed(task, workers))] = task
+                if here:
+                    self._run_here(here, log_of, observer, finished)
+                self._collect(futures, finished, observer)
         except KeyboardInterrupt:
             self.interrupted = True
             for future, task in futures.items():
                 if future.status == "finished" and task.name not in finished:
                     finished[task.name] = self._report_of(task, future)
             self._stop(futures)
+            self._pass_on(observer, finished)
             for task in tasks:
-                finished.setdefault(task.name, interrupted(task, []))
+                told = self._told.get(task.name, [])
+                finished.setdefault(task.name, interrupted(task, told))
         finally:
             self._client.unsubscribe_topic(self._topic)
         return [finished[task.name] for task in tasks]
@@ -332,13 +340,16 @@ class DaskExecutor:
             if name in finished:  # told late, after its report
                 continue
             if event["kind"] == "model":
+                self._told[name] = []  # anew, where its first worker was lost
                 observer.model_started(name)
             elif event["kind"] == "stage":
                 observer.stage_started(name, event["stage"])
             elif event["kind"] == "detail":
                 observer.stage_detail(name, event["stage"], event["text"])
             else:
-                observer.stage_finished(name, StageResult.model_validate(event["result"]))
+                result = StageResult.model_validate(event["result"])
+                self._told.setdefault(name, []).append(result)
+                observer.stage_finished(name, result)
 
     def _report_of(self, task: Task, future: Any) -> ModelReport:
         error = future.exception() if future.status == "error" else None

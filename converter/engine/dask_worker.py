@@ -17,13 +17,13 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from converter.engine.cache.digests import signature
 from converter.engine.cache.sources import source_files
 from converter.engine.cache.store import Cache
 from converter.engine.plan import tool_versions
 from converter.engine.pool import Pool
 from converter.engine.store import Store
 from converter.errors import InputError
+from converter.model.files import signature
 from converter.model.result import ModelReport, StageResult
 from converter.model.task import Task
 from converter.version import __version__

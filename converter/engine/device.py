@@ -53,9 +53,9 @@ def make_kit(
             raise InputError(f"--om: {om} is not a file", hint="check the path")
         check_is_no_file(kit)
         log = kit / "record.log"
-        if not force:
-            check_logs([log])
         with work_directory(kit) as work:
+            if not force:
+                check_logs([log])
             task = Task(
                 name=kit.resolve().name,
                 source=str(model.absolute()),

@@ -64,10 +64,10 @@ def run_forecast(
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="paddle2om-")))
         else:
             check_is_no_file(directory)
+        with work_directory(directory) as work:
             if not force:
                 check_replaceable(directory, [REPORT])
                 check_logs([directory / LOG])
-        with work_directory(directory) as work:
             task = Task(
                 name=source.stem if source.suffix == ".onnx" else model_name(source),
                 source=str(path.absolute()),

@@ -64,10 +64,10 @@ def run_locate(
         directory = out
         if directory is None:
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="paddle2om-")))
-        elif not force:
-            check_replaceable(directory, REPORT_FILES)
-            check_logs([directory / LOG])
         with work_directory(directory) as work:
+            if not force:
+                check_replaceable(directory, REPORT_FILES)
+                check_logs([directory / LOG])
             name = reference.resolve()
             task = Task(
                 name=name.stem if name.is_file() else name.name,

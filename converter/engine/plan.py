@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import math
 import os
 import platform
@@ -13,17 +12,16 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from converter.engine.cache.store import VARIABLE
+from converter.engine.out_directory import cannot_write, held
 from converter.errors import InputError
-from converter.model.artefacts import MANIFEST, remove_temporaries
+from converter.model.cache_home import CACHE_VARIABLE
 from converter.model.compile_options import CompileOptions
 from converter.model.distributions import distributions_of
-from converter.model.names import REPORT_FILES, RESERVED, check_model_name
+from converter.model.names import RESERVED, check_model_name
 from converter.model.paddle_dir import model_name
 from converter.model.recipe import PlannedModel
 from converter.model.task import OPSET_HINT, OPSET_RANGE, ConvertOptions, Task
 from converter.stages.pipeline import STAGES
-from converter.stages.stage import describe_os_error
 
 _LOG_MARK = "paddle2om: log of "
 
@@ -171,7 +169,7 @@ def check_cache_dir(
     All of a cache can be removed at any time, and what is beside it must not be taken for it. It
     may be in the output directory, under a name that is no model's.
     """
-    elsewhere = f"name another directory with --cache or {VARIABLE}, or use no cache"
+    elsewhere = f"name another directory with --cache or {CACHE_VARIABLE}, or use no cache"
     around = _around(cache, _directories(sources))
     if around is not None:
         raise InputError(f"the cache {cache} lies in the model directory {around}", hint=elsewhere)
@@ -201,43 +199,19 @@ def _around(path: Path, directories: Collection[Path]) -> Path | None:
 def work_directory(out_dir: Path) -> Iterator[Path]:
     """A fresh work directory in ``out_dir``, which is this run's alone while it lasts.
 
-    What killed runs left behind is removed. Raises ``InputError`` when ``out_dir`` cannot be
-    written, and when another run is writing to it.
+    What killed runs left behind is removed. Raises ``InputError`` as ``held``.
     """
-    try:
-        out_dir.mkdir(parents=True, exist_ok=True)
-        lock = os.open(out_dir, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise _cannot_write(error) from error
-    try:
-        # The lock is on the directory itself: it leaves nothing behind, and goes with the process.
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        raise InputError(
-            f"another paddle2om is writing to {out_dir}",
-            hint="wait for it, or choose another output directory with -o",
-        ) from None
-    except OSError:
-        pass  # a file system without locks
-    try:
-        remove_temporaries(out_dir, (MANIFEST, *REPORT_FILES))
-        for stale in out_dir.glob(f"{_WORK_PREFIX}*"):
-            shutil.rmtree(stale, ignore_errors=True)
-        work = Path(tempfile.mkdtemp(prefix=_WORK_PREFIX, dir=out_dir))
-    except OSError as error:
-        os.close(lock)
-        raise _cannot_write(error) from error
-    try:
-        yield work
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-        os.close(lock)
-
-
-def _cannot_write(error: OSError) -> InputError:
-    refused = describe_os_error(error)
-    return InputError(f"cannot write to the output directory: {refused.message}", hint=refused.hint)
+    with held(out_dir):
+        try:
+            for stale in out_dir.glob(f"{_WORK_PREFIX}*"):
+                shutil.rmtree(stale, ignore_errors=True)
+            work = Path(tempfile.mkdtemp(prefix=_WORK_PREFIX, dir=out_dir))
+        except OSError as error:
+            raise cannot_write(error) from error
+        try:
+            yield work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
 
 
 def tasks_for(
@@ -270,7 +244,7 @@ def begin_log(log: Path, model: str) -> Path:
         log.parent.mkdir(exist_ok=True)
         log.write_text(f"{_LOG_MARK}{model}\n", encoding="utf-8")
     except OSError as error:
-        raise _cannot_write(error) from error
+        raise cannot_write(error) from error
     return log
 
 
@@ -283,7 +257,7 @@ def check_logs(logs: Iterable[Path]) -> None:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise _cannot_write(error) from error
+            raise cannot_write(error) from error
         if not ours:
             raise InputError(
                 f"{log} exists and is not a log of paddle2om",

@@ -16,7 +16,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from converter.engine.interruption import interruptible
 from converter.engine.launch import Host
+from converter.engine.plan import begin_log
 from converter.engine.running import (
     Death,
     Running,
@@ -32,7 +34,7 @@ from converter.engine.running import (
     with_retry_told,
 )
 from converter.engine.schedule import Schedule
-from converter.errors import WorkerError
+from converter.errors import InputError, WorkerError
 from converter.model.result import Artefact, ErrorInfo, ModelReport, Placement, StageResult, Status
 from converter.model.task import Task
 
@@ -124,21 +126,22 @@ class Pool:
         self._first_deaths.clear()
         running: dict[str, Running] = {}
         try:
-            while waiting.waiting or running:
-                if self._stopped:
-                    raise KeyboardInterrupt
-                # A host that is lost with what runs in it is noticed by its events' end: started
-                # again before that, the new one would know nothing of them.
-                if not running and not self._host_is_there(waiting.waiting, observer):
-                    break
-                # One at a time: with many commands on the way and nobody reading events, parent
-                # and host could wait for each other for ever.
-                starting = any(state.pid is None for state in running.values())
-                task = None if starting else waiting.next(running)
-                if task is not None:
-                    self._begin(task, log_of, running, observer)
-                for event in self._events(running):
-                    self._handle(event, running, observer)
+            with interruptible():
+                while waiting.waiting or running:
+                    if self._stopped:
+                        raise KeyboardInterrupt
+                    # A host that is lost with what runs in it is noticed by its events' end:
+                    # started again before that, the new one would know nothing of them.
+                    if not running and not self._host_is_there(waiting.waiting, observer):
+                        break
+                    # One at a time: with many commands on the way and nobody reading events,
+                    # parent and host could wait for each other for ever.
+                    starting = any(state.pid is None for state in running.values())
+                    task = None if starting else waiting.next(running)
+                    if task is not None:
+                        self._begin(task, log_of, running, observer)
+                    for event in self._events(running):
+                        self._handle(event, running, observer)
         except KeyboardInterrupt:
             self.close()
             self.interrupted = True
@@ -158,6 +161,9 @@ class Pool:
         observer: Observer,
     ) -> None:
         log = log_of[task.name]
+        with contextlib.suppress(InputError, OSError):  # the host says what is wrong with it
+            if not log.exists():  # it was begun with the run, and has gone since
+                begin_log(log, task.name)
         state = Running(task, log, time.monotonic() + task.options.timeout)
         state.first_death = self._first_deaths.get(task.name, "")
         running[task.name] = state
@@ -277,13 +283,14 @@ class Pool:
             if state.stage is not None:
                 observer.stage_detail(name, state.stage, event["text"])
         elif kind == "waited":  # the model's time is for its own work
+            state.stage_started += event["seconds"]
             if not state.timed_out:
                 state.deadline += event["seconds"]
         elif kind == "result":
             result = StageResult.model_validate(event["result"])
             stopped = any(earlier.status.is_failure for earlier in state.results)
             state.results.append(result)
-            state.stage = None
+            state.stage, state.stage_started = None, time.monotonic()
             if not stopped:  # what a failure kept from running is no news
                 observer.stage_finished(name, result)
         elif kind == "done":
@@ -299,7 +306,11 @@ class Pool:
                 )
                 state.results.append(failed)
         elif kind == "exit":
-            told = {key: event[key] for key in ("over_memory", "kernel", "refused") if key in event}
+            told = {
+                key: event[key]
+                for key in ("over_memory", "kernel", "refused", "log")
+                if key in event
+            }
             death = Death(event["status"], event["peak_memory"], **told)
             self._finish(name, state, death, running, observer)
 
@@ -349,7 +360,8 @@ def _with_artefacts(
     """Give each stage the artefacts it made, now that they are in their final place."""
     by_stage: dict[str, list[Artefact]] = {}
     for entry in published:
-        by_stage.setdefault(entry["stage"], []).append(Artefact.model_validate(entry["artefact"]))
+        artefact = Artefact.model_validate({**entry["artefact"], "seen": entry["seen"]})
+        by_stage.setdefault(entry["stage"], []).append(artefact)
     return [
         result.model_copy(update={"artefacts": tuple(by_stage.get(result.stage, ()))})
         for result in results

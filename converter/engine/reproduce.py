@@ -12,12 +12,13 @@ from converter.engine.onnx_parts import differing_parts
 from converter.engine.origin import files_of_models, files_of_pipeline, moved
 from converter.engine.plan import tool_versions
 from converter.engine.pool import Observer
-from converter.engine.rendering import render_all
+from converter.engine.rendering import render_all, with_pipelines
 from converter.engine.reproduced import compared_models, compared_pipelines
 from converter.engine.run import Settings, run_models
 from converter.errors import InputError
 from converter.model.artefacts import sha256_of
 from converter.model.compile_options import CONFIG_FILES
+from converter.model.counting import listed
 from converter.model.recipe import PlannedModel, PlannedPipeline
 from converter.model.reproduction import (
     ComparedFile,
@@ -43,7 +44,7 @@ def chosen(manifest: RunManifest, names: Sequence[str]) -> RunManifest:
         if name not in known:
             raise InputError(
                 f"the run has no model {name}",
-                hint=f"its models are {', '.join(known[:8])}{', ...' if known[8:] else ''}",
+                hint=f"its models are {listed(known)}",
             )
     models = tuple(model for model in manifest.models if model.name in names)
     return manifest.model_copy(update={"models": models, "pipelines": ()})
@@ -83,10 +84,10 @@ def with_moves(manifest: RunManifest, moves: Mapping[str, str]) -> RunManifest:
     return manifest.model_copy(update={"models": tuple(models), "recipe": files(manifest.recipe)})
 
 
-def look_around(manifest: RunManifest, run: Path) -> Surroundings:
+def look_around(manifest: RunManifest, run: Path, digests: Digests) -> Surroundings:
     """What differs from when the run was made, as is known before anything runs.
 
-    ``run`` is the directory that the manifest lies in.
+    ``run`` is the directory that the manifest lies in. What is read is known to ``digests`` then.
 
     Raises ``InputError`` when a model's source is gone: the first, and the others in ``more``.
     """
@@ -100,7 +101,7 @@ def look_around(manifest: RunManifest, run: Path) -> Surroundings:
     cautions = []
     if manifest.interrupted:
         cautions.append("the run was interrupted: what it had not finished is made now")
-    sources = _source_changes(manifest)
+    sources = _source_changes(manifest, digests)
     lost = [
         InputError(
             f"{model.source} does not exist any more: {model.name} was made from it",
@@ -119,8 +120,7 @@ def look_around(manifest: RunManifest, run: Path) -> Surroundings:
     )
 
 
-def _source_changes(manifest: RunManifest) -> list[SourceChange]:
-    digests = Digests(None)
+def _source_changes(manifest: RunManifest, digests: Digests) -> list[SourceChange]:
     now = files_of_models([_planned(model) for model in manifest.models], digests)
     states: dict[str, tuple[SourceChange, list[str]]] = {}
 
@@ -180,21 +180,23 @@ def reproduce(
     executor: Executor,
     observer: Observer,
     *,
+    digests: Digests,
     jobs: int | None = None,
     command: str = "",
 ) -> RunReport:
     """Make the run again in ``directory``, with nothing from the cache. Raises as ``run_models``.
 
-    Nothing is written elsewhere: what would go into a bundle for atc goes beside ``directory``.
+    ``digests`` are those of ``look_around``: the sources need not be read twice. Nothing is written
+    elsewhere: what would go into a bundle for atc goes beside ``directory``.
     """
     models = [_planned(model, directory.absolute()) for model in manifest.models]
     settings = Settings(jobs=jobs, command=command)
-    report = run_models(models, directory, settings, executor, observer)
+    report = run_models(models, directory, settings, executor, observer, digests=digests)
     if report.interrupted:
         return report
     asked: list[PlannedPipeline] = [pipeline.asked for pipeline in manifest.pipelines]
     pipelines = render_all(asked, report.models, directory, force=False)
-    return report.model_copy(update={"pipelines": pipelines})
+    return with_pipelines(report, pipelines)
 
 
 def compare(
@@ -246,10 +248,14 @@ def _as_edited(file: ComparedFile) -> ComparedFile:
 
 def _edited(run: Path, manifest: RunManifest) -> list[str]:
     """Files in the run's directory that are not what its manifest says they were."""
-    edited = []
-    for model in manifest.models:
-        for made in model.artefacts:
-            path = run / model.name / made.path
-            if path.is_file() and sha256_of(path) != made.sha256:
-                edited.append(f"{model.name}/{made.path}")
-    return edited
+    made = {
+        f"{model.name}/{made.path}": made.sha256
+        for model in manifest.models
+        for made in model.artefacts
+    }
+    made |= {made.path: made.sha256 for each in manifest.pipelines for made in each.artefacts}
+    return [
+        path
+        for path, digest in made.items()
+        if (run / path).is_file() and sha256_of(run / path) != digest
+    ]

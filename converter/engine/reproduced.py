@@ -44,7 +44,9 @@ def _model(recorded: ManifestModel, made: ModelReport) -> ComparedModel:
     told = None
     if failure is not None and failure.error is not None:
         told = f"{failure.stage}: {failure.error.message}"
-    new = failure is not None and not recorded.status.is_failure
+    # What was never finished has nothing that a failure could be held against.
+    known = recorded.status is not Status.INTERRUPTED
+    new = failure is not None and known and not recorded.status.is_failure
     return ComparedModel(
         name=recorded.name,
         recorded=recorded.status,

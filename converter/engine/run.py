@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from converter.engine.cache.digests import Digests, signature
+from converter.engine.cache.digests import Digests
 from converter.engine.cache.planning import Keyed, stages_that_run
 from converter.engine.cache.recall import Damaged
 from converter.engine.cache.recording import Recording
 from converter.engine.cache.restore import restore
 from converter.engine.cache.store import Cache
+from converter.engine.changed import Noticing
 from converter.engine.executor import Executor
+from converter.engine.interruption import interruptible
 from converter.engine.origin import files_of_models
 from converter.engine.plan import (
     available_cpus,
@@ -40,16 +42,14 @@ from converter.model.result import ModelReport, RunReport, Shard
 from converter.model.task import Task
 from converter.version import __version__
 
-#: What a run leaves in the output directory besides the models and the logs.
-
 
 @dataclass(frozen=True)
 class Settings:
     """How a run goes about it.
 
     ``jobs`` is the number of models at a time, None for one per CPU; ``memory`` the bytes that they
-    may take together, None for what is free. ``cache`` is where results are kept, None for nowhere;
-    ``failures`` says whether a model that failed and has not changed is left alone.
+    may take together, at least 1, None for what is free. ``cache`` is where results are kept, None
+    for nowhere; ``failures`` says whether a model that failed and has not changed is left alone.
     """
 
     jobs: int | None = None
@@ -69,24 +69,26 @@ def run_models(
     observer: Observer,
     *,
     shard: Shard | None = None,
+    digests: Digests | None = None,
 ) -> RunReport:
     """Convert every model into ``out_dir/<name>/``; the report has them in the order given.
 
     A model that fails is a row of the report, not an exception. On Ctrl-C the workers are stopped
-    and the report says which models were not finished. Raises ``InputError`` for what is wrong
+    and the report says which models were not finished. ``digests`` is what is known of files where
+    there is no cache. Raises ``InputError`` for what is wrong
     before any model is looked at, and ``WorkerError`` when no worker can be started.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     models, jobs = check_run(models, out_dir, settings)
-    logs = {model.name: out_dir / LOG_DIRECTORY / f"{model.name}.log" for model in models}
-    if not settings.force:
-        check_replaceable(out_dir, REPORT_FILES)
-        check_logs(logs.values())
+    logs = logs_of(models, out_dir)
     cache = Cache.open(settings.cache) if settings.cache else None
-    digests = cache.digests() if cache else Digests(None)
+    digests = cache.digests() if cache else digests or Digests(None)
     with work_directory(out_dir) as work:
-        # Before anything runs: a file that changes meanwhile is told by its digest.
-        origin = files_of_models(models, digests)
+        with interruptible():
+            check_own_files(out_dir, logs, settings)
+            # Before anything runs: a file that changes meanwhile is told by its digest.
+            origin = files_of_models(models, digests)
+        noticing = Noticing(observer, models, digests, origin)
         # The same number whatever is in the cache: it may show in the last digit of a result.
         threads = max(1, available_cpus() // jobs)
         tasks = tasks_for(models, out_dir, work, threads=threads, force=settings.force)
@@ -96,16 +98,16 @@ def run_models(
         if cache is None:
             estimates = estimates_for(tasks, None, {task.name: task.stages for task in tasks})
             schedule = schedule_for(tasks, estimates, jobs=jobs, memory=settings.memory)
-            reports = executor.run(tasks, logs, observer, jobs=jobs, schedule=schedule)
+            reports = executor.run(tasks, logs, noticing, jobs=jobs, schedule=schedule)
             stopped = executor.interrupted
         else:
             reports, stopped = _run_cached(
-                cache, digests, tasks, logs, settings, executor, observer, jobs=jobs
+                cache, digests, tasks, logs, settings, executor, noticing, jobs=jobs
             )
     options = {task.name: task.options for task in tasks}
     by_name = {
-        report.name: report.model_copy(
-            update={"options": options[report.name], "inputs": origin[report.name]}
+        report.name: noticing.with_sources(report).model_copy(
+            update={"options": options[report.name]}
         )
         for report in reports
     }
@@ -124,6 +126,18 @@ def run_models(
     )
 
 
+def logs_of(models: Sequence[PlannedModel], out_dir: Path) -> dict[str, Path]:
+    """Where the log of each model goes, by its name."""
+    return {model.name: out_dir / LOG_DIRECTORY / f"{model.name}.log" for model in models}
+
+
+def check_own_files(out_dir: Path, logs: Mapping[str, Path], settings: Settings) -> None:
+    """Refuse to replace files in the places of the reports and logs. Raises ``InputError``."""
+    if not settings.force:
+        check_replaceable(out_dir, REPORT_FILES)
+        check_logs(logs.values())
+
+
 def check_run(
     models: Sequence[PlannedModel], out_dir: Path, settings: Settings
 ) -> tuple[list[PlannedModel], int]:
@@ -133,6 +147,11 @@ def check_run(
         raise InputError(
             f"{jobs!r} is not a number of jobs",
             hint="give at least 1, or leave it out for one per CPU",
+        )
+    if settings.memory is not None and settings.memory < 1:
+        raise InputError(
+            f"{settings.memory} is no amount of memory",
+            hint="give bytes, or leave it out for what is free",
         )
     checked = [
         model.model_copy(update={"options": check_options(model.options)}) for model in models
@@ -149,7 +168,7 @@ def schedule_for(
     tasks: Sequence[Task], estimates: Mapping[str, Estimate], *, jobs: int, memory: int | None
 ) -> Schedule:
     """The order of ``tasks``, from what each will take."""
-    memory = memory or available_memory()
+    memory = available_memory() if memory is None else memory
     return Schedule(tasks, jobs=jobs, estimates=estimates, memory=memory)
 
 
@@ -183,18 +202,19 @@ def _run_cached(
     left: list[Task] = []
     stopped = False
     try:
-        keyed = Keyed(cache, digests, failures=settings.failures)
-        for task in keyed.all(tasks):
-            report = None
-            try:
-                report = restore(cache, digests, task, logs[task.name])
-            except Damaged as damaged:
-                task = _told_damaged(task, damaged)
-            if report is None:
-                left.append(task)
-            else:
-                reports[task.name] = report
-                observer.model_finished(report)
+        with interruptible():
+            keyed = Keyed(cache, digests, failures=settings.failures)
+            for task in keyed.all(tasks):
+                report = None
+                try:
+                    report = restore(cache, digests, task, logs[task.name])
+                except Damaged as damaged:
+                    task = _told_damaged(task, damaged)
+                if report is None:
+                    left.append(task)
+                else:
+                    reports[task.name] = report
+                    observer.model_finished(report)
         if left:
             running = {task.name: stages_that_run(keyed.states(task)[0]) for task in left}
             estimates = estimates_for(left, cache, running)
@@ -218,9 +238,10 @@ def _told_damaged(task: Task, found: Damaged) -> Task:
 
 
 def _remember_artefacts(digests: Digests, reports: Sequence[ModelReport], out_dir: Path) -> None:
-    """What was published need not be read to be known the next time."""
+    """What was published need not be read to be known the next time, if it is as it was then."""
     for report in reports:
         for artefact in (a for stage in report.stages for a in stage.artefacts):
-            path = out_dir.absolute() / artefact.path
-            with contextlib.suppress(OSError):
-                digests.remember(path, artefact.sha256, signature(path))
+            if artefact.seen is not None:
+                with contextlib.suppress(OSError):
+                    path = out_dir.absolute() / artefact.path
+                    digests.remember(path, artefact.sha256, artefact.seen)

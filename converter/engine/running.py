@@ -26,7 +26,7 @@ _REFUSAL = "[ERROR][Paddle2ONNX]"
 class Death:
     """How a worker ended: what the host's ``exit`` event says.
 
-    ``refused`` is the ``errno`` with which the system refused to start it.
+    ``refused`` is the ``errno`` with which the system refused to start it, or to open its ``log``.
     """
 
     status: int | None
@@ -34,6 +34,7 @@ class Death:
     over_memory: int | None = None
     kernel: bool = False
     refused: int | None = None
+    log: bool = False
 
     @property
     def may_be_chance(self) -> bool:
@@ -44,18 +45,22 @@ class Death:
         on, and not what we ended.
         """
         if self.status is None:
-            return True
+            return not self.log
         return os.WIFSIGNALED(self.status) and self.over_memory is None
 
     def __str__(self) -> str:
         ending = describe_death(self.status, kernel=self.kernel)
-        told = ending if self.refused is None else describe_refusal(self.refused)
+        told = ending if self.refused is None else describe_refusal(self.refused, log=self.log)
         return f"the worker process {told}"
 
 
 @dataclass
 class Running:
-    """What is known of a task that has started."""
+    """What is known of a task that has started.
+
+    ``stage_started`` (of ``time.monotonic``) is later by the seconds that the stage has waited for
+    another process.
+    """
 
     task: Task
     log: Path
@@ -124,8 +129,14 @@ def begin_again(state: Running, told: str) -> None:
 
 def describe_first(state: Running, death: Death) -> str:
     """What ``first_death`` keeps: the stage, and what happened to the worker in it."""
-    stage = state.stage or (state.task.stages[0] if not state.results else "publish")
-    return f"{stage}: {death}"
+    return f"{_stage_of(state)}: {death}"
+
+
+def _stage_of(state: Running) -> str:
+    """The stage that a worker is in, or was about to begin."""
+    seen = {result.stage for result in state.results}
+    left = (stage for stage in state.task.stages if stage not in seen)
+    return state.stage or next(left, "publish")
 
 
 def after_death(state: Running, death: Death) -> list[StageResult]:
@@ -169,7 +180,7 @@ def died_in(
     """The result of the stage that a worker did not come back from."""
     error = StageError if status is Status.FAILED else WorkerError
     return StageResult(
-        stage=state.stage or (state.task.stages[0] if not state.results else "publish"),
+        stage=_stage_of(state),
         status=status,
         error=ErrorInfo(message=message, hint=hint, exit_code=error.exit_code),
         seconds=max(0.0, time.monotonic() - state.stage_started) if state.stage_started else 0.0,
@@ -194,14 +205,25 @@ def _refusal(log: Path) -> str:
 
 
 def interrupted(task: Task, results: list[StageResult]) -> ModelReport:
-    """The report of a task that Ctrl-C stopped: what it had finished, the rest skipped."""
-    note = Message(level="info", text="not run: interrupted")
+    """The report of a task that Ctrl-C stopped: what it had finished, and what it had not.
+
+    A model with all its results is not finished before its files are in their place.
+    """
+    failed = next((result for result in results if result.status.is_failure), None)
     seen = {result.stage for result in results}
-    rest = [
-        StageResult(stage=stage, status=Status.SKIPPED, messages=(note,))
-        for stage in task.stages
-        if stage not in seen
-    ]
+    if failed is not None:
+        rest = rest_of(task, results, failed)
+    else:
+        left = [stage for stage in task.stages if stage not in seen] or ["publish"]
+        note = Message(level="info", text="not run: interrupted")
+        rest = [
+            StageResult(
+                stage=stage,
+                status=Status.SKIPPED if index else Status.INTERRUPTED,
+                messages=(note,),
+            )
+            for index, stage in enumerate(left)
+        ]
     return ModelReport(
         name=task.name,
         source=task.source,
@@ -223,7 +245,7 @@ def describe_death(wait_status: int | None, *, kernel: bool = False) -> str:
 def _hint_for_death(death: Death) -> str:
     wait_status = death.status
     if death.refused is not None:
-        return hint_for_refusal(death.refused)
+        return hint_for_refusal(death.refused, log=death.log)
     if death.kernel:
         return "lower --jobs, or set --memory to stop such a model before the machine suffers"
     if wait_status is not None and os.WIFSIGNALED(wait_status):

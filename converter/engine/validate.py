@@ -52,8 +52,6 @@ def run_validation(
     stage. Raises ``InputError`` for what is wrong before they are looked at, and ``WorkerError``
     when no worker can be started.
     """
-    if out is not None and not force:
-        check_replaceable(out, REPORT_FILES)
     task = Task(
         name=candidate.name or str(candidate),
         source=str(reference),
@@ -119,9 +117,11 @@ def _run(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="paddle2om-"))
         )
         log = directory / _LOG
+        work = stack.enter_context(work_directory(directory))
         if not task.force:
             check_logs([log])
-        work = stack.enter_context(work_directory(directory))
+            if task.candidate is not None:
+                check_replaceable(directory, REPORT_FILES)
         places = {
             "work_dir": str(work.absolute()),
             "destination": str(directory.absolute()),

@@ -28,15 +28,14 @@ _OOM_SCORE = "500"
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def become_worker(libc: ctypes.CDLL, log: str) -> None:
-    """Own process group, own log, ends with its parent, the first to go when memory runs out."""
+def become_worker(libc: ctypes.CDLL, host: int) -> None:
+    """Own process group, ends with its ``host``, the first to go when memory runs out."""
     os.setpgid(0, 0)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != host:  # it ended before it could be heeded, and nobody waits for us
+        os._exit(1)
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
-    log_fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(log_fd, 1)
-    os.dup2(log_fd, 2)
 
 
 def end_after(work: Callable[[], None]) -> NoReturn:
@@ -56,22 +55,27 @@ def end_after(work: Callable[[], None]) -> NoReturn:
         os._exit(code)
 
 
-def start_anew(task_id: str, task: dict[str, Any], log: str, events: int) -> int:
-    """Start a worker that shares nothing with this process; return its process id."""
+def start_anew(task_id: str, task: dict[str, Any], log: int, events: int) -> int:
+    """Start a worker that shares nothing with this process; return its process id.
+
+    ``log`` and ``events`` are descriptors.
+    """
     import subprocess
 
     threads = str(task["options"]["threads"])
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "converter.engine.worker", str(events)],
         stdin=subprocess.PIPE,
-        stdout=sys.stderr,
+        stdout=log,
+        stderr=log,
         pass_fds=(events,),
         env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, threads)},
         process_group=0,
     )
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError):
-        process.stdin.write(json.dumps({"task": task_id, "data": task, "log": log}).encode())
+        asked = {"task": task_id, "data": task, "host": os.getpid()}
+        process.stdin.write(json.dumps(asked).encode())
         process.stdin.close()
     # The host waits for all its children itself; this object must not try.
     process.returncode = 0
@@ -84,7 +88,7 @@ def main(events: int) -> NoReturn:
     asked = json.load(sys.stdin)
 
     def work() -> None:
-        become_worker(ctypes.CDLL(None, use_errno=True), asked["log"])
+        become_worker(ctypes.CDLL(None, use_errno=True), asked["host"])
         from converter.engine.child import run_task
 
         with os.fdopen(events, "w") as pipe:

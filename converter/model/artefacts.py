@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from converter.errors import InputError
+from converter.model.files import read_json_text
 from converter.model.result import Artefact, Placement
 
 #: What tells one temporary file from another.
@@ -119,8 +120,8 @@ def _temporary_beside(path: Path) -> Path:
 
 def _read(directory: Path) -> dict[str, object]:
     try:
-        content = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        _, content = read_json_text(directory / MANIFEST, hint="")
+    except InputError:
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -154,6 +155,12 @@ def read_placement(directory: Path) -> Placement | None:
         return Placement.model_validate(_read(directory).get("placement"))
     except ValidationError:
         return None
+
+
+def read_run_content(directory: Path) -> dict[str, Any] | None:
+    """What the manifest of ``directory`` says of the run that filled it, unchecked; None if not."""
+    run = _read(directory).get("run")
+    return run if isinstance(run, dict) else None
 
 
 def write_manifest(
@@ -213,7 +220,8 @@ def check_replaceable(directory: Path, names: Iterable[str]) -> None:
         path = directory / name
         if path.exists() and (not path.is_file() or sha256_of(path) not in ours.get(name, ())):
             raise InputError(
-                f"{path} exists and was not made by paddle2om (or was changed since)",
+                f"the output is occupied: {path} exists and was not made by paddle2om (or was "
+                "changed since)",
                 hint="choose another output directory with -o, or replace the file with --force",
             )
 

@@ -24,6 +24,11 @@ RIVALS: Mapping[str, tuple[str, ...]] = {
     "onnx": ("onnx-weekly",),
     "onnxsim": ("onnxsim-prebuilt",),
     "pillow": ("pillow-simd",),
+    "opencv-python": (
+        "opencv-python-headless",
+        "opencv-contrib-python",
+        "opencv-contrib-python-headless",
+    ),
 }
 
 

@@ -9,8 +9,21 @@ from typing import Any
 
 from converter.errors import InputError
 
+#: Size, times of modification and of change (ns), and inode of a file: ``signature``.
+Signature = tuple[int, int, int, int]
+
 #: First bytes of the stand-in that Git LFS leaves when a clone has not fetched its large files.
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+
+
+def signature(path: Path) -> Signature:
+    """What changes when a file does. Raises ``OSError``.
+
+    The time of change is the one that nobody can set: ``cp -p`` over a file keeps all the others.
+    It is the same on all machines that share the file.
+    """
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 def unreadable(path: Path, error: OSError) -> InputError:
@@ -62,14 +75,20 @@ def read_json_text(path: Path, *, hint: str) -> tuple[str, Any]:
         text = path.read_text(encoding="utf-8-sig")
         if not text.strip():
             raise InputError(f"{path} is empty", hint=hint)
-        return text, json.loads(text)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist", hint=hint) from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}", hint=hint) from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 text", hint=hint) from error
-    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, too
+    return text, parse_json(text, path, hint=hint)
+
+
+def parse_json(text: str | bytes, path: Path, *, hint: str) -> Any:
+    """What the text of the file ``path`` is as JSON. Raises ``InputError`` with ``hint``."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:  # numbers of 5000 digits, 1000 brackets
         raise InputError(f"{path} is not valid JSON: {error}", hint=hint) from error
 
 

@@ -8,6 +8,7 @@ is missing, or has a form that we do not know, leaves its fact unknown; it is no
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,8 +107,7 @@ def _threshold(content: _Options) -> float | None:
 
 def _load(data: bytes, path: Path) -> object:
     try:
-        _limit_depth(data)
-        return yaml.load(data, Loader=_Loader)  # a safe loader in either case
+        return _parsed(data)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
@@ -117,6 +117,16 @@ def _load(data: bytes, path: Path) -> object:
     raise InputError(
         f"{path} is not YAML: {what}{where}", hint="correct that line, or copy the file again"
     )
+
+
+@functools.lru_cache(maxsize=2)
+def _parsed(data: bytes) -> object:
+    """What the YAML says, which nobody changes: several stages read it, and a dictionary is long.
+
+    Raises a ``YAMLError``, or one of ``_YAML_ERRORS``.
+    """
+    _limit_depth(data)
+    return yaml.load(data, Loader=_Loader)  # a safe loader in either case
 
 
 def _limit_depth(data: bytes) -> None:

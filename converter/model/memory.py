@@ -133,13 +133,16 @@ def kernel_kills() -> int:
     return 0
 
 
-def parse_bytes(text: str) -> int:
-    """``2G``, ``512M`` or a number of bytes; raises ``InputError``. A K is 1024."""
+def parse_bytes(text: str, *, of: str = "amount of memory", least: int = 1) -> int:
+    """``2G``, ``512M`` or a number of bytes; a K is 1024.
+
+    Raises ``InputError``, which says that it is no ``of``; for less than ``least`` bytes, too.
+    """
     match = _AMOUNT.fullmatch(text.strip())
     power = "kmgt".index(match[2].lower()) + 1 if match and match[2] else 0
-    count = float(match[1]) * 1024**power if match else 0
-    if not 1 <= count < _MOST:
-        raise InputError(f"{text!r} is no amount of memory", hint="for example 4G or 512M")
+    count = float(match[1]) * 1024**power if match else -1
+    if not least <= count < _MOST:
+        raise InputError(f"{text!r} is no {of}", hint="for example 4G or 512M")
     return int(count)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from converter.errors import InputError
+from converter.model.counting import listed
 from converter.model.files import read_head, reject_lfs_pointer, unreadable
 from converter.model.program import ProgramFormat
 
@@ -146,10 +147,9 @@ def _program_in(directory: Path) -> Path:
     if not candidates:
         raise _no_model(directory, names)
     if len(candidates) > 1:
-        found = ", ".join(path.name for path in candidates[:5])
-        more = ", ..." if len(candidates) > 5 else ""
+        found = listed([path.name for path in candidates])
         raise InputError(
-            f"{directory} holds {len(candidates)} programs: {found}{more}",
+            f"{directory} holds {len(candidates)} programs: {found}",
             hint=f"name the one to use, for example {candidates[0]}",
         )
     return candidates[0]
@@ -178,7 +178,7 @@ def _candidates(directory: Path, names: list[str]) -> list[Path]:
 
 
 def _no_model(directory: Path, names: list[str]) -> InputError:
-    found = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    found = listed(names)
     suffixes = {Path(name).suffix for name in names}
     # .pdiparams comes last in the table: weights without a program are the weakest clue.
     hint = next(

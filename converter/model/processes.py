@@ -22,17 +22,20 @@ def describe_kill(number: int, *, kernel: bool = False) -> str:
     return f"was killed by {signal_name(number)}"
 
 
-def describe_refusal(code: int) -> str:
-    """What ``fork`` or ``pipe`` says with this ``errno``."""
-    return f"could not be started: {os.strerror(code)}"
+def describe_refusal(code: int, *, log: bool = False) -> str:
+    """What ``fork`` or ``pipe`` says with this ``errno``, or ``open`` of the process's ``log``."""
+    told = os.strerror(code)
+    return f"could not be started: {f'its log cannot be written: {told}' if log else told}"
 
 
-def hint_for_refusal(code: int) -> str:
-    """What helps where a process could not be started (fork(2), pipe(2))."""
+def hint_for_refusal(code: int, *, log: bool = False) -> str:
+    """What helps where a process could not be started (fork(2), pipe(2), open(2) of its log)."""
     if code == errno.EAGAIN:
         return "too many processes: lower --jobs, or raise `ulimit -u` or the container's limit"
     if code == errno.ENOMEM:
         return "no memory for another process: lower --jobs, or end other programs"
     if code in (errno.EMFILE, errno.ENFILE):
         return "too many open files: raise `ulimit -n`, or end other programs"
+    if log:
+        return "see that the output directory is there and can be written to, then run again"
     return "look at the machine's load and memory, then try again"

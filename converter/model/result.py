@@ -11,9 +11,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, computed_field, model_validator
 
-from converter.errors import GateError, Paddle2omError, StageError, worst_exit_code
+from converter.errors import (
+    GateError,
+    Interrupted,
+    Paddle2omError,
+    StageError,
+    WorkerError,
+    worst_exit_code,
+)
 from converter.model.baseline import BaselineReport
 from converter.model.comparison import ValidateFacts
+from converter.model.files import Signature
 from converter.model.forecast import ForecastFacts
 from converter.model.located import LocateFacts
 from converter.model.recipe import PlannedPipeline
@@ -26,7 +34,11 @@ SCHEMA_VERSION = 1
 
 
 class Status(StrEnum):
-    """How a stage ended. ``degraded`` worked, with a fallback that the user should know of."""
+    """How a stage ended. ``degraded`` worked, with a fallback that the user should know of.
+
+    ``interrupted`` is the first stage that an interruption kept from ending; those after it are
+    ``skipped``.
+    """
 
     OK = "ok"
     CACHED = "cached"
@@ -35,6 +47,7 @@ class Status(StrEnum):
     FAILED = "failed"
     CRASHED = "crashed"
     TIMEOUT = "timeout"
+    INTERRUPTED = "interrupted"
 
     @property
     def is_failure(self) -> bool:
@@ -48,11 +61,16 @@ class Status(StrEnum):
 
 
 class Artefact(Record):
-    """A file a stage made: ``path`` relative to the run's output directory, bytes, sha256."""
+    """A file a stage made: ``path`` relative to the run's output directory, bytes, sha256.
+
+    ``seen`` is its signature (``model.files.signature``) when it was put there, where that is
+    known: with another one it may be another file. It is not part of a report.
+    """
 
     path: str
     bytes: int
     sha256: str
+    seen: Signature | None = Field(default=None, exclude=True)
 
 
 class SourceFile(Record):
@@ -213,18 +231,25 @@ class StageResult(Record):
     """What one stage did: status, files, facts, messages, wall seconds, peak bytes of memory.
 
     ``cached`` is True when the result is an earlier run's. ``ok`` is then called ``cached``; what
-    was degraded, skipped or failed is still called so.
+    was degraded, skipped or failed is still called so. ``known_to_fail`` is True when it failed as
+    the baseline says it would.
     """
 
     stage: str
     status: Status
     cached: bool = False
+    known_to_fail: bool = False
     artefacts: tuple[Artefact, ...] = ()
     facts: StageFacts | None = None
     messages: tuple[Message, ...] = ()
     error: ErrorInfo | None = None
     seconds: float = 0.0
     peak_memory: int = 0
+
+    @property
+    def failure_code(self) -> int:
+        """Exit code of a stage that failed, whether that was known or not."""
+        return self.error.exit_code if self.error else WorkerError.exit_code
 
     @property
     def reasons(self) -> tuple[Message, ...]:
@@ -292,9 +317,14 @@ class ModelReport(Record):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def status(self) -> Status:
-        """The failing stage's status, else ``degraded`` if any stage was, else ``ok``."""
+        """The failing stage's status, else ``interrupted`` or ``degraded`` if any stage was.
+
+        Else ``ok``.
+        """
         if self.failure:
             return self.failure.status
+        if any(stage.status is Status.INTERRUPTED for stage in self.stages):
+            return Status.INTERRUPTED
         degraded = any(stage.status is Status.DEGRADED for stage in self.stages)
         return Status.DEGRADED if degraded else Status.OK
 
@@ -303,10 +333,20 @@ class ModelReport(Record):
     def _drop_status(cls, data: Any) -> Any:
         return _without(data, "status")
 
+    @property
+    def known_to_fail(self) -> bool:
+        """Whether it failed, as the baseline says it would."""
+        return self.failure is not None and self.failure.known_to_fail
+
     def exit_code(self, *, strict: bool = False) -> int:
-        """Exit code for this model alone; ``strict`` turns ``degraded`` into 1."""
+        """Exit code for this model alone; ``strict`` turns ``degraded`` into 1.
+
+        0 for a model that is known to fail.
+        """
         if self.failure:
-            return self.failure.error.exit_code if self.failure.error else 4
+            return 0 if self.known_to_fail else self.failure.failure_code
+        if self.status is Status.INTERRUPTED:
+            return Interrupted.exit_code
         return 1 if strict and self.status is Status.DEGRADED else 0
 
     def facts(self, kind: str) -> StageFacts | None:
@@ -317,14 +357,18 @@ class ModelReport(Record):
 class PipelineReport(Record):
     """A rendered PaddleX pipeline config and, when it was run, the text it read.
 
-    ``asked`` is what a recipe says of it, ``inputs`` the files that it names. ``artefacts`` are the
-    config, its scripts and the model directories that were completed for it.
+    ``modules`` have the model that serves each, ``left`` PaddleX's own model of those that it
+    downloads. ``asked`` is what a recipe says of it, ``inputs`` the files that it names.
+    ``artefacts`` are the config, its scripts and the model directories that were completed for it.
+    ``out_dir`` is the output directory of its run, absolute, where that is not the report's
+    (``report merge``).
     """
 
     name: str
     config: str
     backend: Literal["onnx", "om", "cann", "paddle", "auto"]
     modules: dict[str, str]
+    left: dict[str, str] = Field(default_factory=dict)
     image: str | None = None
     texts: tuple[str, ...] = ()
     scores: tuple[float, ...] = ()
@@ -334,6 +378,7 @@ class PipelineReport(Record):
     asked: PlannedPipeline | None = None
     inputs: tuple[SourceFile, ...] = ()
     artefacts: tuple[Artefact, ...] = ()
+    out_dir: str | None = None
 
 
 class Shard(Record):
@@ -392,5 +437,5 @@ class RunReport(Record):
         if self.baseline is not None and self.baseline.failures:
             codes.append(GateError.exit_code)
         if self.interrupted:
-            codes.append(130)
+            codes.append(Interrupted.exit_code)
         return worst_exit_code(codes)

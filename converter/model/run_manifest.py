@@ -6,6 +6,7 @@ It is a function of the run's report, and is kept in the output directory's mani
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -18,7 +19,7 @@ from converter.model.names import check_model_name
 from converter.model.problems import first_problem
 from converter.model.recipe import PlannedPipeline
 from converter.model.record import Record
-from converter.model.result import ModelReport, RunReport, SourceFile, Status
+from converter.model.result import ModelReport, PipelineReport, RunReport, SourceFile, Status
 from converter.model.task import ConvertOptions
 
 #: Version of the JSON of ``RunManifest``; raised when a reader would break.
@@ -106,16 +107,7 @@ def manifest_of(report: RunReport) -> RunManifest | None:
         recipe=report.recipe,
         models=tuple(known),
         pipelines=tuple(
-            ManifestPipeline(
-                asked=pipeline.asked,
-                inputs=pipeline.inputs,
-                out_dir=report.out_dir,
-                error=pipeline.error.message if pipeline.error else None,
-                artefacts=tuple(
-                    MadeFile(path=a.path, stage="render", bytes=a.bytes, sha256=a.sha256)
-                    for a in pipeline.artefacts
-                ),
-            )
+            _pipeline(pipeline, pipeline.asked, pipeline.out_dir or report.out_dir)
             for pipeline in report.pipelines
             if pipeline.asked is not None
         ),
@@ -159,6 +151,27 @@ def _model(model: ModelReport) -> ManifestModel | None:
     )
 
 
+def _pipeline(pipeline: PipelineReport, asked: PlannedPipeline, out_dir: str) -> ManifestPipeline:
+    # The config lies in the output directory itself, wherever that is from a merged report.
+    here = PurePath(pipeline.config).parent
+    made = tuple(
+        MadeFile(
+            path=os.path.relpath(file.path, here),
+            stage="render",
+            bytes=file.bytes,
+            sha256=file.sha256,
+        )
+        for file in pipeline.artefacts
+    )
+    return ManifestPipeline(
+        asked=asked,
+        inputs=pipeline.inputs,
+        out_dir=out_dir,
+        error=pipeline.error.message if pipeline.error else None,
+        artefacts=made,
+    )
+
+
 def path_in_model(path: str, name: str) -> str:
     """An artefact's path relative to its model's directory.
 
@@ -198,9 +211,10 @@ def _check_names(file: Path, manifest: RunManifest) -> None:
                 f"{file}: {name!r} is no name of a model or a config",
                 hint="the file was edited; take it from the run again",
             ) from None
-    if len(set(names)) < len(names):
+    if twice := next((name for name in names if names.count(name) > 1), None):
         raise InputError(
-            f"{file} has a name twice", hint="the file was edited; take it from the run again"
+            f"{file} has {twice} twice, and one directory cannot hold both",
+            hint="name one of the runs whose reports were merged",
         )
     paths = [made.path for pipeline in manifest.pipelines for made in pipeline.artefacts]
     paths += [made.path for model in manifest.models for made in model.artefacts]

@@ -56,8 +56,9 @@ class CacheUse(Record):
     """What of a task's results is looked up and kept in the cache in the directory ``root``.
 
     ``keys`` are those of the stages that can be kept, ``reference`` that of Paddle's outputs.
-    ``inputs`` are the model's files with size, modification and change time, and inode as they were
-    when the keys were made: where a file has changed since, nothing is kept. ``failures`` says
+    ``inputs`` are the model's files, and those that options name, with size, modification and
+    change time, and inode as they were when the keys were made: where one has changed since, is
+    gone, or another has come, nothing is kept. ``failures`` says
     whether a kept failure counts, and ``damaged`` has stages whose result was there and could not
     be used: what of it, and how that was found. With ``carries`` the cache is the way that results
     take to who asked for them: what would not be the same another time goes there too, marked.

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from converter.errors import InputError, WorkerError
+from converter.model.cache_home import cache_home
 from converter.model.wording import last_line
-from converter.paddlex.cache_home import cache_home
 
 #: Ends the child with us, however we end (prctl(2), PR_SET_PDEATHSIG): a PaddleX that computes on
 #: for nobody takes the memory of the next one. Then becomes the runner.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -13,24 +14,26 @@ _MARKER = "# Made by paddle2om; sha256 of the lines below: "
 _BOM = b"\xef\xbb\xbf"
 
 
-def write_config(path: Path, text: str, *, force: bool = False) -> None:
+def write_config(path: Path, text: str, *, force: bool = False, through: bool = False) -> None:
     """Write ``text`` below our marker, which is a comment with the line end of the text.
 
     A script's ``#!`` line stays above it, and the script can be run.
 
     An existing file is replaced if paddle2om made it and nobody edited it since, or with
-    ``force``; otherwise ``InputError``.
+    ``force``; otherwise ``InputError``. ``through`` is for a path that the user names: a symbolic
+    link stays one, and what it points to is written.
     """
     check_replaceable_config(path, force=force)
     data = text.encode("utf-8", "surrogateescape")
     interpreter, _ = _split(data.removeprefix(_BOM))
+    written = Path(os.path.realpath(path)) if through else path
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, _marked(data))
+        written.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(written, _marked(data))
         if interpreter:
-            mode = path.stat().st_mode
+            mode = written.stat().st_mode
             # Whoever may read it may run it.
-            path.chmod(mode | (mode & 0o444) >> 2)
+            written.chmod(mode | (mode & 0o444) >> 2)
     except OSError as error:
         raise InputError(
             f"cannot write {path}: {error.strerror}", hint="choose another file with -o"

@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import ROUND_CEILING, Context, Decimal
 
 from converter.model.counting import count as count  # to be found with the others
+from converter.model.counting import listed as listed
 
 _SIZE_UNITS = ("B", "kB", "MB", "GB", "TB")
 

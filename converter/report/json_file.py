@@ -11,18 +11,17 @@ from converter.errors import InputError
 from converter.model.files import read_json_text
 from converter.model.problems import first_problem
 from converter.model.result import SCHEMA_VERSION, RunReport
-from converter.report.atomic import write_text_atomically
 
 _WANTED = "give the report.json that a paddle2om run wrote into its output directory"
 
 
-def write_json(report: RunReport, path: Path | str) -> None:
-    """Write ``report`` to ``path``; NaN and infinities become strings, so any JSON reader copes."""
-    write_text_atomically(Path(path), report.model_dump_json(indent=2) + "\n")
+def render_json(report: RunReport) -> str:
+    """The JSON text; NaN and infinities become strings, so any JSON reader copes."""
+    return report.model_dump_json(indent=2) + "\n"
 
 
 def read_json(path: Path | str) -> RunReport:
-    """Read a report that `write_json` wrote. Raises ``InputError`` when ``path`` holds none."""
+    """Read a report that `render_json` made. Raises ``InputError`` when ``path`` holds none."""
     path = Path(path)
     text, header = read_json_text(path, hint=_WANTED)
     _check_header(path, header)

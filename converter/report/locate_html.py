@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from converter.model.artefacts import read_manifest, sha256_of, write_manifest
+from converter.model.names import REPORT_FILES
 from converter.model.result import RunReport
 from converter.report import format as fmt
-from converter.report.atomic import write_text_atomically
 from converter.report.html import render_html, report_environment
-from converter.report.json_file import write_json
+from converter.report.json_file import render_json
 from converter.report.locate_plot import growth_plot
 from converter.report.locate_text import around, error, located, verdict
+from converter.report.run_files import files_of_ours, write_noted
 from converter.report.summary import stage_mark
 
 
@@ -19,12 +19,8 @@ def write_locate_reports(report: RunReport, out: Path) -> None:
     """Write ``report.json`` and ``report.html`` into ``out``, and note them as ours."""
     found = located(report) is not None
     page = render_locate_html(report) if found else render_html(report, files=".")
-    write_json(report, out / "report.json")
-    write_text_atomically(out / "report.html", page)
-    ours = {name: old for name, old in read_manifest(out).items() if (out / name).is_file()}
-    for name in ("report.json", "report.html"):
-        ours[name] = [sha256_of(out / name)]
-    write_manifest(out, ours)
+    texts = dict(zip(REPORT_FILES, (render_json(report), page), strict=True))
+    write_noted(out, texts, others=files_of_ours(out))
 
 
 def render_locate_html(report: RunReport) -> str:

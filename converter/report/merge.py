@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from converter.errors import InputError
-from converter.model.result import ModelReport, RunReport, Shard
+from converter.model.names import REPORT_FILES
+from converter.model.result import Artefact, ModelReport, PipelineReport, RunReport, Shard
 
 #: Stands between what differs.
 _SEVERAL = " | "
@@ -20,11 +21,11 @@ _SAME = {"version": "paddle2om", "strict": "--strict"}
 def merge_reports(reports: Sequence[tuple[Path, RunReport]], out_dir: Path) -> RunReport:
     """One report of the models of all ``reports`` (file, content), for a file in ``out_dir``.
 
-    Paths of artefacts and logs are made relative to ``out_dir``. Versions that differ are joined as
-    ``1.0 | 1.1``. Reports may be merged ones; each version and command stays there once. Raises
-    ``InputError`` for a file that is given twice, for a model that is in two reports, for shards of
-    different recipes or counts, for one shard twice, and for reports of different versions of
-    paddle2om.
+    Paths of artefacts, logs, configs and images are made relative to ``out_dir``. Versions that
+    differ are joined as ``1.0 | 1.1``. Reports may be merged ones; each version and command stays
+    there once. Raises ``InputError`` for a file that is given twice, for one that the merged report
+    would replace, for a model that is in two reports, for shards of different recipes or counts,
+    for one shard twice, and for reports of different versions of paddle2om.
     """
     if not reports:
         raise InputError("no report to merge", hint="name at least one report.json")
@@ -33,6 +34,13 @@ def merge_reports(reports: Sequence[tuple[Path, RunReport]], out_dir: Path) -> R
         if file.resolve() in seen:
             raise InputError(f"{file} is given twice", hint="name each report once")
         seen.add(file.resolve())
+    replaced = {(out_dir / name).resolve() for name in REPORT_FILES}
+    for file, _ in reports:
+        if file.resolve() in replaced:
+            raise InputError(
+                f"{file} is one of the reports, and the merged one would replace it",
+                hint="choose another directory with -o",
+            )
     first_file, first = reports[0]
     for file, report in reports[1:]:
         for name, called in _SAME.items():
@@ -70,7 +78,11 @@ def merge_reports(reports: Sequence[tuple[Path, RunReport]], out_dir: Path) -> R
             "shard": shard,
             "recipe": tuple(dict.fromkeys(f for _, report in reports for f in report.recipe)),
             "models": tuple(sorted(models.values(), key=lambda m: order.get(m.name, len(order)))),
-            "pipelines": tuple(p for _, report in reports for p in report.pipelines),
+            "pipelines": tuple(
+                _moved_pipeline(pipeline, report, file.parent, out_dir)
+                for file, report in reports
+                for pipeline in report.pipelines
+            ),
             "baseline": None,
         }
     )
@@ -104,23 +116,43 @@ def _whole(reports: Sequence[tuple[Path, RunReport]]) -> Shard | None:
 
 def _moved(model: ModelReport, source: Path, target: Path) -> ModelReport:
     """The model with its paths relative to another directory."""
-
-    def move(path: str) -> str:
-        return os.path.relpath((source / path).absolute(), target.absolute())
-
     stages = tuple(
+        # What is known to fail, the merged report's own baseline says.
         stage.model_copy(
             update={
-                "artefacts": tuple(
-                    artefact.model_copy(update={"path": move(artefact.path)})
-                    for artefact in stage.artefacts
-                )
+                "artefacts": _moved_files(stage.artefacts, source, target),
+                "known_to_fail": False,
             }
         )
         for stage in model.stages
     )
-    log = move(model.log) if model.log else None
+    log = _moved_path(model.log, source, target) if model.log else None
     return model.model_copy(update={"stages": stages, "log": log})
+
+
+def _moved_pipeline(
+    pipeline: PipelineReport, report: RunReport, source: Path, target: Path
+) -> PipelineReport:
+    """The pipeline with its paths relative to another directory, and with its run's own."""
+    image = pipeline.image
+    return pipeline.model_copy(
+        update={
+            "config": _moved_path(pipeline.config, source, target),
+            "image": _moved_path(image, source, target) if image else None,
+            "artefacts": _moved_files(pipeline.artefacts, source, target),
+            "out_dir": pipeline.out_dir or report.out_dir,
+        }
+    )
+
+
+def _moved_files(files: Iterable[Artefact], source: Path, target: Path) -> tuple[Artefact, ...]:
+    return tuple(
+        file.model_copy(update={"path": _moved_path(file.path, source, target)}) for file in files
+    )
+
+
+def _moved_path(path: str, source: Path, target: Path) -> str:
+    return os.path.relpath((source / path).absolute(), target.absolute())
 
 
 def _versions(reports: Sequence[RunReport]) -> dict[str, str]:

@@ -41,7 +41,8 @@ class Progress:
     """Shows the models and stages at work, on stderr; silent when ``quiet``.
 
     Calls may come from several threads, and several models may be at work at once. ``live`` says
-    whether to draw bars; by default they are drawn on a terminal that is not a CI job's.
+    whether to draw bars; by default they are drawn on a terminal that is not a CI job's. Without
+    ``lines`` nothing stays: for one stage of one model, of which the command's answer tells all.
     """
 
     def __init__(
@@ -51,10 +52,11 @@ class Progress:
         quiet: bool = False,
         console: Console | None = None,
         live: bool | None = None,
+        lines: bool = True,
     ) -> None:
         self._console = console or StderrConsole()
         self._write = Writer(self._console.encoding)
-        self._quiet = quiet
+        self._quiet = quiet or not lines
         self._total = total
         self._numbers: dict[str, int] = {}
         self._lock = Lock()
@@ -108,6 +110,8 @@ class Progress:
 
     def model_finished(self, report: ModelReport) -> None:
         """Say how a model ended."""
+        if self._board:
+            self._board.end(report.name)
         if self._quiet:
             return
         mark, name = model_mark(report), self._write.line(report.name)
@@ -115,7 +119,6 @@ class Progress:
             done = f"{mark.label} {seconds_of(report):.1f}s"
             self._print(self._prefix(report.name) + done, mark)
             return
-        self._board.end(report.name)
         line = f"{self._write.sign(mark)} {name}  {fmt.seconds(seconds_of(report))}"
         note = next(notes_of(report), None)
         if note:

@@ -6,9 +6,12 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Literal
 
+from converter.errors import InputError
 from converter.model.comparison import OutputComparison, ValidateFacts
+from converter.model.counting import NAMED
 from converter.model.result import (
     CompileFacts,
     ExportFacts,
@@ -44,10 +47,12 @@ MARKS: dict[Status, Mark] = {
     Status.FAILED: Mark("✗", "x", "failed", "bad"),
     Status.CRASHED: Mark("✗", "x", "crashed", "bad"),
     Status.TIMEOUT: Mark("✗", "x", "timeout", "bad"),
+    Status.INTERRUPTED: Mark("✗", "x", "interrupted", "bad"),
 }
 WARNING = Mark("!", "!", "warning", "warn")
 MISSING = Mark("✗", "x", "missing", "bad")
 MISSING_HINT = "a shard did not run or its report was not merged: run it, and merge all of them"
+KNOWN = Mark("–", "-", "known to fail", "skip")
 NOT_RUN = Mark("–", "-", "not run", "skip")
 
 _STAGE_ORDER = ("inspect", "read", "export", "simplify", "validate", "compile", "render")
@@ -105,6 +110,8 @@ class Verdict:
 
 def stage_mark(stage: StageResult) -> Mark:
     """Mark of one stage; a stage that worked and warned is marked as a warning."""
+    if stage.known_to_fail:
+        return KNOWN
     warned = any(message.level == "warning" for message in stage.messages)
     if warned and stage.status in (Status.OK, Status.CACHED):
         return WARNING
@@ -113,8 +120,10 @@ def stage_mark(stage: StageResult) -> Mark:
 
 def model_mark(model: ModelReport) -> Mark:
     """Mark of a whole model; a model of which nothing ran is not ok."""
-    if all(stage.status is Status.SKIPPED for stage in model.stages):
+    if all(stage.status in (Status.SKIPPED, Status.INTERRUPTED) for stage in model.stages):
         return NOT_RUN
+    if model.known_to_fail:
+        return KNOWN
     marks = [stage_mark(stage) for stage in model.stages]
     if model.status is Status.OK and WARNING in marks:
         return WARNING
@@ -184,7 +193,7 @@ def peak_memory_of(model: ModelReport) -> int:
 def notes_of(model: ModelReport) -> Iterator[Note]:
     """What there is to say about the failed, degraded and warned stages of a model."""
     for stage in model.stages:
-        mark = MARKS[stage.status]
+        mark = KNOWN if stage.known_to_fail else MARKS[stage.status]
         if stage.status.is_failure:
             hint = "read its log" if model.log else "run it again"
             message = f"{mark.label}, and no reason was recorded"
@@ -204,6 +213,11 @@ def notes_of(model: ModelReport) -> Iterator[Note]:
         said = mark if stage.status is Status.DEGRADED else WARNING
         for line in shown:
             yield Note(model.name, stage.stage, said, line.text, line.hint)
+
+
+def known_text(stage: StageResult) -> str:
+    """A failure that the baseline knows, for where it is told in short: nothing is to be done."""
+    return f"{KNOWN.label}: {stage.error.message if stage.error else stage.status}"
 
 
 def _passing_tolerance(stage: StageResult) -> str:
@@ -242,12 +256,11 @@ def _passing_limits(failing: list[OutputComparison], name: str) -> str:
     return ",".join(f"{limit}={value!r}" for limit, value in loosest.items())
 
 
-def missing_note(report: RunReport, most: int) -> Note | None:
+def missing_note(report: RunReport, most: int = NAMED) -> Note | None:
     """What there is to say of models that no merged shard has, ``most`` by name; None if none."""
     if not report.missing:
         return None
-    more = len(report.missing) - most
-    names = ", ".join(report.missing[:most]) + (f" and {more:,} more" if more > 0 else "")
+    names = fmt.listed(report.missing, most)
     return Note("", "merge", MISSING, f"no shard has {names}", MISSING_HINT)
 
 
@@ -263,7 +276,7 @@ class SkipReason:
 def skip_reasons(report: RunReport) -> dict[SkipReason, int]:
     """Count the models for every reason a stage was skipped for: the first of its messages.
 
-    Stages that an earlier failure kept from running are left out: the failure is told already.
+    Stages that an earlier failure or the user kept from running are left out: that is told already.
     """
     return Counter(
         SkipReason(
@@ -273,7 +286,7 @@ def skip_reasons(report: RunReport) -> dict[SkipReason, int]:
         )
         for model in report.models
         if model.failure is None
-        for stage in model.stages
+        for stage in takewhile(lambda s: s.status is not Status.INTERRUPTED, model.stages)
         if stage.status is Status.SKIPPED
     )
 
@@ -304,20 +317,28 @@ def tally(report: RunReport) -> dict[Mark, int]:
 def verdict(report: RunReport) -> Verdict:
     """Sum the run up. A run of nothing is not a success."""
     total, counts = len(report.models), tally(report)
+    cut = counts.pop(MARKS[Status.INTERRUPTED], 0)
     bad = sum(n for mark, n in counts.items() if mark.tone == "bad")
-    idle = counts.get(NOT_RUN, 0)
+    idle, known = counts.get(NOT_RUN, 0), counts.get(KNOWN, 0)
     warned = sum(n for mark, n in counts.items() if mark.tone == "warn")
     broken = sum(1 for pipeline in report.pipelines if pipeline.error)
     differ = sum(1 for p in report.pipelines if not p.error and reads_like_paddle(p) is False)
 
     parts = []
     if total:
-        verb = "failed" if bad else "not run" if idle else "passed"
-        part = bad or idle or total
+        verb = "failed" if bad else "not finished" if cut else "not run" if idle else "passed"
+        part = bad or cut or idle or total - known
         whole = fmt.count(total, "model")
-        parts.append(f"{whole} {verb}" if part == total else f"{part} of {whole} {verb}")
-    if bad and idle:
+        if part:
+            parts.append(f"{whole} {verb}" if part == total else f"{part} of {whole} {verb}")
+    if bad and cut:
+        parts.append(f"{cut} not finished")
+    if (bad or cut) and idle:
         parts.append(f"{idle} not run")
+    if known:
+        parts.append(
+            f"{known} {KNOWN.label}" if parts else f"{fmt.count(known, 'model')} {KNOWN.label}"
+        )
     if report.missing:
         parts.append(f"{fmt.count(len(report.missing), 'model')} missing")
     if warned and not bad:
@@ -339,7 +360,7 @@ def verdict(report: RunReport) -> Verdict:
     mark = MARKS[Status.OK]
     if bad or broken or report.interrupted or code:
         mark = MARKS[Status.FAILED]
-    elif idle or not (total or report.pipelines):
+    elif idle or known == total or not (total or report.pipelines):
         mark = NOT_RUN
     elif warned or differ:
         mark = WARNING
@@ -348,4 +369,38 @@ def verdict(report: RunReport) -> Verdict:
         meaning = "--strict, and a stage was degraded"
         if report.missing:
             meaning = "a shard is missing"
+    if code == 2 and _lacks_atc(report):
+        meaning = "atc cannot be run"
+    elif code == 2 and _lacks_place(report):
+        meaning = "an output cannot be written"
     return Verdict(mark, ", ".join(parts), code, meaning)
+
+
+def _refused(report: RunReport) -> list[StageResult | None]:
+    """The stages that models ended at with exit code 2; none where a pipeline did so, too."""
+    code = InputError.exit_code
+    if any(pipeline.error and pipeline.error.exit_code == code for pipeline in report.pipelines):
+        return []
+    return [model.failure for model in report.models if model.exit_code() == code]
+
+
+def _lacks_place(report: RunReport) -> bool:
+    """Whether nothing that was given is wrong: files are in the outputs' places, or no room."""
+    wrong = _refused(report)
+    return bool(wrong) and all(stage and stage.stage == "publish" for stage in wrong)
+
+
+def _lacks_atc(report: RunReport) -> bool:
+    """Whether nothing that was given is wrong: only the place where atc should run has none.
+
+    A compile stage that has come as far as a script has found its input right.
+    """
+    wrong = _refused(report)
+    ready = [
+        stage is not None
+        and stage.stage == "compile"
+        and isinstance(stage.facts, CompileFacts)
+        and stage.facts.script is not None
+        for stage in wrong
+    ]
+    return bool(ready) and all(ready)

@@ -41,7 +41,7 @@ class CompileStage(Stage):
     name = "compile"
     reads = ("compile", "rename", "seed")
     tools = ("onnx", "onnxsim", "onnxruntime", "numpy", "pillow", "jinja2")
-    rooms = ("stages", "model", "accuracy", "bridge", "atc")
+    rooms = ("stages", "model", "accuracy", "bridge", "atc", "templates/atc.sh.j2")
     feeds = False
 
     def __init__(self) -> None:

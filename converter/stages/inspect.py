@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from converter.model.artefacts import check_replaceable
 from converter.model.describe import describe, read_program
 from converter.model.paddle_dir import find_model
 from converter.model.result import InspectFacts
 from converter.model.separate_params import combine, separate_files
+from converter.model.task import Task
 from converter.stages.job import OM_NAME, PREPARED_NAME, SCRIPT_NAME, YML_NAME, Job
 from converter.stages.stage import Outcome, Stage
 
@@ -20,17 +20,15 @@ class InspectStage(Stage):
     name = "inspect"
     tools = ("python", "pyyaml")
 
-    def requires(self, job: Job) -> None:
-        """What we are going to write must not replace someone else's file."""
-        if not job.task.force:
-            names = (job.task.onnx_name, YML_NAME, SCRIPT_NAME, PREPARED_NAME, OM_NAME)
-            check_replaceable(Path(job.task.destination), names)
+    def occupies(self, task: Task) -> tuple[str, ...]:
+        """What a model becomes."""
+        return (task.onnx_name, YML_NAME, SCRIPT_NAME, PREPARED_NAME, OM_NAME)
 
     def run(self, job: Job) -> Outcome:
         """Find and describe the model; ``InputError`` for anything missing or damaged."""
-        job.model = find_model(Path(job.task.source))
+        self._find(job)
+        assert job.model is not None
         facts = describe(job.model)
-        job.yml = job.model.yml
         self._combine(job, facts)
         if job.model.yml is not None:
             # PaddleX needs it next to the ONNX or OM file; the user's own stays where it is.
@@ -41,8 +39,13 @@ class InspectStage(Stage):
 
     def restore(self, job: Job) -> None:
         """Find the model's files again."""
-        job.model = find_model(Path(job.task.source))
+        self._find(job)
         self._combine(job, job.facts(InspectFacts))
+
+    def _find(self, job: Job) -> None:
+        """Put the model and its ``inference.yml`` on the job: later stages read both."""
+        job.model = find_model(Path(job.task.source))
+        job.yml = job.model.yml
 
     def _combine(self, job: Job, facts: InspectFacts) -> None:
         """Where there is one file per parameter: what follows wants them in one."""

@@ -116,7 +116,8 @@ class Job:
     @cached_property
     def reference(self) -> PaddleReference:
         """Paddle's own outputs for this model, computed once and shared by the stages."""
-        from converter.accuracy.reference import LaterPredictor, PaddlePredictor, PaddleReference
+        from converter.accuracy.predictor import LaterPredictor, PaddlePredictor
+        from converter.accuracy.reference import PaddleReference
 
         model = self.model
         assert model is not None

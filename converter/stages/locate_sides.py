@@ -15,7 +15,8 @@ from converter.accuracy.locate.pairs import Pair, Pairs
 from converter.accuracy.locate.search import Source
 from converter.accuracy.onnx_values import OnnxValues
 from converter.accuracy.paddle_values import PaddleValues
-from converter.accuracy.reference import PaddlePredictor, PaddleReference
+from converter.accuracy.predictor import PaddlePredictor
+from converter.accuracy.reference import PaddleReference
 from converter.accuracy.sides import check_comparable
 from converter.bridge import onnxsim
 from converter.bridge.legacy_program import translate_legacy_program

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from converter.accuracy.predictor import PaddlePredictor
 from converter.accuracy.recorded import case_bytes
-from converter.accuracy.reference import PaddlePredictor, PaddleReference
+from converter.accuracy.reference import PaddleReference
 from converter.atc import external_weights
 from converter.atc.device import kit
 from converter.errors import InputError

@@ -13,7 +13,7 @@ from converter.model import onnx_file
 from converter.model.result import ExportFacts, Message, SimplifyFacts, Status
 from converter.model.task import Task
 from converter.stages.job import Job, data_digests
-from converter.stages.stage import Outcome, Stage, is_lasting
+from converter.stages.stage import INPUT_TOOLS, Outcome, Stage, is_lasting
 
 if TYPE_CHECKING:
     from converter.accuracy.reference import Arrays
@@ -27,7 +27,7 @@ class SimplifyStage(Stage):
 
     name = "simplify"
     reads = ("simplify", "rename", "data", "seed")
-    tools = ("onnx", "onnxsim", "onnxruntime", "paddlepaddle", "numpy", "pillow")
+    tools = ("onnx", "onnxsim", "onnxruntime", "paddlepaddle", "numpy", *INPUT_TOOLS)
     rooms = ("stages", "model", "accuracy", "bridge")
 
     def surroundings(self, task: Task) -> dict[str, str] | None:

@@ -28,6 +28,9 @@ from converter.stages.job import Job
 
 logger = logging.getLogger(__name__)
 
+#: What inputs are drawn with, or read from the user's data.
+INPUT_TOOLS = ("pillow", "opencv-python", "ml_dtypes")
+
 
 @dataclass
 class Outcome:
@@ -54,9 +57,9 @@ class Stage(ABC):
     The result may be kept and found again by a key (``converter.engine.cache.keys``). For that a
     stage says what its result depends on besides the stage before it: ``reads``, the fields of
     ``ConvertOptions`` it looks at; ``tools``, packages; ``rooms``, packages of ours whose code it
-    runs; and ``surroundings``. ``version`` is raised when what it promises changes. ``feeds`` says
-    whether later stages depend on what it leaves. ``tests/engine/cache/test_reads.py`` catches an
-    option that is read and not declared.
+    runs and templates that it fills; and ``surroundings``. ``version`` is raised when what it
+    promises changes. ``feeds`` says whether later stages depend on what it leaves.
+    ``tests/engine/cache/test_reads.py`` catches an option that is read and not declared.
     """
 
     name: ClassVar[str]
@@ -78,6 +81,10 @@ class Stage(ABC):
 
         Raises what ``run`` raises.
         """
+
+    def occupies(self, task: Task) -> tuple[str, ...]:
+        """Names in the destination that must be free, or of our files, before the stage begins."""
+        return ()
 
     def requires(self, job: Job) -> None:  # noqa: B027 - most stages need nothing more
         """Raise a ``Paddle2omError`` when the stage cannot start. Default: it always can."""

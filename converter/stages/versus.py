@@ -13,7 +13,7 @@ from converter.accuracy.sides import Model, Side, is_record, onnx_of, open_side
 from converter.accuracy.swept import nothing_swept
 from converter.accuracy.task.agreement import TASK_HINT, disagreements, gate_task
 from converter.accuracy.versus import Versus, reference_of
-from converter.bridge.random_outputs import random_outputs
+from converter.bridge.random_outputs import may_draw, random_outputs
 from converter.errors import GateError, InputError
 from converter.model.comparison import ValidateFacts
 from converter.model.paddle_dir import find_model
@@ -131,7 +131,7 @@ def _warns(message: Message) -> bool:
 
 def _drawn_by(side: Side) -> tuple[str, ...]:
     """Names of a Paddle model's outputs that it draws at random."""
-    if not isinstance(side, Model) or side.kind != "Paddle":
+    if not isinstance(side, Model) or not may_draw(side.operators):
         return ()
     program = find_model(side.path).program
     return random_outputs(load_pir(program)) if program.suffix == ".json" else ()

@@ -30,6 +30,14 @@ def test_each_field_is_the_number_that_its_name_says():
     assert not found.passed  # nobody has judged it
 
 
+def test_one_percent_of_the_distances_is_above_p99():
+    b = np.ones(200, np.float32)
+    a = b.copy()
+    a[-2:] += np.float32(4 * 2.0**-23)
+    found = measure("y", b, a)
+    assert (found.p99_ulp, found.max_ulp) == (0.0, 4.0)
+
+
 def test_top_five_is_five():
     """Shares of the same classes among the first five; the sixth and seventh are exchanged."""
     b = np.tile(np.arange(10, 0, -1.0), (4, 1))

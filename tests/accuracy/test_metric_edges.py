@@ -86,6 +86,15 @@ def digits():
     return np.random.default_rng(0).permutation(np.tile(bits, 3)).view(np.float64)
 
 
+@pytest.mark.parametrize("before", [0.0, math.inf])
+def test_a_pattern_that_differs_after_a_piece_that_agrees(before):
+    b = np.zeros(metrics.CHUNK + 10)
+    b[0] = before
+    a = b.copy()
+    a[metrics.CHUNK + 3] = math.nan
+    assert metrics.pattern_mismatch(b, a) == (1, metrics.CHUNK + 3)
+
+
 @pytest.mark.parametrize("kept", [selection.KEPT, 0])
 def test_every_rank_is_found(kept, monkeypatch):
     monkeypatch.setattr(selection, "KEPT", kept)

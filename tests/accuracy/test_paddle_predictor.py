@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from converter.accuracy.reference import PaddlePredictor
+from converter.accuracy.predictor import PaddlePredictor, writes_values
 from converter.errors import StageError
 from converter.model.pir import read_pir
 
@@ -38,6 +38,21 @@ def test_what_a_run_wrote_is_gone_in_the_next(program):
         inputs = {"x": x, "i": np.array(rows, "int64"), "v": v}
         (made,) = predictor.run(inputs, names).values()
         np.testing.assert_array_equal(made, expected)
+
+
+@pytest.mark.parametrize(("kind", "writes"), [("set_value", True), ("relu", False)])
+def test_a_legacy_program_writes_by_its_operators(tmp_path, kind, writes):
+    """Not by the table of versions, which names ``set_value`` in every program."""
+    from paddle.base.proto import framework_pb2
+
+    described = framework_pb2.ProgramDesc()
+    block = described.blocks.add(idx=0, parent_idx=-1)
+    block.ops.add(type=kind)
+    entry = described.op_version_map.pair.add(op_name="set_value")
+    entry.op_version.version = 1
+    program = tmp_path / "inference.pdmodel"
+    program.write_bytes(described.SerializeToString())
+    assert writes_values(program) == writes
 
 
 def test_a_bfloat16_output_is_refused(tmp_path):

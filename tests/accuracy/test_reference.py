@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from converter.accuracy.reference import PaddleReference, _named
+from converter.accuracy.predictor import _named
+from converter.accuracy.reference import PaddleReference
 from converter.errors import StageError
 from converter.model.tensor import TensorSpec
 

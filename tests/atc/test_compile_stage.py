@@ -350,7 +350,7 @@ def test_aipp_mistakes(options, words, compiled):
         ({"flags": {"model": "x"}}, "--atc-flag model=... is decided by paddle2om"),
         ({"flags": {"frob": "1"}}, "no flag --frob"),
         ({"flags": {"allow_hf32": "maybe"}}, "--allow_hf32 cannot be 'maybe'"),
-        ({"modify_mixlist": __file__}, "is not JSON"),
+        ({"modify_mixlist": __file__}, "is not valid JSON"),
         ({"cann": "eight"}, "'eight' is not a CANN version"),
     ],
 )

@@ -205,9 +205,9 @@ def test_results_that_are_not_of_this_kit(kit, npu):
     case.write_bytes(case_bytes(inputs, {name: 2 * array for name, array in outputs.items()}))
     with pytest.raises(InputError, match=r"not of the cases in the kit: 0-wide\.npz"):
         find_results(kit)
-    for text in ("", "[]", '{"om_sha256": 1}'):
+    for text in ("", "[]", '{"om_sha256": 1}', "{", "[" * 1000 + "]" * 1000):
         (kit / "results" / run_om.SUMMARY).write_text(text)
-        with pytest.raises(InputError, match=r"damaged|empty"):
+        with pytest.raises(InputError, match=r"damaged|empty|not valid JSON"):
             find_results(kit)
 
 

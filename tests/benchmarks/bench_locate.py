@@ -60,7 +60,7 @@ PLAIN = """
 import json, os, sys
 import paddle, paddle.inference, paddle2onnx, onnx, onnxsim, onnxruntime, numpy as np
 from pathlib import Path
-from converter.accuracy.reference import PaddlePredictor
+from converter.accuracy.predictor import PaddlePredictor
 from converter.model import onnx_file
 from converter.model.describe import describe
 from converter.model.memory import peak_memory, reset_peak_memory

@@ -51,7 +51,8 @@ def role_plan(zoo: Path, plan: Path) -> int:
     """Write what the contenders get: every directory, and inputs for those that are whole."""
     import numpy
 
-    from converter.accuracy.reference import PaddlePredictor, PaddleReference
+    from converter.accuracy.predictor import PaddlePredictor
+    from converter.accuracy.reference import PaddleReference
     from converter.bridge.legacy_program import translate_legacy_program
     from converter.model.describe import describe
     from converter.model.inference_yml import read_inference_yml

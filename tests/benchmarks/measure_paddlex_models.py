@@ -42,7 +42,8 @@ import json, sys
 from pathlib import Path
 from paddle2onnx import paddle2onnx_cpp2py_export as native
 from converter.accuracy.gate import compare_case, gate
-from converter.accuracy.reference import PaddlePredictor, PaddleReference
+from converter.accuracy.predictor import PaddlePredictor
+from converter.accuracy.reference import PaddleReference
 from converter.errors import StageError
 from converter.model import onnx_file
 from converter.model.describe import describe

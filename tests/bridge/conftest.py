@@ -63,7 +63,7 @@ def _layer(function: Callable[..., Any], arity: int) -> Any:
 
 def run_paddle(program: Path, runs: Sequence[Sequence[np.ndarray]]) -> list[list[np.ndarray]]:
     """Run the saved program plainly on the CPU, once per set of inputs."""
-    from converter.accuracy.reference import PaddlePredictor
+    from converter.accuracy.predictor import PaddlePredictor
 
     params = program.with_suffix(".pdiparams")
     predictor = PaddlePredictor(program, params if params.exists() else None, threads=1)

@@ -7,7 +7,7 @@ import pytest
 
 from converter.accuracy.onnx_values import OnnxValues
 from converter.accuracy.paddle_values import PaddleValues
-from converter.accuracy.reference import PaddlePredictor
+from converter.accuracy.predictor import PaddlePredictor
 from converter.bridge.legacy_program import translate_legacy_program
 from converter.bridge.program_values import ProgramValues
 from converter.bridge.tensor_names import tensor_names, with_copies

@@ -1,7 +1,8 @@
 # ruff: noqa: SIM108
 import pytest
 
-from converter.bridge.random_outputs import random_outputs
+from converter.bridge.random_outputs import may_draw, random_outputs
+from converter.model.pir import describe_pir
 from converter.model.pir_document import (
     attribute_entry,
     load_pir,
@@ -14,7 +15,10 @@ SPECS = [([-1, 4], "float32")]
 
 
 def outputs_of(function, tmp_path):
-    return random_outputs(load_pir(save(function, SPECS, tmp_path)))
+    document = load_pir(save(function, SPECS, tmp_path))
+    found = random_outputs(document)
+    assert may_draw(describe_pir(document, source="x").operators) is bool(found)
+    return found
 
 
 def test_only_what_depends_on_the_draw(tmp_path):

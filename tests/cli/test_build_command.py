@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
+import re
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,25 +15,20 @@ from converter.engine.build import plan_build
 from converter.engine.pool import Pool
 from converter.engine.recipe.load import load_recipe
 from converter.engine.run import Settings
+from tests import command
 
 ENV: dict[str, str] = {}
 
 
 def paddle2om(*words, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "converter.cli.main", *map(str, words)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        env=ENV,
-    )
+    return command.paddle2om(*words, cwd=cwd, **ENV)
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory, tiny_pir):
     """A recipe with two opsets of a model and a broken one, built once."""
     root = tmp_path_factory.mktemp("built")
-    ENV.update(os.environ, PADDLE2OM_CACHE=str(root / "user"), PYTHONPATH=str(Path.cwd()))
+    ENV.update(PADDLE2OM_CACHE=str(root / "user"))
     shutil.copytree(tiny_pir, root / "models" / "tiny")
     shutil.copytree(tiny_pir, root / "models" / "broken")
     (root / "models" / "broken" / "inference.pdiparams").write_bytes(b"cut")
@@ -106,6 +100,39 @@ def test_a_plan_says_what_runs_and_why(built, tmp_path, change, words):
     assert "→" in line
 
 
+def test_a_plan_says_what_the_build_will_refuse(built, tmp_path):
+    root, _ = built
+    recipe, out = root / "refused.yaml", tmp_path / "out"
+    pipelines = "pipelines:\n  - {name: OCR, backend: onnx, out: p.yaml}\n"
+    recipe.write_text((root / "zoo.yaml").read_text() + pipelines)
+    shutil.copytree(root / "out", out)
+    (out / "tiny-opset13" / "inference.onnx").write_bytes(b"mine")
+    (out / "p.yaml").write_text("mine")
+
+    told = paddle2om("build", recipe.name, "-o", out, "--plan", cwd=root).stdout
+    planned = paddle2om("build", recipe.name, "-o", out, "--plan", "--json", cwd=root).stdout
+    built_there = paddle2om("build", recipe.name, "-o", out, "--json", cwd=root)
+
+    why = f"the output is occupied: {out}/tiny-opset13/inference.onnx exists and was not made by "
+    assert f"tiny-opset13    refused: {why}" in told
+    assert "tiny-opset14    cached" in told
+    assert f"pipeline p.yaml  refused: {out}/p.yaml exists" in told
+    assert "4 conversions: 0 to run, 1 cached, 2 failed before, 1 refused" in told
+    plan = {model["name"]: model for model in json.loads(planned)["models"]}
+    report = json.loads(built_there.stdout)
+    for model in report["models"]:
+        refused = [s["error"]["message"] for s in model["stages"] if s["stage"] == "publish"]
+        assert refused == [plan[model["name"]]["why"]] * plan[model["name"]]["refused"]
+    assert report["pipelines"][0]["error"]["message"] == json.loads(planned)["refused"]["p.yaml"]
+
+    forced = paddle2om("build", recipe.name, "-o", out, "--plan", "--force", cwd=root).stdout
+    assert "refused" not in forced
+    (out / "report.html").write_text("mine")
+    ended = paddle2om("build", recipe.name, "-o", out, "--plan", cwd=root)
+    assert ended.returncode == 2
+    assert f"{out}/report.html exists" in ended.stderr
+
+
 def test_a_plan_reckons_only_the_stages_that_run(built, tmp_path):
     root, first = built
     ran = next(m for m in json.loads(first.stdout)["models"] if m["name"] == "tiny-opset13")
@@ -130,7 +157,9 @@ def test_a_failure_is_tried_again_when_asked(built):
     root, _ = built
     told = paddle2om("build", "zoo.yaml", "--plan", "--retry-failed", cwd=root).stdout
 
-    assert "broken-opset13  run inspect" in told
+    assert re.search(
+        "broken-opset13  run inspect.*: inspect: failed before; --retry-failed$", told, re.M
+    )
 
 
 def test_shards_say_which_they_are(built):
@@ -208,7 +237,7 @@ def test_a_full_disk_costs_the_cache_and_not_the_build(built, tmp_path):
 @pytest.mark.slow
 def test_pipelines_are_written_from_what_passed(built, real_models, tmp_path):
     for name in ("PP-OCRv5_mobile_det", "PP-OCRv5_mobile_rec"):
-        (tmp_path / name).symlink_to(real_models[name])
+        shutil.copytree(real_models[name], tmp_path / name)
     (tmp_path / "ocr.yaml").write_text(
         "schema: 1\nmodels: [{path: 'PP-OCRv5_mobile_*'}]\n"
         "pipelines: [{name: OCR, use: {TextLineOrientation: none}}]\n"
@@ -221,7 +250,67 @@ def test_pipelines_are_written_from_what_passed(built, real_models, tmp_path):
     (pipeline,) = report["pipelines"]
     assert pipeline["config"] == "OCR.yaml"
     assert "PP-OCRv5_mobile_det" in pipeline["modules"].values()
-    assert "model_dir" in (tmp_path / "out" / "OCR.yaml").read_text()
+    config = (tmp_path / "out" / "OCR.yaml").read_text()
+    assert "model_dir" in config
+
+    # One of its models fails: PaddleX must not be told to download and run another.
+    weights = tmp_path / "PP-OCRv5_mobile_rec" / "inference.pdiparams"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    ran = paddle2om("build", "ocr.yaml", "-o", "out", "--json", cwd=tmp_path)
+
+    assert ran.returncode == 2
+    (pipeline,) = json.loads(ran.stdout)["pipelines"]
+    assert "TextRecognition lacks PP-OCRv5_mobile_rec" in pipeline["error"]["message"]
+    assert (tmp_path / "out" / "OCR.yaml").read_text() == config
+
+
+@pytest.mark.slow
+def test_a_failed_gate_keeps_its_exit_code_when_a_pipeline_lacks_the_model(real_models, tmp_path):
+    (tmp_path / "ocr.yaml").write_text(
+        "schema: 1\nmodels:\n"
+        f"  - path: {real_models['PP-OCRv5_mobile_det']}\n"
+        f"  - path: {real_models['PP-OCRv5_mobile_rec']}\n"
+        "    tolerance: {atol: 0, rtol: 0}\n"
+        "pipelines: [{name: OCR}]\n"
+    )
+
+    ran = paddle2om("build", "ocr.yaml", "-o", "out", "--json", cwd=tmp_path)
+
+    (pipeline,) = json.loads(ran.stdout)["pipelines"]
+    assert ran.returncode == 3 == pipeline["error"]["exit_code"]
+
+
+@pytest.mark.slow
+def test_another_model_of_its_kind_does_not_stand_for_one_that_failed(real_models, tmp_path):
+    """Two recognisers: the config names one of them, and only the other one converts."""
+    for name in ("PP-OCRv5_mobile_det", "PP-OCRv5_mobile_rec", "PP-OCRv4_mobile_rec"):
+        shutil.copytree(real_models[name], tmp_path / name)
+    weights = tmp_path / "PP-OCRv5_mobile_rec" / "inference.pdiparams"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    (tmp_path / "ocr.yaml").write_text(
+        "schema: 1\nmodels: [{path: 'PP-OCRv*'}]\npipelines: [{name: OCR}]\n"
+    )
+
+    ran = paddle2om("build", "ocr.yaml", "-o", "out", "--json", cwd=tmp_path)
+
+    (pipeline,) = json.loads(ran.stdout)["pipelines"]
+    told = pipeline["error"]["message"]
+    assert "lacks PP-OCRv5_mobile_rec" in told and told.endswith("would run PP-OCRv4_mobile_rec")
+    assert not (tmp_path / "out" / "OCR.yaml").exists()
+
+
+@pytest.mark.slow
+def test_what_paddlex_downloads_itself_is_named(real_models, tmp_path):
+    shutil.copytree(real_models["PP-OCRv5_mobile_det"], tmp_path / "det")
+    (tmp_path / "ocr.yaml").write_text(
+        "schema: 1\nmodels: [{path: det}]\npipelines: [{name: OCR}]\n"
+    )
+
+    ran = paddle2om("build", "ocr.yaml", "-o", "out", cwd=tmp_path)
+
+    assert ran.returncode == 0, ran.stderr
+    assert "PaddleX's own models: " in ran.stderr
+    assert "TextRecognition (PP-OCRv" in ran.stderr
 
 
 def test_models_that_left_the_recipe_are_named(built, tmp_path):

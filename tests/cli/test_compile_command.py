@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from converter.model.artefacts import MANIFEST, read_om_input_shape
+from tests.command import paddle2om
 
 SIMULATOR = Path(__file__).parent.parent / "simulators" / "atc_simulator.py"
 SOC = ("--soc", "Ascend310P3")
@@ -46,13 +46,14 @@ def run(tmp_path):
         script.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{SIMULATOR}" "$@"\n')
         script.chmod(0o755)
         path = f"{directory}:{os.environ['PATH']}" if atc else os.environ["PATH"]
-        environment = os.environ | {
-            "PATH": path,
-            "ATC_SIMULATOR_MODE": atc or "",
-            "ATC_SIMULATOR_CALLS": str(tmp_path / "calls"),
-        }
-        command = [sys.executable, "-m", "converter.cli.main", "compile", *map(str, words)]
-        return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+        return paddle2om(
+            "compile",
+            *words,
+            limit=120,
+            PATH=path,
+            ATC_SIMULATOR_MODE=atc or "",
+            ATC_SIMULATOR_CALLS=str(tmp_path / "calls"),
+        )
 
     return run
 
@@ -83,10 +84,8 @@ def test_a_directory_and_then_one_file(run, model, tmp_path):
 
 def test_what_convert_left_stays(run, model, tmp_path, tiny_pir):
     """OUT/<name> of convert is where an OM file for PaddleX belongs."""
-    convert = [sys.executable, "-m", "converter.cli.main", "convert", str(tiny_pir)]
     out = tmp_path / "out"
-    command = [*convert, "--opset", "13", "-o", str(out), "-q"]
-    subprocess.run(command, check=True, capture_output=True)
+    assert paddle2om("convert", tiny_pir, "--opset", 13, "-o", out, "-q").returncode == 0
     directory = out / tiny_pir.name
     before = (directory / "inference.onnx").read_bytes()
 

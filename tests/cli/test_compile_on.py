@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import onnx
@@ -17,6 +18,7 @@ from onnx import TensorProto, helper
 from converter.model.artefacts import MANIFEST
 from tests.atc.conftest import gone, interruptible
 from tests.atc.sshd import NoSshd, running_sshd, ssh_command
+from tests.command import COMMAND, paddle2om
 
 SIMULATORS = Path(__file__).parent.parent / "simulators"
 SOC = ("--soc", "Ascend310P3")
@@ -40,14 +42,7 @@ def model(tmp_path):
 @pytest.fixture
 def compile_model(tmp_path):
     """Runs the command; there is no atc on its PATH."""
-
-    def run(*words, **environment):
-        command = [sys.executable, "-m", "converter.cli.main", "compile", *map(str, words)]
-        return subprocess.run(
-            command, capture_output=True, text=True, env=os.environ | environment, timeout=120
-        )
-
-    return run
+    return partial(paddle2om, "compile", limit=120)
 
 
 def test_over_ssh(compile_model, model, tmp_path):
@@ -99,7 +94,7 @@ def test_whatever_ends_the_command_ends_atc(end, model, tmp_path):
     atc.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{SIMULATORS}/atc_simulator.py" "$@"\n')
     atc.chmod(0o755)
     out, pids = tmp_path / "out", tmp_path / "pids"
-    command = [sys.executable, "-m", "converter.cli.main", "compile", str(model), *SOC, "-q"]
+    command = [*COMMAND, "compile", str(model), *SOC, "-q"]
     running = subprocess.Popen(
         [*command, "-o", str(out)],
         env=os.environ

@@ -12,14 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.command import COMMAND, paddle2om
+
 CODES = {0, 1, 2, 3, 4}
 
 FAULTS = Path(__file__).parent.parent / "simulators" / "faults"
-
-
-def paddle2om(*arguments: object, **kwargs) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "converter.cli.main", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, **kwargs)
 
 
 def assert_one_clear_error(ended: subprocess.CompletedProcess[str], words: str) -> None:
@@ -299,15 +296,7 @@ def test_quiet_and_strict_say_what_is_degraded(cls_model, tmp_path, no_simplific
 def test_a_killed_run_does_not_block_the_directory(cls_model, tmp_path):
     """As the kernel or a CI system does it: no chance to clean up."""
     out = tmp_path / "out"
-    command = [
-        sys.executable,
-        "-m",
-        "converter.cli.main",
-        "convert",
-        str(cls_model),
-        "-o",
-        str(out),
-    ]
+    command = [*COMMAND, "convert", str(cls_model), "-o", str(out)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as killed:
         for line in killed.stderr:
             if "inspect ok" in line:
@@ -334,7 +323,7 @@ def test_a_users_log_is_not_replaced(tiny_pir, tmp_path):
 
 def test_a_reader_that_goes_away_does_not_end_the_work(tiny_pir, tmp_path):
     script = (
-        f"{sys.executable} -m converter.cli.main convert {tiny_pir} -o {tmp_path / 'out'} "
+        f"{' '.join(COMMAND)} convert {tiny_pir} -o {tmp_path / 'out'} "
         "--opset 13 2>&1 | head -1; exit ${PIPESTATUS[0]}"
     )
     ended = subprocess.run(["bash", "-c", script], capture_output=True, text=True)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +11,10 @@ import pytest
 
 from converter import convert
 from converter.errors import InputError
+from tests.command import paddle2om
 
 ROOT = Path(__file__).parents[2]
 CLS = ROOT / "fixtures/ch_ppocr_mobile_v2.0_cls"
-
-
-def paddle2om(*words: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "converter.cli.main", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ, timeout=300)
 
 
 def facts_of(report: Path) -> dict:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,17 +12,11 @@ from converter.errors import InputError
 from converter.model.om_file import read_om
 from converter.model.tensor import TensorSpec
 from converter.stages.record import static_inputs
+from tests.command import paddle2om
 from tests.simulators.om_writer import Model, Tensor, write_om
 
 ROOT = Path(__file__).parents[2]
 SHAPE = (1, 3, 32, 32)
-
-
-def paddle2om(*words, **environment):
-    command = [sys.executable, "-m", "converter.cli.main", *map(str, words)]
-    return subprocess.run(
-        command, capture_output=True, text=True, env=os.environ | environment, timeout=300
-    )
 
 
 @pytest.fixture

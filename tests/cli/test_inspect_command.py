@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.command import paddle2om
 from tests.model.om_samples import FILES
 
 OM_TEXT = """\
@@ -26,8 +27,7 @@ on device   memory 7.0 MB, weights 4.3 MB, 1 stream, 0 events, 0 labels
 
 
 def inspect(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "converter.cli.main", "inspect", *arguments]
-    return subprocess.run(command, capture_output=True, text=True)
+    return paddle2om("inspect", *arguments)
 
 
 @pytest.fixture

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import onnx
 import pytest
 
 from tests.accuracy.locate.faults import plant
+from tests.command import paddle2om
 
 ROOT = Path(__file__).parents[2]
 FAULTS = ROOT / "tests" / "simulators" / "faults"
-
-
-def paddle2om(*words, **environment):
-    command = [sys.executable, "-m", "converter.cli.main", *map(str, words)]
-    return subprocess.run(
-        command, capture_output=True, text=True, env=os.environ | environment, timeout=300
-    )
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from converter.atc.flags import version_key
 from converter.atc.from_options import parse_flags
@@ -19,12 +19,15 @@ from converter.atc.soc_detect import resolve_soc
 from converter.cli.cache import parse_age
 from converter.cli.compile_flags import parse_profiles, parse_shapes
 from converter.cli.convert import parse_renames
+from converter.cli.main import app
 from converter.cli.seconds import seconds
+from converter.engine.cache.store import Cache
 from converter.engine.shards import parse_shard
 from converter.errors import InputError
 from converter.model.memory import parse_bytes
 from converter.model.tolerance import parse_tolerances
 from converter.paddlex.targets import parse_device, parse_version
+from tests.command import COMMAND
 
 ROOT = Path(__file__).parents[2]
 DIGITS = "9" * 5000
@@ -77,6 +80,37 @@ def test_what_is_no_amount_of_memory(text: str) -> None:
         parse_bytes(text)
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["cache", "gc", "--max-size", ""], "'' is no size"),
+        (["cache", "gc", "--max-size", "-1"], "'-1' is no size"),
+        (["cache", "gc", "--max-age", ""], "'' is no age"),
+        (["build", "recipe.yaml", "--total-memory", ""], "'' is no amount of memory"),
+        (["convert", "model", "--memory", ""], "'' is no amount of memory"),
+    ],
+)
+def test_an_empty_amount_is_no_amount(
+    words: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Cache.open(tmp_path / "results")
+    ended = CliRunner().invoke(app, words, env={"PADDLE2OM_CACHE": str(tmp_path)})
+    assert isinstance(ended.exception, InputError)
+    assert ended.exception.message == told
+    assert ended.exception.hint
+
+
+def test_a_cache_may_be_emptied(tmp_path: Path) -> None:
+    cache = Cache.open(tmp_path / "results")
+    cache.entries.write_bytes("0" * 64, b"kept")
+    ended = CliRunner().invoke(
+        app, ["cache", "gc", "--max-size", "0"], env={"PADDLE2OM_CACHE": str(tmp_path)}
+    )
+    assert ended.exit_code == 0
+    assert cache.entries.keys() == []
+
+
 @pytest.mark.parametrize("text", [f"1/{DIGITS}", f"1/{'9' * 12}", "1/²", "٤/٤"])
 def test_what_is_no_shard(text: str) -> None:
     with pytest.raises(InputError, match="not a part"):
@@ -92,7 +126,7 @@ def test_what_is_no_shape(text: str) -> None:
 @pytest.mark.parametrize("option", ["--rename", "--tolerance"])
 def test_an_argument_that_is_not_utf8(tiny_pir: Path, tmp_path: Path, option: str) -> None:
     odd = {"--rename": b"\xff=y", "--tolerance": b"\xff:atol=1"}[option]
-    command = [sys.executable, "-m", "converter.cli.main", "convert", str(tiny_pir), option]
+    command = [*COMMAND, "convert", str(tiny_pir), option]
     ended = subprocess.run(
         [*map(os.fsencode, command), odd, b"-q"],
         cwd=tmp_path,

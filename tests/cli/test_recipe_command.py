@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,13 @@ from converter import load_recipe
 from converter.engine.recipe.draft import draft_recipe
 from converter.errors import InputError
 from converter.model.recipe import json_schema
+from tests.command import paddle2om
 
 ROOT = Path(__file__).parents[2]
 
 
 def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "converter.cli.main", *arguments]
-    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(cwd)}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+    return paddle2om(*arguments, cwd=cwd, PATH="/usr/bin:/bin", HOME=str(cwd))
 
 
 @pytest.fixture
@@ -47,6 +45,16 @@ def test_init_leaves_out_what_is_damaged(zoo: Path) -> None:
     text = (zoo / "zoo.yaml").read_text("utf-8")
     assert "#   models/b/tiny_pir: " in text
     assert len(load_recipe(zoo / "zoo.yaml").models) == 2
+
+
+def test_init_makes_the_directory_that_a_recipe_goes_to(zoo: Path) -> None:
+    made = run("recipe", "init", "models", "-o", "new/er/zoo.yaml", cwd=zoo)
+    assert (made.returncode, made.stdout) == (0, "new/er/zoo.yaml\n")
+    assert len(load_recipe(zoo / "new" / "er" / "zoo.yaml").models) == 4
+    refused = run("recipe", "init", "models", "-o", "new/er/zoo.yaml/x.yaml", cwd=zoo)
+    assert refused.returncode == 2
+    assert ".tmp" not in refused.stderr
+    assert "hint:" in refused.stderr
 
 
 def test_init_writes_a_recipe_that_checks(zoo: Path) -> None:

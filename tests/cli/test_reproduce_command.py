@@ -17,6 +17,7 @@ from converter.cli.main import app
 from converter.errors import InputError
 from converter.model.artefacts import MANIFEST
 from converter.model.run_manifest import read_run
+from tests import command
 
 pytestmark = pytest.mark.slow
 
@@ -35,18 +36,12 @@ models:
 
 def paddle2om(root: Path, *words, atc: bool = True) -> subprocess.CompletedProcess[str]:
     paths = [str(root / "bin")] if atc else []
-    environment = os.environ | {
-        "PATH": os.pathsep.join([*paths, os.environ["PATH"]]),
-        "PYTHONPATH": str(Path.cwd()),
-        "ATC_SIMULATOR_MODE": "faithful",
-        "ATC_SIMULATOR_CALLS": str(root / "calls"),
-    }
-    return subprocess.run(
-        [sys.executable, "-m", "converter.cli.main", *map(str, words)],
+    return command.paddle2om(
+        *words,
         cwd=root,
-        capture_output=True,
-        text=True,
-        env=environment,
+        PATH=os.pathsep.join([*paths, os.environ["PATH"]]),
+        ATC_SIMULATOR_MODE="faithful",
+        ATC_SIMULATOR_CALLS=str(root / "calls"),
     )
 
 
@@ -217,7 +212,7 @@ def test_a_damaged_manifest_is_refused(built, tmp_path, change, message):
     ("place", "value", "message"),
     [
         (("models", 0, "name"), "../tiny", "is no name of a model"),
-        (("models", 0, "name"), "broken", "has a name twice"),
+        (("models", 0, "name"), "broken", "has broken twice, and one directory cannot hold both"),
         (("models", 0, "artefacts", 0, "path"), "../x", "is not a path in the output directory"),
         (("models", 0, "artefacts", 0, "path"), "/x", "is not a path in the output directory"),
     ],

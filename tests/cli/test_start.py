@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests.command import paddle2om
+
 HEAVY = ("numpy", "onnx", "onnxruntime", "onnxsim", "paddle", "paddle2onnx", "pydantic", "PIL")
 
 
@@ -57,8 +59,7 @@ def test_importing_the_package_is_light():
     ids=lambda text: text[:24],
 )
 def test_wrong_arguments_are_told_as_any_mistake(arguments, error, hint):
-    command = [sys.executable, "-m", "converter.cli.main", *arguments.split()]
-    ended = subprocess.run(command, capture_output=True, text=True)
+    ended = paddle2om(*arguments.split())
 
     assert ended.returncode == 2
     told, helps = ended.stderr.splitlines()
@@ -70,9 +71,7 @@ def test_wrong_arguments_are_told_as_any_mistake(arguments, error, hint):
 
 
 def test_no_arguments_are_a_question_for_help():
-    ended = subprocess.run(
-        [sys.executable, "-m", "converter.cli.main"], capture_output=True, text=True
-    )
+    ended = paddle2om()
     assert ended.returncode == 2
     assert "convert" in ended.stderr + ended.stdout
     assert "error:" not in ended.stderr
@@ -81,17 +80,32 @@ def test_no_arguments_are_a_question_for_help():
 def test_inspect_prints_json(tiny_pir):
     import json
 
-    command = [sys.executable, "-m", "converter.cli.main", "inspect", str(tiny_pir), "--json"]
-    ended = subprocess.run(command, capture_output=True, text=True)
+    ended = paddle2om("inspect", tiny_pir, "--json")
 
     assert ended.returncode == 0
     assert json.loads(ended.stdout)["operators"]["pd_op.leaky_relu"] == 1
 
 
 def test_inspect_of_nothing(tmp_path):
-    command = [sys.executable, "-m", "converter.cli.main", "inspect", str(tmp_path / "missing")]
-    ended = subprocess.run(command, capture_output=True, text=True)
+    ended = paddle2om("inspect", tmp_path / "missing")
 
     assert ended.returncode == 2
     assert ended.stderr.startswith("error: ")
     assert "\nhint: " in ended.stderr
+
+
+@pytest.mark.parametrize("sent", ["SIGINT", "SIGTERM"])
+def test_ctrl_c_before_anything_runs_is_told(sent):
+    script = (
+        "import os, signal, sys\n"
+        "from converter.engine.doctor import examine\n"
+        f"examine.check_python = lambda: os.kill(os.getpid(), signal.{sent})\n"
+        "sys.argv = ['paddle2om', 'doctor', '--json']\n"
+        "from converter.cli.main import entry\n"
+        "entry()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    assert ended.returncode == 130
+    assert ended.stderr == "error: interrupted\nhint: run the same command again\n"
+    assert '"exit_code": 130' in ended.stdout

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +12,11 @@ import pytest
 
 from converter import validate
 from converter.model.comparison import ValidateFacts
+from tests.command import paddle2om
 
 ROOT = Path(__file__).parents[2]
 CLS = ROOT / "fixtures/ch_ppocr_mobile_v2.0_cls"
 OUTPUT = "softmax_0.tmp_0"
-
-
-def paddle2om(*words: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "converter.cli.main", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ, timeout=300)
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +111,28 @@ def write_sides(made: Path, tmp_path: Path) -> dict[str, object]:
     np.savez(tmp_path / "nan.npz", **{OUTPUT: np.full_like(case[f"output:{OUTPUT}"], np.nan)})
     np.savez(tmp_path / "turned.npz", **{OUTPUT: case[f"output:{OUTPUT}"].T})
     return {"case": sorted((made / "cases").glob("*.npz"))[0]}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "at_fault", "flags"),
+    [
+        ("broken.onnx", "good.onnx", "broken.onnx", []),
+        ("good.onnx", "broken.onnx", "broken.onnx", ["-q"]),
+        ("broken.onnx", "empty.npz", "broken.onnx", ["--json"]),
+        ("good.onnx", "missing.onnx", "missing.onnx", []),
+    ],
+)
+def test_a_file_that_is_wrong_is_told_once_and_by_its_name(
+    made: Path, tmp_path: Path, first: str, second: str, at_fault: str, flags: list[str]
+) -> None:
+    write_sides(made, tmp_path)
+    shutil.copy(made / "good.onnx", tmp_path)
+    done = paddle2om("validate", tmp_path / first, tmp_path / second, *flags)
+    assert done.returncode == 2
+    error, hint = done.stderr.splitlines()
+    assert error.startswith(f"error: {tmp_path / at_fault} ")
+    assert hint.startswith("hint: ")
+    assert bool(done.stdout) == (flags == ["--json"])
 
 
 def test_what_is_wrong_is_one_clear_error(made: Path, tmp_path: Path) -> None:

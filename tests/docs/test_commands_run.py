@@ -4,16 +4,15 @@ Those that need what is not here (a chip, another host, minutes) are in ``NOT_RU
 ``test_docs.py`` parses them all the same. A command that is not of ours is left to its own tests.
 """
 
-import os
 import re
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.command import paddle2om
 from tests.docs.test_docs import DOCS, PAGES, ROOT, commands_in
 
 pytestmark = pytest.mark.slow
@@ -103,16 +102,8 @@ class Runner:
             for word in words[:cut]
             for found in (sorted(self.root.glob(word)) if word.endswith("/*") else [word])
         ]
-        return subprocess.run(
-            [sys.executable, "-m", "converter.cli.main", *arguments],
-            cwd=self.root,
-            capture_output=True,
-            text=True,
-            env={
-                **os.environ,
-                "PYTHONPATH": str(ROOT),
-                "PADDLE2OM_CACHE": str(self.root / "user"),
-            },
+        return paddle2om(
+            *arguments, cwd=self.root, limit=None, PADDLE2OM_CACHE=str(self.root / "user")
         )
 
 

@@ -1,30 +1,25 @@
 """Builds as users run them, for tests that disturb them, and what they must leave behind."""
 
 import hashlib
-import os
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.command import COMMAND, environment
 
 #: Seconds in which a build must end.
 LIMIT = 240
 
 
-def environment(root):
-    """That of a build in ``root``, whose user's cache is there."""
-    return {**os.environ, "PYTHONPATH": str(ROOT), "PADDLE2OM_CACHE": str(root / "user")}
-
-
 def start(root, out, *words):
-    """Start ``paddle2om build zoo.yaml -o out``; what it says goes to one pipe."""
-    command = [sys.executable, "-m", "converter.cli.main", "build", "zoo.yaml", "-o", out, *words]
+    """Start ``paddle2om build zoo.yaml -o out``; what it says goes to one pipe.
+
+    The user's cache is in ``root`` too.
+    """
+    command = [*COMMAND, "build", "zoo.yaml", "-o", out, *words]
     return subprocess.Popen(
         list(map(str, command)),
         cwd=root,
-        env=environment(root),
+        env=environment(PADDLE2OM_CACHE=str(root / "user")),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

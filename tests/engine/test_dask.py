@@ -5,15 +5,18 @@ import shutil
 import signal
 import sys
 import time
+from unittest.mock import Mock
 
 import pytest
 
 from converter.engine import dask_executor, dask_worker
+from converter.engine.convert import Silent
 from converter.engine.unpacking import crashed
 from converter.errors import InputError
 from converter.model.compile_options import CompileOptions
 from converter.model.task import ConvertOptions, Task
-from tests.engine.building import LIMIT, artefacts, build, environment, finish, start, undisturbed
+from tests.command import environment
+from tests.engine.building import LIMIT, artefacts, build, finish, start, undisturbed
 from tests.engine.dask_cluster import dask_cluster
 
 
@@ -30,7 +33,7 @@ def cluster(tmp_path, request):
 
     A parameter is how many workers a task may lose; without one it is as Dask has it.
     """
-    settings = environment(tmp_path)
+    settings = environment(PADDLE2OM_CACHE=str(tmp_path / "user"))
     if hasattr(request, "param"):
         settings["DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"] = str(request.param)
     with dask_cluster(tmp_path, settings) as (address, add):
@@ -245,3 +248,57 @@ def test_without_dask_the_extra_is_named(monkeypatch):
     with pytest.raises(InputError, match="not installed") as raised, dask_executor.cluster("local"):
         pass
     assert "paddle2om[dask]" in raised.value.hint
+
+
+class StoppedCluster:
+    """A client whose workers tell of two stages, once anew, before the user stops the run."""
+
+    def __init__(self, events):
+        self.events = events
+
+    def subscribe_topic(self, _topic, handler):
+        for event in self.events:
+            handler((0.0, event))
+
+    def submit(self, *_, key, **__):
+        return Mock(key=key, status="pending", done=self.stop)
+
+    def stop(self):
+        raise KeyboardInterrupt
+
+    def run(self, work, *_):
+        return {} if work is dask_worker.stop_all else {"tcp://w": facts_of_a_worker()}
+
+    def scheduler_info(self, **_):
+        return {"workers": {"tcp://w": {}}}
+
+    def wait_for_workers(self, *_, **__):
+        pass
+
+    cancel = unsubscribe_topic = wait_for_workers
+
+
+def facts_of_a_worker():
+    return {"sees": True, "host": "w", "versions": dask_worker.versions_here()}
+
+
+def test_ctrl_c_keeps_the_stages_that_were_told(tmp_path):
+    """The display had said that they are done."""
+    made = [
+        {"kind": "result", "name": "m", "result": {"stage": stage, "status": "ok"}}
+        for stage in ("inspect", "export")
+    ]
+    begun = {"kind": "model", "name": "m"}
+    client = StoppedCluster([begun, made[0], begun, *made])
+    executor = dask_executor.DaskExecutor(client)
+    stages = ("inspect", "export", "validate")
+    tasks = [task().model_copy(update={"name": name, "stages": stages}) for name in ("m", "n")]
+    logs = {each.name: tmp_path / each.name for each in tasks}
+
+    reports = executor.run(tasks, logs, Silent(), jobs=1)
+
+    assert executor.interrupted
+    assert [[stage.status for stage in report.stages] for report in reports] == [
+        ["ok", "ok", "interrupted"],
+        ["interrupted", "skipped", "skipped"],
+    ]

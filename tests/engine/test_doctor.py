@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +19,7 @@ from converter.engine.doctor.findings import Check
 from converter.engine.doctor.known_bad import KNOWN_BAD, known_bad, parse_version
 from converter.model.memory import FreeMemory
 from converter.resources import template_dir
+from tests.command import paddle2om
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,12 +27,7 @@ ROOT = Path(__file__).parents[2]
 def doctor(*arguments: str, shadow: Path | None = None) -> tuple[int, dict[str, Check]]:
     """Exit code and checks by name of the command, with ``shadow`` in front of the packages."""
     path = os.pathsep.join(map(str, [shadow, ROOT] if shadow else [ROOT]))
-    ended = subprocess.run(
-        [sys.executable, "-m", "converter.cli.main", "doctor", "--json", *arguments],
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-    )
+    ended = paddle2om("doctor", "--json", *arguments, PYTHONPATH=path)
     assert "Traceback" not in ended.stderr
     report = json.loads(ended.stdout)
     assert report["exit_code"] == ended.returncode
@@ -123,6 +118,20 @@ def test_every_known_combination_can_be_found(known) -> None:
     found = known_bad(versions)
     assert known.reason in [each.reason for each in found]
     assert all(each.fix for each in found)
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "fix"),
+    [
+        ("onnxruntime-gpu", "1.20.1", "'onnxruntime-gpu>=1.22,<2'"),
+        ("paddlepaddle-gpu", "3.4.0", "paddlepaddle-gpu==3.3.1"),
+        ("onnx-weekly", "1.15.0", "'onnx-weekly>=1.16.1,<=1.17.0'"),
+    ],
+)
+def test_a_build_for_another_device_is_the_same_library(name: str, version: str, fix: str) -> None:
+    (found,) = known_bad({name: version, "numpy": "1.26.4"})
+    assert (found.name, found.found) == (name, f"{name} {version}")
+    assert found.fix.endswith(fix)
 
 
 def test_good_versions_are_not_blamed() -> None:

@@ -15,6 +15,7 @@ from converter.engine.convert import Silent, run_conversion
 from converter.model.result import ModelReport, RunReport, Status
 from converter.model.task import ConvertOptions
 from converter.report.json_file import read_json
+from tests.command import COMMAND
 
 FAULTS = Path(__file__).parent.parent / "simulators" / "faults"
 
@@ -190,7 +191,7 @@ def test_ending_the_parent_ends_everything(plant, signal_number, tiny_pir, tmp_p
     """No worker outlives a parent that is killed or interrupted."""
     plant("hang")
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "converter.cli.main", "convert", str(tiny_pir), "-o", str(out)]
+    command = [*COMMAND, "convert", str(tiny_pir), "-o", str(out)]
     # Started in the background of a script, pytest and what it starts would ignore Ctrl-C.
     with subprocess.Popen(
         command,
@@ -216,6 +217,7 @@ def test_ending_the_parent_ends_everything(plant, signal_number, tiny_pir, tmp_p
     assert "Interrupted" in rest
     (model,) = read_json(out / "report.json").models
     assert model.stages[0].status is Status.OK  # what was done is still told
+    assert model.status is Status.INTERRUPTED
     assert model.stages[1].messages[0].text == "not run: interrupted"
     assert not list(out.glob(".paddle2om-work-*"))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -19,7 +18,8 @@ from converter.model.compile_options import CompileOptions
 from converter.model.forecast import PrecisionWay
 from converter.model.result import RunReport
 from converter.model.task import ConvertOptions
-from converter.report.json_file import write_json
+from tests.command import paddle2om
+from tests.report.report_builders import write_json
 
 SIMULATOR = Path(__file__).parent.parent / "simulators" / "atc_simulator.py"
 
@@ -182,14 +182,13 @@ def compile_it(tmp_path: Path, model: Path, *words: object) -> tuple[dict, str]:
     script = directory / "atc"
     script.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{SIMULATOR}" "$@"\n')
     script.chmod(0o755)
-    environment = os.environ | {
-        "PATH": f"{directory}:{os.environ['PATH']}",
-        "ATC_SIMULATOR_MODE": "faithful",
-        "ATC_SIMULATOR_CALLS": str(tmp_path / "calls"),
-    }
-    command = [sys.executable, "-m", "converter.cli.main", "compile", str(model), "--json"]
-    command += map(str, ("-o", tmp_path / "out", *words))
-    ended = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    ended = paddle2om(
+        *("compile", model, "--json", "-o", tmp_path / "out", *words),
+        limit=120,
+        PATH=f"{directory}:{os.environ['PATH']}",
+        ATC_SIMULATOR_MODE="faithful",
+        ATC_SIMULATOR_CALLS=str(tmp_path / "calls"),
+    )
     assert ended.returncode == 0, ended.stderr
     model_report = json.loads(ended.stdout)["models"][0]
     return model_report, " ".join(model_report["stages"][-1]["facts"]["argv"])

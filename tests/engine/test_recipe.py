@@ -277,6 +277,30 @@ models:
     assert [(m.name, m.options.opset) for m in recipe.models] == [("det", 13), ("v4_rec", 13)]
 
 
+def test_merges_of_merges(zoo: Path) -> None:
+    recipe = load(
+        zoo,
+        """schema: 1
+models:
+  - &base {path: models/det, opset: 13, seed: 1}
+  - &rec {<<: *base, path: models/v4_rec, seed: 2}
+  - &two {<<: [*rec, {opset: 7, simplify: false}], path: models/v5_rec}
+""",
+    )
+    told = [(m.name, m.options.opset, m.options.seed, m.options.simplify) for m in recipe.models]
+    assert told == [("det", 13, 1, True), ("v4_rec", 13, 2, True), ("v5_rec", 13, 2, False)]
+
+
+def test_merges_that_go_round_or_double_end(zoo: Path) -> None:
+    circle = "schema: 1\nmodels:\n  - &a {path: models/det, <<: {opset: 13, <<: *a}}\n"
+    assert [m.options.opset for m in load(zoo, circle).models] == [13]
+    doubling = ["  - &a0 {path: models/det, name: n0}"]
+    doubling += [f"  - &a{n} {{<<: [*a{n - 1}, *a{n - 1}], name: n{n}}}" for n in range(1, 400)]
+    recipe = load(zoo, "schema: 1\nmodels:\n" + "\n".join(doubling))
+    assert [m.name for m in recipe.models] == [f"n{n}" for n in range(400)]
+    assert {m.source.name for m in recipe.models} == {"det"}
+
+
 def test_a_recipe_can_say_every_option() -> None:
     """A field that is added to the options gets its key here, or is the engine's own."""
     keys = set(ModelEntry.model_fields) - {"path", "exclude", "name", "variants"}

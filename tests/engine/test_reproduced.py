@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
+from converter.engine.cache.digests import Digests
 from converter.engine.origin import moved
-from converter.engine.reproduce import compare
+from converter.engine.reproduce import compare, look_around
 from converter.engine.reproduced import compared_models, compared_pipelines
+from converter.model.artefacts import describe_artefact, sha256_of
 from converter.model.recipe import PlannedPipeline
 from converter.model.reproduction import Reproduction, SourceChange, Surroundings, ToolChange
 from converter.model.result import (
@@ -24,6 +27,10 @@ from converter.model.result import (
 from converter.model.run_manifest import manifest_of, path_in_model
 from converter.model.task import ConvertOptions
 from converter.paddlex.config_file import check_ours, relocated, write_config
+
+
+def digest_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def file(path: str, digest: str) -> Artefact:
@@ -173,8 +180,6 @@ def test_configs_are_compared_as_if_made_in_the_same_directory(tmp_path):
         return compared.verdict.value
 
     def described(directory: Path) -> PipelineReport:
-        from converter.model.artefacts import describe_artefact, sha256_of
-
         config = directory / "OCR.yaml"
         made = describe_artefact(config, directory, sha256_of(config))
         return PipelineReport(
@@ -190,6 +195,33 @@ def test_configs_are_compared_as_if_made_in_the_same_directory(tmp_path):
     assert verdict(f"model_dir: {here}/m\nk: 2\n") == "different"
 
 
+def test_every_file_of_a_run_may_have_been_edited(tmp_path):
+    """Models' OM files and scripts, and pipelines' configs and what was written beside them."""
+    in_model = ("inference.onnx", "inference.om", "atc.sh")
+    of_pipeline = ("OCR.yaml", "OCR.run.py", "OCR-models/rec/inference.yml")
+    names = (*(f"m/{name}" for name in in_model), *of_pipeline)
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    made = {name: describe_artefact(tmp_path / name, tmp_path, digest_of(name)) for name in names}
+    pipeline = PipelineReport(
+        name="OCR",
+        config="OCR.yaml",
+        backend="onnx",
+        modules={},
+        asked=PlannedPipeline(name="OCR", base="OCR", out="OCR.yaml"),
+        artefacts=tuple(made[name] for name in of_pipeline),
+    )
+    files = [made[f"m/{name}"] for name in in_model]
+    manifest = manifest_of(run(model(stage("export", *files)), pipelines=(pipeline,)))
+    assert manifest is not None
+
+    assert look_around(manifest, tmp_path, Digests(None)).edited == ()
+    for name in names:
+        (tmp_path / name).write_text("edited")
+    assert sorted(look_around(manifest, tmp_path, Digests(None)).edited) == sorted(names)
+
+
 def test_paths_in_a_model_whatever_the_report_is_relative_to():
     assert path_in_model("m/inference.onnx", "m") == "inference.onnx"
     assert path_in_model("../shard2/m/rejected/inference.onnx", "m") == "rejected/inference.onnx"
@@ -202,3 +234,13 @@ def test_the_longest_beginning_moves_a_path():
     assert moved("/a/b/c", moves) == "/y/c"
     assert moved("/a/bc", moves) == "/x/bc"
     assert moved("/z", moves) == "/z"
+
+
+def test_what_was_never_finished_is_no_measure():
+    """A failure is not new in a model of which nobody knows that it ever passed."""
+    then = run(model(stage("export", status=Status.INTERRUPTED)), interrupted=True)
+    result = reproduction(run(model(stage("export", status=Status.CRASHED, error=CRASH))), then)
+    assert [(m.recorded, m.now, m.exit_code) for m in result.models] == [
+        (Status.INTERRUPTED, Status.CRASHED, 0)
+    ]
+    assert result.exit_code == 3

@@ -14,7 +14,8 @@ import pytest
 from converter.engine.store import Store
 from converter.errors import InputError
 from converter.model.artefacts import sha256_of
-from tests.engine.building import LIMIT, ROOT, artefacts, build, environment, finish
+from tests.command import ROOT, environment
+from tests.engine.building import LIMIT, artefacts, build, finish
 from tests.engine.dask_cluster import dask_cluster
 
 BUCKET = "paddle2om-tests"
@@ -90,7 +91,7 @@ def test_a_build_over_s3_and_one_that_finds_damage_there(
     code, said = build(tmp_path, "local", "--no-cache")
     assert code == 2, said
     made = artefacts(tmp_path / "local")
-    with dask_cluster(tmp_path, environment(tmp_path)) as (address, add):
+    with dask_cluster(tmp_path, environment()) as (address, add):
         for name in ("one", "two"):
             add(home=tmp_path / name)
         flags = ("--scheduler", address, "--store", STORE)
@@ -155,7 +156,7 @@ def test_an_object_is_written_at_once_and_what_others_wrote_is_seen(
 
 
 def test_a_worker_without_credentials_is_told(server, credentials, tmp_path):
-    """``ROOT`` is all that such a process has."""
+    """All that it has is the server's address."""
     program = (
         "import asyncio\nfrom converter.engine.dask_worker import what_it_is\n"
         f"print(asyncio.run(what_it_is('/out', {STORE!r}))['store'][0])\n"

@@ -5,17 +5,29 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from converter.engine.convert import run_conversion
+from converter.engine.convert import Silent, run_conversion
 from converter.engine.launch import Host
 from converter.engine.memory_limit import MemoryLimits
-from converter.engine.running import Death, Running, after_death, describe_death
+from converter.engine.plan import check_logs
+from converter.engine.pool import Pool
+from converter.engine.running import (
+    Death,
+    Running,
+    after_death,
+    describe_death,
+    describe_first,
+)
 from converter.errors import InputError
 from converter.model.memory import format_bytes, parse_bytes, tree_memory
-from converter.model.result import Status
+from converter.model.result import StageResult, Status
 from converter.model.task import ConvertOptions, Task
 from tests.engine.test_pool import FAULTS, TINY_ONLY, convert_both
 
@@ -53,6 +65,13 @@ def test_a_host_with_threads_does_not_fork(plant, tiny_pir, tmp_path):
     plant("thread")
 
     assert ready(Host()) == {"event": "ready", "threads": 2, "fork": False}
+    assert run_conversion([tiny_pir], tmp_path / "out", ConvertOptions()).exit_code == 0
+
+
+@pytest.mark.parametrize("kind", ["bug", "abort", "exit", "system-exit", "hang"])
+def test_a_library_that_fails_when_it_is_warmed_up_ends_no_run(kind, plant, tiny_pir, tmp_path):
+    plant(f"warm-{kind}")
+
     assert run_conversion([tiny_pir], tmp_path / "out", ConvertOptions()).exit_code == 0
 
 
@@ -116,6 +135,16 @@ def test_every_refusal_of_a_process_has_its_hint():
         assert died.error.message.startswith("the worker process could not be started: ")
         assert hint in died.error.hint
         assert rest.status is Status.SKIPPED
+
+
+def test_a_stage_that_was_stopped_has_not_worked_while_it_waited():
+    state = Running(Task.model_construct(stages=("inspect",)), Path(), 0.0)
+    state.stage, state.stage_started = "inspect", time.monotonic() - 100.0
+    Pool()._handle({"event": "waited", "task": "m", "seconds": 90.0}, {"m": state}, Silent())
+
+    (died,) = after_death(state, Death(None))
+
+    assert 10.0 <= died.seconds < 20.0
 
 
 @pytest.mark.parametrize("kind", ["eat", "eat-below"])
@@ -190,3 +219,80 @@ def test_amounts_are_shown_short():
         "512 MiB",
         "1.5 GiB",
     ]
+
+
+@pytest.mark.parametrize(
+    ("done", "stage"),
+    [((), "inspect"), (("inspect",), "export"), (("inspect", "export"), "publish")],
+)
+def test_a_death_between_two_stages_is_the_next_ones(done, stage):
+    """A worker keeps a result in the cache then, or waits; ``publish`` comes after all stages."""
+    state = Running(Task.model_construct(stages=("inspect", "export")), Path(), 0.0)
+    state.results = [StageResult(stage=name, status=Status.OK) for name in done]
+
+    results = after_death(state, Death(9))
+
+    names = list(dict.fromkeys([*done, stage, "export"] if stage != "publish" else [*done, stage]))
+    assert [result.stage for result in results] == names
+    assert results[len(done)].status is Status.CRASHED
+    assert describe_first(state, Death(9)) == f"{stage}: the worker process was killed by SIGKILL"
+
+
+def test_a_worker_whose_host_is_gone_does_nothing(tiny_pir, tmp_path):
+    """The kernel kills it with its host, unless that ended before the worker asked for it."""
+    reader, writer = os.pipe()
+    task = {"options": {}, "source": str(tiny_pir)}
+    asked = {"task": "m", "data": task, "host": os.getppid()}  # not ours to give: we are the parent
+    ended = subprocess.run(
+        [sys.executable, "-P", "-m", "converter.engine.worker", str(writer)],
+        input=json.dumps(asked),
+        text=True,
+        pass_fds=(writer,),
+        capture_output=True,
+    )
+    os.close(writer)
+    with os.fdopen(reader, "rb") as events:
+        assert events.read() == b""
+    # Not 1 with a traceback: it has not looked at the task, which is none.
+    assert (ended.returncode, ended.stderr) == (1, "")
+
+
+class Remover(Silent):
+    """Takes the logs away when the first model is done, and may put something in their place."""
+
+    def __init__(self, logs: Path, *, blocked: bool):
+        self.logs, self.blocked = logs, blocked
+
+    def model_finished(self, report):
+        if report.name == "a":
+            shutil.rmtree(self.logs)
+            if self.blocked:
+                self.logs.write_text("")
+
+
+@pytest.mark.parametrize("workers", ["fork", "spawn"])
+def test_a_log_directory_that_went_away_is_made_again(workers, monkeypatch, tiny_pir, tmp_path):
+    monkeypatch.setenv("PADDLE2OM_WORKERS", workers)
+    sources = [Path(shutil.copytree(tiny_pir, tmp_path / name)) for name in ("a", "b")]
+    out = tmp_path / "out"
+    observer = Remover(out / "logs", blocked=False)
+
+    report = run_conversion(sources, out, ConvertOptions(), jobs=1, observer=observer)
+
+    assert [model.status for model in report.models] == [Status.OK, Status.OK]
+    assert [path.name for path in (out / "logs").iterdir()] == ["b.log"]
+    check_logs((out / "logs").iterdir())
+
+
+def test_a_log_that_cannot_be_written_is_told_as_such(tiny_pir, tmp_path):
+    """Nothing has died, there are no last words, and a second try would end as the first."""
+    sources = [Path(shutil.copytree(tiny_pir, tmp_path / name)) for name in ("a", "b")]
+    observer = Remover(tmp_path / "out" / "logs", blocked=True)
+
+    report = run_conversion(sources, tmp_path / "out", ConvertOptions(), jobs=1, observer=observer)
+
+    failed = report.models[1].failure
+    assert (failed.stage, failed.error.exit_code) == ("inspect", 4)
+    told = "the worker process could not be started: its log cannot be written: Not a directory"
+    assert failed.error.message == told
+    assert "output directory" in failed.error.hint

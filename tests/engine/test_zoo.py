@@ -1,21 +1,20 @@
 """A whole zoo in one go: every model is right, or a failure that says what it is."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests import command
+
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 
 
 def paddle2om(*words, cwd):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PADDLE2OM_CACHE": str(cwd / "user")}
-    command = [sys.executable, "-m", "converter.cli.main", *words]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+    return command.paddle2om(*words, cwd=cwd, limit=None, PADDLE2OM_CACHE=str(cwd / "user"))
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from converter.accuracy.reference import PaddlePredictor
+from converter.accuracy.predictor import PaddlePredictor
 from converter.model.pir import read_pir
 from tests.matrix.case import Array, Case
 from tests.matrix.comparing import compare, is_weak

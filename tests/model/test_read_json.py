@@ -8,6 +8,7 @@ import pytest
 
 from converter import convert
 from converter.errors import InputError
+from converter.model.artefacts import MANIFEST, read_manifest, read_om_input_shape
 from converter.model.files import read_json_text
 from converter.model.run_manifest import read_run
 from converter.model.tolerance import parse_tolerances
@@ -81,3 +82,10 @@ def test_options_that_are_wrong_are_told_in_the_same_words(tiny_pir: Path, tmp_p
     with pytest.raises(InputError) as caught:
         parse_tolerances(["y:atol=-1"])
     assert caught.value.message == "tolerance of 'y': atol is -1.0, not at least 0"
+
+
+@pytest.mark.parametrize("data", [b"{bad", b"\xff", b"[" * 1000 + b"]" * 1000, b"9" * 5000])
+def test_a_manifest_that_is_no_json_lists_nothing(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / MANIFEST).write_bytes(data)
+    assert read_manifest(tmp_path) == {}
+    assert read_om_input_shape(tmp_path) is None

@@ -6,6 +6,8 @@ _SIGN = "only the sign of this number is used: both sides of a comparison are mu
 
 _PIECES = "how large the pieces are changes no value"
 _ZERO = "a zero is split into zero and zero either way"
+_EXPONENT = "two to plus and minus 1022 are normal numbers, too"
+_TOP = "selecting the last rank gives the largest value, too"
 _SHIFT = "NumPy shifts 64 bits by 64 to zero, which the other branch gives"
 
 #: (module, function, change) -> why it survives.
@@ -18,6 +20,12 @@ EXPLAINED: dict[tuple[str, str, str], str] = {
     ("metrics.ulp", "_ordered", "False -> True"): "a copy of the chunk has the same values",
     ("metrics.tensors", "module", "1 -> 2"): _PIECES,
     ("metrics.tensors", "module", "16 -> 17"): _PIECES,
+    ("metrics.tensors", "module", "1022 -> 1023"): _EXPONENT,
+    (
+        "metrics.tensors",
+        "scaled_by_power",
+        "abs(exponent) < _LARGEST_EXPONENT -> abs(exponent) <= _LARGEST_EXPONENT",
+    ): _EXPONENT,
     ("metrics.tensors", "is_comparable", "8 -> 9"): "no dtype has 9 bytes",
     ("metrics.tensors", "chunks", "1 -> 2"): "NumPy's reshape takes -2 for -1",
     ("metrics.tensors", "_integer_difference", "part < 0 -> part <= 0"): _ZERO,
@@ -38,6 +46,10 @@ EXPLAINED: dict[tuple[str, str, str], str] = {
     ("metrics.selection", "percentiles", "count <= KEPT -> count < KEPT"): (
         "sorting and selecting give the same values"
     ),
+    ("metrics.selection", "percentiles", "rank < count - 1 -> rank <= count - 1"): _TOP,
+    ("metrics.selection", "percentiles", "count - 1 -> count + 1"): _TOP,
+    ("metrics.selection", "percentiles", "True -> False"): "a value for each rank",
+    ("measure", "measure", "1.0 -> 2.0"): "no rank is above the last",
     ("metrics.selection", "_select", "shift < 48 -> shift <= 48"): _SHIFT,
     ("metrics.selection", "_select", "48 -> 49"): _SHIFT,
     ("gate", "_other_spread", "1 -> 2"): "NumPy's reshape takes -2 for -1",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from converter.paddlex.cache_home import cache_home
+from converter.model.cache_home import cache_home
 
 YMLS = {
     "det": "Global: {{model_name: {name}}}\nPostProcess: {{name: DBPostProcess}}\n",

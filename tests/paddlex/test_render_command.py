@@ -64,6 +64,17 @@ def test_stdout_is_the_path_and_notes_go_to_stderr(models: Path, tmp_path: Path)
         assert modules[name]["engine"] == "onnxruntime"
 
 
+def test_a_link_leads_to_the_config_that_is_written(models: Path, tmp_path: Path) -> None:
+    target, link = tmp_path / "configs" / "ocr.yaml", tmp_path / "link.yaml"
+    link.symlink_to(target)
+    for _ in range(2):
+        result = CliRunner().invoke(app, ["OCR", "--models", str(models), "-o", str(link)])
+        assert result.exit_code == 0
+        assert result.stdout == f"{link}\n"
+        assert link.is_symlink()
+        assert "SubModules" in yaml.safe_load(target.read_text())
+
+
 def test_json_and_om(models: Path, tmp_path: Path) -> None:
     out = tmp_path / "ocr.yaml"
     arguments = ["OCR", "--models", str(models), "-o", str(out), "--backend", "om", "--json"]

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from converter.demo.sample_page import draw_sample_page
+from tests import command
 
 ROOT = Path(__file__).parents[2]
 DETECTION, RECOGNITION = "PP-OCRv5_mobile_det", "PP-OCRv5_mobile_rec"
@@ -46,10 +47,7 @@ def paddle2om() -> Paddle2om:
     """Runs the command line as a user does; ``env`` is added to the environment."""
 
     def run(*arguments: object, env: dict[str, str] | None = None, code: int = 0):
-        result = subprocess.run(
-            [sys.executable, "-m", "converter.cli.main", *map(str, arguments)],
-            capture_output=True, text=True, cwd=ROOT, env={**os.environ, **(env or {})},
-        )  # fmt: skip
+        result = command.paddle2om(*arguments, cwd=ROOT, limit=None, **(env or {}))
         assert result.returncode == code, result.stderr
         return result
 

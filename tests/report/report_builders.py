@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from converter.model.comparison import CaseComparison, OutputComparison, ValidateFacts
 from converter.model.result import (
@@ -22,6 +23,8 @@ from converter.model.result import (
 )
 from converter.model.tensor import ShapeHint, TensorSpec
 from converter.model.tolerance import Tolerance
+from converter.report.atomic import write_text_atomically
+from converter.report.json_file import render_json
 
 NAN, INF = float("nan"), float("inf")
 
@@ -190,6 +193,11 @@ def compiled(*, om: bool = False) -> StageResult:
         seconds=41.2 if om else 0.004,
         peak_memory=2_310_000_000 if om else 0,
     )
+
+
+def write_json(report: RunReport, path: Path) -> None:
+    """``report.json`` as a run writes it."""
+    write_text_atomically(path, render_json(report))
 
 
 def model(name: str, *stages: StageResult, log: str | None = None) -> ModelReport:

@@ -9,9 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from converter.cli.main import app
+from converter.model.artefacts import MANIFEST
+from converter.model.names import REPORT_FILES
 from converter.model.result import Message, ModelReport, PipelineReport, RunReport, Status
-from converter.report.html import render_html, write_html
-from converter.report.json_file import write_json
+from converter.report.html import render_html
+from converter.report.run_files import write_reports
 from converter.report.summary import model_mark, stage_mark, verdict
 from tests.report.report_builders import (
     all_ok,
@@ -26,12 +28,18 @@ from tests.report.report_builders import (
     skipped,
     validated,
     validation,
+    write_json,
     zoo,
 )
 
 VOID = {"meta", "link", "br", "img", "input", "hr", "wbr", "col"}
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 20
+
+
+def write_html(report: RunReport, path: Path) -> None:
+    """The page as it is written into an output directory."""
+    path.write_text(render_html(report, image_roots=(path.parent,), files="."), encoding="utf-8")
 
 
 @dataclass
@@ -317,6 +325,6 @@ def test_an_image_elsewhere_is_not_embedded(
 
 def test_writes_whole_and_leaves_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "报告 1" / "report.html"
-    write_html(all_ok(), path)
+    write_reports(all_ok(), path.parent)
     assert path.read_text(encoding="utf-8").endswith("</html>\n")
-    assert list(path.parent.iterdir()) == [path]
+    assert {each.name for each in path.parent.iterdir()} == {*REPORT_FILES, MANIFEST}

@@ -9,8 +9,8 @@ import pytest
 from converter.errors import InputError
 from converter.model.comparison import ValidateFacts
 from converter.model.result import SCHEMA_VERSION, RunReport
-from converter.report.json_file import read_json, write_json
-from tests.report.report_builders import all_ok, mixed
+from converter.report.json_file import read_json
+from tests.report.report_builders import all_ok, mixed, write_json
 
 
 def test_round_trip(report: RunReport, tmp_path: Path) -> None:

@@ -66,6 +66,15 @@ def test_quiet_says_nothing() -> None:
         assert written(log) == ""
 
 
+@pytest.mark.parametrize("live", [True, False])
+def test_without_lines_nothing_stays(live: bool) -> None:
+    target = console(terminal=live)
+    play(Progress(1, console=target, live=live, lines=False), run([good("rec")]))
+    assert "rec: ok" not in written(target)
+    assert "rec  5.7 s" not in written(target)
+    assert bool(written(target)) == live
+
+
 def test_a_terminal_keeps_one_line_per_model() -> None:
     screen = console(terminal=True)
     play(Progress(8, console=screen, live=True), mixed())

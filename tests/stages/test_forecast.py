@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +18,7 @@ from converter.errors import InputError
 from converter.model.compile_options import CompileOptions
 from converter.model.forecast import ForecastFacts
 from converter.model.task import ConvertOptions
+from tests.command import paddle2om
 
 
 @pytest.fixture
@@ -233,18 +232,16 @@ def test_a_paddle_model_is_converted_first(tiny_pir):
 
 def test_the_command(save, tmp_path):
     path = save(*OVERFLOW, **WEIGHTS)
-    command = [sys.executable, "-m", "converter.cli.main", "forecast"]
-
-    def run(*words):
-        return subprocess.run([*command, *map(str, words)], capture_output=True, text=True)
-
-    ended = run(path.parent, "-o", tmp_path / "out")
+    ended = paddle2om("forecast", path.parent, "-o", tmp_path / "out")
     assert ended.returncode == 0, ended.stderr
     assert "with 2 operators in float32 it passes" in ended.stdout
     assert f"compile with: --keep-dtype {tmp_path}/out/keep_dtype.cfg (2 of 5" in ended.stdout
     assert json.loads((tmp_path / "out" / "report.json").read_text())["exit_code"] == 0
     assert {p.name for p in Path(path.parent).iterdir()} == {"inference.onnx"}
-    ended = run(tmp_path / "missing")
+    ended = paddle2om("forecast", path.parent, "-o", tmp_path / "out")  # its own report is replaced
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "out" / "keep_dtype.cfg").is_file()
+    ended = paddle2om("forecast", tmp_path / "missing")
     assert ended.returncode == 2
     assert "missing is not a file or a directory" in ended.stderr
     assert "hint: " in ended.stderr

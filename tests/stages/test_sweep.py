@@ -58,7 +58,7 @@ def test_shapes_that_paddle_refuses_are_told_and_are_no_passes(job_of):
 
 
 def test_a_sweep_that_paddle_refuses_whole_is_degraded(job_of, monkeypatch):
-    from converter.accuracy import reference
+    from converter.accuracy import predictor, reference
 
     job = job_of(lambda x: x * 2, [-1, -1], sweep=True)
     planted(job, helper.make_node("Add", ["x", "x"], ["y0"]), constants={})
@@ -70,7 +70,7 @@ def test_a_sweep_that_paddle_refuses_whole_is_degraded(job_of, monkeypatch):
             yield swept.model_copy(update={"case": case})
 
     monkeypatch.setattr(reference, "plan_sweep", impossible)
-    monkeypatch.setattr(reference.PaddlePredictor, "run", _refusing(reference.PaddlePredictor.run))
+    monkeypatch.setattr(predictor.PaddlePredictor, "run", _refusing(predictor.PaddlePredictor.run))
 
     _, validated = run(job, ValidateStage())
 

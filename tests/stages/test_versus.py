@@ -10,7 +10,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from converter import validate
+from converter.accuracy.sides import open_side
 from converter.errors import InputError
+from converter.model import pir_document
+from converter.model.pir_document import parse_pir
+from converter.stages.versus import _drawn_by
 
 
 def save(path: Path, nodes, inputs, outputs, weights=None) -> Path:
@@ -122,3 +126,16 @@ def test_a_tolerance_of_no_output_is_refused(tmp_path, name):
         check_names({name: ToleranceOverride(atol=1.0)}, ["y[0]", "y0"])
     check_names({"y[0]": ToleranceOverride(atol=1.0)}, ["y[0]", "y0"])
     check_names({"y[01]": ToleranceOverride(atol=1.0)}, ["y0"])
+
+
+def test_a_paddle_program_is_read_once(tiny_pir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+
+    def parse(data: bytes, *, source: str) -> object:
+        read.append(source)
+        return parse_pir(data, source=source)
+
+    monkeypatch.setattr(pir_document, "parse_pir", parse)
+    side = open_side(tiny_pir, threads=1)
+    assert _drawn_by(side) == ()
+    assert len(read) == 1

@@ -2,6 +2,10 @@
 
 Floats: ``max |a - b| / max(|b|, peak)`` over the elements, with ``peak`` the largest ``|b|`` below
 ``MASK``. Masks of -1e9 beside numbers of order 1 would otherwise hide any error in those.
+``accuracy.columns`` has another rule, which asks for a gap and for many others. It would be blind
+here: inside a graph masks are added up (-1e9 beside -2e9) and stand beside a few numbers only. And
+what is taken for a mask wrongly is compared with itself: locate asks where errors begin, and fails
+no model for one.
 Integers and booleans: 0 when all are equal, else at least ``EXACT``. Other shapes, other patterns
 of NaN or infinity: infinite.
 """

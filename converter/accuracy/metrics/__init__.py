@@ -22,10 +22,10 @@ from converter.accuracy.metrics.agreement import (
 )
 from converter.accuracy.metrics.differences import (
     max_abs,
-    max_rel,
     mean_abs,
     mean_rel,
     peak,
+    ratio,
     relative_l2,
     rms,
     scaled,
@@ -48,7 +48,7 @@ from converter.accuracy.metrics.tensors import (
     is_integral,
     relative,
 )
-from converter.accuracy.metrics.ulp import max_ulp, p99_ulp
+from converter.accuracy.metrics.ulp import ulp_percentiles
 
 __all__ = [
     "CHUNK",
@@ -63,20 +63,19 @@ __all__ = [
     "is_constant",
     "is_integral",
     "max_abs",
-    "max_rel",
-    "max_ulp",
     "mean_abs",
     "mean_rel",
-    "p99_ulp",
     "pattern_mismatch",
     "peak",
     "percentiles",
+    "ratio",
     "relative",
     "relative_l2",
     "rms",
     "scaled",
     "snr_db",
     "top_agreement",
+    "ulp_percentiles",
     "value_range",
     "worst_index",
 ]

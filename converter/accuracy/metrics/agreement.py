@@ -17,6 +17,7 @@ from converter.accuracy.metrics.tensors import (
     finite,
     is_integral,
     same_shape,
+    scaled_by_power,
 )
 
 
@@ -36,7 +37,7 @@ def cosine(reference: Array, candidate: Array) -> float:
     shift_b, shift_a = -math.frexp(size_b)[1], -math.frexp(size_a)[1]
     dot = square_b = square_a = 0.0
     for b, a in chunks(reference, candidate):
-        b, a = np.ldexp(finite(b), shift_b), np.ldexp(finite(a), shift_a)
+        b, a = scaled_by_power(finite(b), shift_b), scaled_by_power(finite(a), shift_a)
         dot += float((a * b).sum())
         square_b += float((b * b).sum())
         square_a += float((a * a).sum())

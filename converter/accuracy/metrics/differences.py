@@ -14,6 +14,7 @@ from converter.accuracy.metrics.tensors import (
     difference,
     finite,
     relative,
+    scaled_by_power,
 )
 
 
@@ -25,25 +26,13 @@ def max_abs(reference: Array, candidate: Array) -> float:
     return worst
 
 
-def max_rel(reference: Array, candidate: Array) -> float:
-    """``max(|a - b| / max(|b|, tiny))``, with tiny the smallest normal number of b's dtype.
-
-    Tiny is 1 for integers. A large value next to a zero of the reference is therefore huge, which
-    is why the gate does not use this metric; it is for the reader.
-    """
-    worst = 0.0
-    for b, a in chunks(reference, candidate):
-        worst = float(np.maximum(worst, relative(b, a).max()))
-    return worst
-
-
 def mean_abs(reference: Array, candidate: Array) -> float:
     """``sum |a - b| / n``, in the tensors' unit; 0 when n is 0."""
     return _mean(reference, candidate, difference)
 
 
 def mean_rel(reference: Array, candidate: Array) -> float:
-    """``sum(|a - b| / max(|b|, tiny)) / n``, tiny as for ``max_rel``; 0 when n is 0."""
+    """``sum(|a - b| / max(|b|, tiny)) / n``, tiny as for ``relative``; 0 when n is 0."""
     return _mean(reference, candidate, relative)
 
 
@@ -75,7 +64,7 @@ def scaled(reference: Array, candidate: Array) -> float:
 
     0 when nothing differs, inf when only the reference is all zero.
     """
-    return _ratio(max_abs(reference, candidate), peak(reference))
+    return ratio(max_abs(reference, candidate), peak(reference))
 
 
 def rms(tensor: Array) -> float:
@@ -83,29 +72,30 @@ def rms(tensor: Array) -> float:
     return _norm(tensor) / math.sqrt(tensor.size) if tensor.size else 0.0
 
 
-def relative_l2(reference: Array, candidate: Array) -> float:
+def relative_l2(reference: Array, candidate: Array, worst: float | None = None) -> float:
     """``||a - b||2 / ||b||2`` over elements; 0 when nothing differs, inf when only b is all zero.
 
-    Positions that hold the same infinity, or NaN, in both count as 0 in both norms.
+    Positions that hold the same infinity, or NaN, in both count as 0 in both norms. ``worst`` is
+    ``max_abs``, where that is known.
     """
-    worst = max_abs(reference, candidate)
+    if worst is None:
+        worst = max_abs(reference, candidate)
     if not math.isfinite(worst):
         return worst
     exponent = math.frexp(worst)[1]
     total = 0.0
     for b, a in chunks(reference, candidate):
-        total += float(np.square(np.ldexp(difference(b, a), -exponent)).sum())
-    return _ratio(math.sqrt(total), _norm(reference, -exponent))
+        total += float(np.square(scaled_by_power(difference(b, a), -exponent)).sum())
+    return ratio(math.sqrt(total), _norm(reference, -exponent))
 
 
-def snr_db(reference: Array, candidate: Array) -> float:
-    """Signal to noise: ``10 log10(sum b^2 / sum (a - b)^2)``, in decibels.
+def snr_db(noise: float) -> float:
+    """Signal to noise: ``10 log10(sum b^2 / sum (a - b)^2)``, in decibels, from ``relative_l2``.
 
     The usual definition (IEC 60268-3 and elsewhere, with b the signal and a - b the noise); equal
     to ``-20 log10(relative_l2)``. inf when nothing differs, -inf when only b is all zero (or the
     ratio of the norms is beyond float64).
     """
-    noise = relative_l2(reference, candidate)
     if noise == 0:
         return math.inf
     return -20 * math.log10(noise) if noise < math.inf else -noise
@@ -145,12 +135,13 @@ def _norm(tensor: Array, shift: int = 0) -> float:
     exponent = math.frexp(highest)[1]
     total = 0.0
     for (chunk,) in chunks(tensor):
-        total += float(np.square(np.ldexp(finite(chunk), -exponent)).sum())
+        total += float(np.square(scaled_by_power(finite(chunk), -exponent)).sum())
     with np.errstate(over="ignore"):
         return float(np.ldexp(math.sqrt(total), exponent + shift))
 
 
-def _ratio(part: float, whole: float) -> float:
+def ratio(part: float, whole: float) -> float:
+    """``part / whole``; 0 when the part is, inf when only the whole is."""
     if part == 0:
         return 0.0
     return part / whole if whole else part * math.inf  # NaN stays NaN

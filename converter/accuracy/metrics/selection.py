@@ -16,8 +16,8 @@ import numpy as np
 
 from converter.accuracy.metrics.tensors import Array, Float64s, chunks
 
-#: With up to this many elements all differences are kept (8 MiB) and sorted: one pass.
-KEPT = 1 << 20
+#: With up to this many elements all differences are kept (16 MiB) and sorted: one pass.
+KEPT = 1 << 21
 
 _DIGIT = 16
 
@@ -31,8 +31,8 @@ def percentiles(
     """The smallest value of ``measure`` that a share of the elements does not exceed, per share.
 
     That is the nearest rank, the element ``ceil(share * n)`` in order (Hyndman and Fan 1996, type
-    1). ``measure`` takes chunks and gives non-negative numbers; where it gives any NaN, so is
-    every percentile. 0 when there are no elements.
+    1); share 1 is the largest. ``measure`` takes chunks and gives non-negative numbers; where it
+    gives any NaN, so is every percentile. 0 when there are no elements.
     """
     count = reference.size
     if not count:
@@ -41,8 +41,9 @@ def percentiles(
 
     def values() -> Iterable[Float64s]:
         for b, a in chunks(reference, candidate):
+            part = measure(b, a)
             # A zero's sign, and a NaN's, would change the order of the bits.
-            yield np.abs(measure(b, a))
+            yield np.abs(part, out=part)
 
     if count <= KEPT:
         kept, start = np.empty(count), 0
@@ -53,9 +54,12 @@ def percentiles(
         if np.isnan(kept[-1]):
             return tuple(math.nan for _ in shares)
         return tuple(float(kept[rank]) for rank in ranks)
-    if any(np.isnan(part).any() for part in values()):
+    top = max((float(part.max()) for part in values()), key=lambda v: (math.isnan(v), v))
+    if math.isnan(top):
         return tuple(math.nan for _ in shares)
-    return _select(values, ranks)
+    within = sorted({rank for rank in ranks if rank < count - 1})
+    found = dict(zip(within, _select(values, within), strict=True)) if within else {}
+    return tuple(found.get(rank, top) for rank in ranks)
 
 
 def _select(values: Callable[[], Iterable[Float64s]], ranks: Sequence[int]) -> tuple[float, ...]:

@@ -8,10 +8,12 @@ for the unit itself). Denormals are numbers like others. Infinity follows the la
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from converter.accuracy.metrics.selection import percentiles
-from converter.accuracy.metrics.tensors import Array, Float64s, chunks
+from converter.accuracy.metrics.tensors import Array, Float64s, all_finite
 
 _BITS = {2: np.int16, 4: np.int32, 8: np.int64}
 
@@ -30,6 +32,8 @@ def ulps(b: Array, a: Array) -> Float64s:
     x, y = _ordered(b), _ordered(a)
     high, low = np.maximum(x, y), np.minimum(x, y)
     apart: Float64s = (high.view(np.uint64) - low.view(np.uint64)).astype(np.float64)
+    if all_finite(b, a):
+        return apart
     odd_b, odd_a = np.isnan(b), np.isnan(a)
     apart[(np.isinf(b) | np.isinf(a)) & (x != y)] = np.inf
     apart[odd_b != odd_a] = np.nan
@@ -37,24 +41,16 @@ def ulps(b: Array, a: Array) -> Float64s:
     return apart
 
 
-def max_ulp(reference: Array, candidate: Array) -> float | None:
-    """The largest distance in units in the last place; None unless both are floats of one dtype.
+def ulp_percentiles(
+    reference: Array, candidate: Array, shares: Sequence[float]
+) -> tuple[float, ...] | None:
+    """``percentiles`` of the distances; None unless both are floats of one dtype.
 
-    Near zero it is large for tiny differences: it is exact, and seldom a good limit by itself.
+    Near zero they are large for tiny differences: exact, and seldom a good limit by themselves.
     """
     if not has_ulps(reference, candidate):
         return None
-    worst = 0.0
-    for b, a in chunks(reference, candidate):
-        worst = float(np.maximum(worst, ulps(b, a).max()))
-    return worst
-
-
-def p99_ulp(reference: Array, candidate: Array) -> float | None:
-    """What 99 % of the distances do not exceed; None as for ``max_ulp``."""
-    if not has_ulps(reference, candidate):
-        return None
-    return percentiles(reference, candidate, ulps, (0.99,))[0]
+    return percentiles(reference, candidate, ulps, shares)
 
 
 def _ordered(chunk: Array) -> Array:

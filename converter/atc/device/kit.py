@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -13,12 +12,14 @@ from converter.atc.runners.contract import AtcJob, LogSink
 from converter.atc.runners.local import LocalRunner
 from converter.errors import InputError, Paddle2omError, StageError
 from converter.model.artefacts import sha256_of
-from converter.model.files import read_all
+from converter.model.files import parse_json, read_all
 from converter.model.wording import last_line
 from converter.resources import template_dir
 
 #: Names in a kit.
 OM, SCRIPT, README, CASES, RESULTS = "inference.om", "run_om.py", "README.md", "cases", "results"
+
+_AGAIN = "copy the results again, or run the kit again"
 
 
 @dataclass(frozen=True)
@@ -57,15 +58,13 @@ def find_results(kit: Path) -> DeviceRun | None:
     summary = kit / RESULTS / run_om.SUMMARY
     if not summary.is_file():
         return None
+    told = parse_json(read_all(summary), summary, hint=_AGAIN)
     try:
-        told = json.loads(read_all(summary))
         digest, backend, soc = told["om_sha256"], str(told["backend"]), told["soc"]
         seconds = tuple(float(case["seconds"]) for case in told["cases"])
         ran = {str(case["case"]): case["sha256"] for case in told["cases"]}
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{summary} is damaged", hint="copy the results again, or run the kit again"
-        ) from error
+        raise InputError(f"{summary} is damaged", hint=_AGAIN) from error
     if digest != sha256_of(kit / OM):
         raise InputError(
             f"the results in {kit / RESULTS} are of another OM file",

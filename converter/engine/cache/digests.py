@@ -1,4 +1,9 @@
-"""Digests of files, remembered by path, size, times, inode: a model is read once, not per run."""
+"""Digests of files, remembered by path, device, size, times and inode: a model is read once.
+
+Not seen: what a program writes through a mapping of a page that is dirty already, which changes no
+time, and another image of a file system mounted in the same place with the same times, inodes and
+device number (docs/reference/cache.md).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +17,7 @@ from pathlib import Path
 
 from converter.engine.cache.locks import locked
 from converter.model.artefacts import sha256_of, write_quickly
+from converter.model.files import Signature, signature
 
 #: A file that changed so few nanoseconds before it was read may change again within the same tick
 #: of its file system's clock; its digest is not remembered.
@@ -21,19 +27,12 @@ _SETTLED = 2_000_000_000
 _AT_MOST = 50_000
 
 #: Version of what the memo looks like; one of another version is not read.
-_FORMAT = 2
-
-Signature = tuple[int, int, int, int]
+_FORMAT = 3
 
 
-def signature(path: Path) -> Signature:
-    """Size, times of modification and of change (ns), and inode: what changes when a file does.
-
-    The time of change is the one that nobody can set: ``cp -p`` over a file keeps all the others.
-    Raises ``OSError``.
-    """
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+def _as_noted(path: Path, seen: Signature) -> list[object]:
+    """The signature with the number of the device, which another image mounted there changes."""
+    return [path.stat().st_dev, *seen]
 
 
 class Digests:
@@ -51,11 +50,11 @@ class Digests:
         """The digest of a file as it is now, if that is remembered."""
         found = self._known.get(str(path))
         try:
-            if found is None or tuple(found[:4]) != signature(path):
+            if found is None or found[:5] != _as_noted(path, signature(path)):
                 return None
         except OSError:
             return None
-        return str(found[4])
+        return str(found[5])
 
     def of(self, path: Path) -> str:
         """The digest of a file. Raises ``OSError``."""
@@ -69,9 +68,10 @@ class Digests:
     def remember(self, path: Path, digest: str, seen: Signature) -> None:
         """Note what a file's digest was when it had the signature ``seen``.
 
-        It is known while this process runs, and in later ones if the file had settled.
+        It is known while this process runs, and in later ones if the file had settled. Raises
+        ``OSError``.
         """
-        self._known[str(path)] = [*seen, digest, int(time.time())]
+        self._known[str(path)] = [*_as_noted(path, seen), digest, int(time.time())]
         if time.time_ns() - max(seen[1], seen[2]) > _SETTLED:
             self._new[str(path)] = self._known[str(path)]
 
@@ -94,7 +94,7 @@ class Digests:
         with contextlib.suppress(OSError), locked(self._memo.with_suffix(".lock")):
             merged = {**_load(self._memo), **self._new}
             if len(merged) > _AT_MOST:
-                newest = sorted(merged.items(), key=lambda item: -int(str(item[1][5])))
+                newest = sorted(merged.items(), key=lambda item: -int(str(item[1][6])))
                 merged = dict(newest[:_AT_MOST])
             write_quickly(self._memo, json.dumps({"format": _FORMAT, "files": merged}).encode())
             self._new = {}
@@ -111,5 +111,5 @@ def _load(memo: Path) -> dict[str, list[object]]:
     return {
         path: found
         for path, found in (files.items() if isinstance(files, dict) else ())
-        if isinstance(found, list) and len(found) == 6 and isinstance(found[5], int)
+        if isinstance(found, list) and len(found) == 7 and isinstance(found[6], int)
     }

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from converter.errors import InputError
 from converter.model.distributions import distributions_of
 from converter.model.task import Task
+from converter.resources import template_dir
 from converter.stages.stage import Stage
 from converter.version import __version__
 
@@ -103,15 +104,24 @@ def version_of(tool: str) -> str:
 
 @cache
 def code_digest(room: str) -> str:
-    """A digest over the modules of one of our packages: a changed check must not find old results.
+    """A digest over one of our packages: a changed check, or table, must not find old results.
 
-    ``room`` is a package below ``converter``.
+    ``room`` is a package below ``converter``, or ``templates/FILE``. With it go the modules at the
+    top, which all packages use.
     """
+    return digest_of_files(Path(__file__).parents[2], template_dir(), room)
+
+
+def digest_of_files(package: Path, templates: Path, room: str) -> str:
+    """The digest of ``room`` where these are the package and its templates."""
+    kind, _, name = room.partition("/")
+    of_room = [templates / name] if name else (package / kind).rglob("*")
     digest = hashlib.sha256()
-    root = Path(__file__).parents[2]
-    for path in sorted((root / room).rglob("*.py")):
-        digest.update(f"{path.relative_to(root)}\0".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    for path in sorted((*package.glob("*.py"), *of_room)):
+        if path.is_file() and path.suffix != ".pyc":
+            told = path.relative_to(package) if path.is_relative_to(package) else path.name
+            digest.update(f"{told}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
 
 

@@ -97,10 +97,22 @@ class ObjectStore:
     def is_sound(self, digest: str) -> bool:
         """Whether the object is there and is what its name says. Removes nothing."""
         try:
-            with self.path(digest).open("rb") as file:
-                return _copy(file, None) == digest
+            return self.check(digest)
         except OSError:
             return False
+
+    def check(self, digest: str) -> bool:
+        """Whether the object is what its name says; a sector that cannot be read is damage.
+
+        Removes nothing. Raises ``OSError`` for one that is not there or that cannot be looked at.
+        """
+        with self.path(digest).open("rb") as file:
+            try:
+                return _copy(file, None) == digest
+            except OSError as error:
+                if error.errno == errno.EIO:
+                    return False
+                raise
 
     def digests(self) -> Iterator[str]:
         """The digests of all objects."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from converter.engine.cache.digests import Digests, Signature, signature
+from converter.engine.cache.digests import Digests
 from converter.engine.cache.entries import Entry
 from converter.engine.cache.keys import (
     Key,
@@ -20,9 +20,12 @@ from converter.engine.cache.objects import BadObject
 from converter.engine.cache.recall import find_entry
 from converter.engine.cache.sources import source_files
 from converter.engine.cache.store import Cache
+from converter.engine.origin import named_by
 from converter.model.build_plan import StageState
+from converter.model.files import Signature, signature
 from converter.model.task import CacheUse, Task
 from converter.stages.pipeline import stages_named
+from converter.stages.stage import INPUT_TOOLS
 
 
 class Keyed:
@@ -40,13 +43,15 @@ class Keyed:
         for task in tasks:
             if task.source not in self._files:
                 self._files[task.source] = source_files(Path(task.source))
-        seen = {file: _signature(file) for files in self._files.values() for file in files}
+        named = {task.name: named_by(task.options) for task in tasks}
+        every = (*self._files.values(), *named.values())
+        seen = {file: _signature(file) for files in every for file in files}
         self._digests.read_all(seen)
-        keyed = [self._one(task, seen) for task in tasks]
+        keyed = [self._one(task, named[task.name], seen) for task in tasks]
         self._digests.save()
         return keyed
 
-    def _one(self, task: Task, seen: dict[Path, Signature | None]) -> Task:
+    def _one(self, task: Task, named: tuple[Path, ...], seen: dict[Path, Signature | None]) -> Task:
         files = self._files[task.source]
         read = {file.name: _digest(self._digests, file) for file in files}
         inputs = {name: digest for name, digest in read.items() if digest is not None}
@@ -63,7 +68,9 @@ class Keyed:
             root=str(self._cache.root),
             keys={stage: key.text for stage, key in known.items()},
             reference=_reference_key(task, inputs).text,
-            inputs={str(file): found for file in files if (found := seen[file]) is not None},
+            inputs={
+                str(file): found for file in (*files, *named) if (found := seen[file]) is not None
+            },
             failures=self._failures,
         )
         return task.model_copy(update={"cache": use})
@@ -102,6 +109,8 @@ class Keyed:
         parts = self.parts.get(task.name, {}).get(stage)
         if parts is None:
             return "its result is not kept"
+        if self._left_out(task, stage):
+            return "failed before; --retry-failed"
         before = self._cache.history.of(task.source, task.name)
         if before is None or not before.parts:
             return "new"
@@ -116,6 +125,17 @@ class Keyed:
             return f"{after[0]} is run again" if after else "changed"
         return "not in the cache (any more)"
 
+    def _left_out(self, task: Task, stage: str) -> bool:
+        """Whether the cache knows that the stage fails, and that is not to count."""
+        if self._failures or task.cache is None:
+            return False
+        told = task.cache.model_copy(update={"failures": True})
+        with suppress(BadObject):
+            return (
+                find_entry(self._cache, task.model_copy(update={"cache": told}), stage) is not None
+            )
+        return False
+
 
 def stages_that_run(states: Mapping[str, StageState]) -> list[str]:
     """Those of a task's stages for which there is nothing in the cache."""
@@ -125,7 +145,7 @@ def stages_that_run(states: Mapping[str, StageState]) -> list[str]:
 def _reference_key(task: Task, inputs: dict[str, str]) -> Key:
     """The key of Paddle's own outputs: of the model and the inputs, whatever is made of it."""
     parts = {"reference": "1", "option seed": str(task.options.seed)}
-    parts |= {f"tool {name}": version_of(name) for name in ("paddlepaddle", "numpy", "pillow")}
+    parts |= {f"tool {name}": version_of(name) for name in ("paddlepaddle", "numpy", *INPUT_TOOLS)}
     parts |= {f"code {room}": code_digest(room) for room in ("accuracy", "model")}
     parts |= {f"input {name}": digest for name, digest in sorted(inputs.items())}
     return Key(digest_of(parts), parts)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from converter.engine.cache.digests import signature
 from converter.engine.cache.entries import Entry, KeptFile
 from converter.engine.cache.objects import DAMAGED, MISSING, OTHER_VERSION, BadObject
 from converter.engine.cache.recall import fetch, find_entry, recalled, register
+from converter.engine.cache.sources import source_files
 from converter.engine.cache.store import Cache
+from converter.engine.origin import named_by
 from converter.errors import InputError, InternalError, Paddle2omError
+from converter.model.files import signature
 from converter.model.result import Message, StageResult
-from converter.model.task import CacheUse
+from converter.model.task import CacheUse, Task
 from converter.stages.job import Job
 from converter.stages.stage import Stage
 
@@ -41,6 +44,8 @@ class Steps:
     def __init__(self, job: Job, waited: Callable[[float], None] = lambda _: None) -> None:
         self._job = job
         self._waited = waited
+        #: Seconds that stages have waited inside for another process, which are no work of theirs.
+        self.idle = 0.0
         self._use = job.task.cache
         self._cache = Cache(Path(self._use.root)) if self._use else None
         self._damaged: dict[str, tuple[str, str]] = {}
@@ -91,8 +96,10 @@ class Steps:
             kept = self.kept(stage)
             if kept is not None:
                 return kept
-            onnx = self._job.onnx
+            onnx, idle = self._job.onnx, self.idle
             result = stage(self._job)
+            worked = max(0.0, result.seconds - (self.idle - idle))
+            result = result.model_copy(update={"seconds": worked})
             if not stage.lasting and stage.feeds and not result.status.is_failure:
                 self._lasting = False
             told = self._keep(key, stage, result, onnx)
@@ -128,7 +135,7 @@ class Steps:
 
     def unchanged(self) -> bool:
         """Whether the model's files are still those that the keys were made of."""
-        return self._use is not None and inputs_unchanged(self._use)
+        return self._use is not None and inputs_unchanged(self._job.task, self._use)
 
     def _keep(self, key: str, stage: Stage, result: StageResult, onnx: Path | None) -> str:
         """Keep what a stage left on the job; what to say when that did not work."""
@@ -138,10 +145,12 @@ class Steps:
             return ""
         if result.status.is_failure and not _may_be_kept(stage, result):
             return ""
+        if not (self._use.inputs or result.status.is_failure):
+            return ""  # its key is that of every directory without files
         if not result.status.ended:
             return ""
         if not self.unchanged():
-            return "not kept in the cache: the model's files changed meanwhile"
+            return "not kept in the cache: the model's files, or data, changed meanwhile"
         job = self._job
         try:
             made = []
@@ -202,9 +211,13 @@ class KeptReference:
         except OSError:
             return
 
-    def once(self) -> AbstractContextManager[object]:
+    @contextmanager
+    def once(self) -> Iterator[None]:
         """Held while they are computed."""
-        return self._cache.once("reference", self._key, self._steps.waiting)
+        began = time.perf_counter()
+        with self._cache.once("reference", self._key, self._steps.waiting):
+            self._steps.idle += time.perf_counter() - began
+            yield
 
 
 def _may_be_kept(stage: Stage, failed: StageResult) -> bool:
@@ -218,9 +231,10 @@ def _may_be_kept(stage: Stage, failed: StageResult) -> bool:
     return stage.lasting and stage.name not in _NEVER_KEPT_FAILED and not inputs
 
 
-def inputs_unchanged(use: CacheUse) -> bool:
-    """Whether the files that the keys were made of are as they were."""
+def inputs_unchanged(task: Task, use: CacheUse) -> bool:
+    """Whether the files that the keys were made of are as they were, and no others are there."""
+    files = (*source_files(Path(task.source)), *named_by(task.options))
     try:
-        return all(signature(Path(path)) == seen for path, seen in use.inputs.items())
+        return {str(path): signature(path) for path in files} == use.inputs
     except OSError:
         return False

@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-import platformdirs
-
 from converter.engine.cache.digests import Digests
 from converter.engine.cache.entries import Entries, Entry
 from converter.engine.cache.history import History
@@ -20,9 +18,7 @@ from converter.engine.cache.locks import Waiting, locked
 from converter.engine.cache.objects import DAMAGED, BadObject, ObjectStore
 from converter.errors import InputError
 from converter.model.artefacts import write_quickly
-
-#: Names the directory to use.
-VARIABLE = "PADDLE2OM_CACHE"
+from converter.model.cache_home import CACHE_VARIABLE, cache_home
 
 #: A file that says whose directory it is; ``gc`` removes nothing where it is missing.
 _TAG = "CACHEDIR.TAG"
@@ -33,10 +29,8 @@ _TAG_TEXT = (
 
 
 def default_directory() -> Path:
-    """``results`` in ``$PADDLE2OM_CACHE``, else in ``paddle2om`` of the user's cache directory."""
-    named = os.environ.get(VARIABLE)
-    base = Path(named) if named else Path(platformdirs.user_cache_dir("paddle2om"))
-    return base / "results"
+    """``results`` in the cache directory. Raises ``InputError`` as ``cache_home``."""
+    return cache_home() / "results"
 
 
 class Cache:
@@ -71,7 +65,7 @@ class Cache:
         except OSError as error:
             raise InputError(
                 f"the cache {root} cannot be written: {error.strerror or error}",
-                hint=f"name another directory with --cache or {VARIABLE}, or use --no-cache",
+                hint=f"name another directory with --cache or {CACHE_VARIABLE}, or use --no-cache",
             ) from error
         return cls(root)
 

@@ -8,8 +8,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from converter.engine.cache.entries import Entry
 from converter.engine.cache.locks import remove_unheld
-from converter.engine.cache.objects import DAMAGED, MISSING, OTHER_VERSION, TEMPORARY, BadObject
+from converter.engine.cache.objects import DAMAGED, MISSING, OTHER_VERSION, TEMPORARY
 from converter.engine.cache.store import Cache
 from converter.model.record import Record
 
@@ -25,10 +28,14 @@ _DIGEST = 64
 
 
 class CacheInfo(Record):
-    """What a cache holds; ``oldest`` and ``newest`` are seconds since an entry was last used."""
+    """What a cache holds; ``oldest`` and ``newest`` are seconds since an entry was last used.
+
+    ``damaged`` entries are not among ``entries``, and their bytes are among ``bytes``.
+    """
 
     directory: str
     entries: int
+    damaged: int
     objects: int
     bytes: int
     oldest: float | None
@@ -36,7 +43,7 @@ class CacheInfo(Record):
 
 
 class Collected(Record):
-    """What ``gc`` removed, or would remove."""
+    """What ``gc`` removed, or would remove. ``kept_bytes`` are what is left, damaged or not."""
 
     directory: str
     dry_run: bool
@@ -51,6 +58,7 @@ class Verified(Record):
 
     ``incomplete_entries`` are sound themselves and name files that are not there (any more), those
     of ``damaged_objects`` among them; ``outdated_entries`` have the form of another version.
+    ``refused`` are files that stay: why the system let nobody read or remove them, by path.
     """
 
     directory: str
@@ -60,16 +68,21 @@ class Verified(Record):
     damaged_objects: tuple[str, ...]
     incomplete_entries: tuple[str, ...]
     outdated_entries: tuple[str, ...]
+    refused: dict[str, str]
 
 
 @dataclass(frozen=True)
 class _Used:
-    """An entry: when it was last used, the objects it names, its own bytes."""
+    """An entry: when it was last used, the objects it names, its own bytes, and whether it checks.
+
+    A damaged one names nothing.
+    """
 
     key: str
     when: float
     objects: frozenset[str]
     bytes: int
+    sound: bool
 
 
 def info(cache: Cache) -> CacheInfo:
@@ -77,10 +90,11 @@ def info(cache: Cache) -> CacheInfo:
     used = _entries(cache)
     sizes = _sizes(cache)
     now = time.time()
-    ages = [now - each.when for each in used]
+    ages = [now - each.when for each in used if each.sound]
     return CacheInfo(
         directory=str(cache.root),
-        entries=len(used),
+        entries=len(ages),
+        damaged=len(used) - len(ages),
         objects=len(sizes),
         bytes=sum(sizes.values()) + sum(each.bytes for each in used),
         oldest=max(ages, default=None),
@@ -99,12 +113,13 @@ def collect(
     now = time.time()
     sizes = _sizes(cache)
     kept: set[str] = set()
-    total, removed = 0, []
+    total, full, removed = 0, False, []
     for each in sorted(_entries(cache), key=lambda entry: -entry.when):
         more = each.bytes + sum(sizes.get(digest, 0) for digest in each.objects - kept)
         too_old = max_age is not None and now - each.when > max_age
-        too_much = max_bytes is not None and total + more > max_bytes
-        if too_old or too_much:
+        # Nothing stays that was used before something that goes, however small it is.
+        full = full or (max_bytes is not None and total + more > max_bytes)
+        if too_old or full:
             removed.append(each)
             continue
         kept |= each.objects
@@ -124,77 +139,104 @@ def collect(
         _remove_old(cache.root, _ABANDONED_SMALL, ".*.tmp")
         if max_age is not None:
             _remove_old(cache.root / "history", max_age)
-        for lock in cache.lock_directory.iterdir():
+        for lock in cache.lock_directory.glob("*"):
             with contextlib.suppress(OSError):
                 remove_unheld(lock)
-    freed = sum(sizes[digest] for digest in unnamed) + sum(each.bytes for each in removed)
+    of_files = sum(sizes[digest] for digest in unnamed)
+    waiting = sum(sizes.values()) - of_files - sum(sizes.get(digest, 0) for digest in kept)
     return Collected(
         directory=str(cache.root),
         dry_run=dry_run,
         entries=len(removed),
         objects=len(unnamed),
-        bytes=freed,
-        kept_bytes=total,
+        bytes=of_files + sum(each.bytes for each in removed),
+        kept_bytes=total + waiting,
     )
 
 
 def verify(cache: Cache) -> Verified:
-    """Read everything and remove what is of no use."""
-    damaged_objects = []
-    for digest in (digests := list(cache.objects.digests())):
-        if not cache.objects.is_sound(digest):
-            cache.objects.path(digest).unlink(missing_ok=True)
-            damaged_objects.append(digest)
-    bad: dict[str, list[str]] = {DAMAGED: [], MISSING: [], OTHER_VERSION: []}
-    for key in (keys := cache.entries.keys()):
+    """Read everything and remove what is of no use.
+
+    What ``collect`` or a build removes meanwhile is neither counted nor damaged.
+    """
+    sound, damaged = 0, []
+    refused: dict[str, str] = {}
+    for digest in cache.objects.digests():
+        path = cache.objects.path(digest)
         try:
-            _check_entry(cache, key)
-        except BadObject as error:
-            bad[error.how].append(key)
+            if cache.objects.check(digest):
+                sound += 1
+                continue
+            path.unlink(missing_ok=True)
+            damaged.append(digest)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            refused[str(path)] = error.strerror or str(error)
+    found: dict[str | None, list[str]] = {None: [], DAMAGED: [], MISSING: [], OTHER_VERSION: []}
+    for key in cache.entries.keys():  # noqa: SIM118 - no mapping
+        try:
+            found[_fault(cache, key)].append(key)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            refused[str(cache.entries.path(key))] = error.strerror or str(error)
     return Verified(
         directory=str(cache.root),
-        entries=len(keys),
-        objects=len(digests),
-        damaged_entries=tuple(bad[DAMAGED]),
-        damaged_objects=tuple(damaged_objects),
-        incomplete_entries=tuple(bad[MISSING]),
-        outdated_entries=tuple(bad[OTHER_VERSION]),
+        entries=sum(map(len, found.values())),
+        objects=sound + len(damaged),
+        damaged_entries=tuple(found[DAMAGED]),
+        damaged_objects=tuple(damaged),
+        incomplete_entries=tuple(found[MISSING]),
+        outdated_entries=tuple(found[OTHER_VERSION]),
+        refused=refused,
     )
 
 
-def _check_entry(cache: Cache, key: str) -> None:
-    """Raises ``BadObject`` for an entry that is of no use, which has been removed then."""
-    data = cache.entries.read_bytes(key)
-    if data is None:  # removed meanwhile
-        return
-    if len(data) == _DIGEST:
-        named = [data.decode(errors="replace")]
+def _fault(cache: Cache, key: str) -> str | None:
+    """What is wrong with an entry, which has been removed then. Raises ``OSError``."""
+    data = cache.entries.look(key)
+    if data is None:
+        fault = DAMAGED
     else:
-        entry = cache.entries.read(key)
-        named = [file.sha256 for file in entry.files] if entry else []
-    if not all(cache.objects.path(digest).is_file() for digest in named):
-        cache.entries.remove(key)
-        raise BadObject("a file of the cached result", MISSING)
+        try:
+            named = _named_by(data)
+        except ValidationError:
+            fault = OTHER_VERSION
+        else:
+            if all(cache.objects.path(digest).is_file() for digest in named):
+                return None
+            # Who collects removes an entry first, then its files.
+            cache.entries.look(key)
+            fault = MISSING
+    cache.entries.remove(key)
+    return fault
+
+
+def _named_by(data: bytes) -> list[str]:
+    """The objects that an entry names. Raises ``ValidationError`` for another version's."""
+    if len(data) == _DIGEST:
+        return [data.decode(errors="replace")]
+    return [file.sha256 for file in Entry.model_validate_json(data).files]
 
 
 def _entries(cache: Cache) -> list[_Used]:
-    """Every sound entry with what it names."""
+    """Every entry with what it names. Nothing is removed: ``verify`` is to find damaged ones."""
     found = []
     for key in cache.entries.keys():  # noqa: SIM118 - no mapping
         try:
             status = cache.entries.path(key).stat()
-            data = cache.entries.read_bytes(key)
-        except (BadObject, OSError):
-            continue
-        if data is None:
+            data = cache.entries.look(key)
+        except OSError:
             continue
         objects: list[str] = []
-        if len(data) == _DIGEST:
+        if data is not None and len(data) == _DIGEST:
             objects = [data.decode()]
-        else:
-            with contextlib.suppress(ValueError, KeyError, TypeError):
+        elif data is not None:
+            with contextlib.suppress(ValueError, RecursionError, KeyError, TypeError):
                 objects = [file["sha256"] for file in json.loads(data)["files"]]
-        found.append(_Used(key, status.st_mtime, frozenset(objects), status.st_size))
+        size, sound = status.st_size, data is not None
+        found.append(_Used(key, status.st_mtime, frozenset(objects), size, sound))
     return found
 
 

@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from converter.engine.doctor.findings import Check, State
+from converter.model.distributions import RIVALS
 
 _Version = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Range:
-    """Versions of a package from ``since`` on, and below ``before``; None for no bound."""
+    """Versions of a package from ``since`` on, and below ``before``; None for no bound.
+
+    A build for another device (``onnxruntime-gpu``) is the same package.
+    """
 
     package: str
     since: _Version | None = None
     before: _Version | None = None
 
-    def has(self, versions: Mapping[str, str]) -> bool:
-        """Whether the installed version is one of these; False when none is installed."""
-        version = parse_version(versions.get(self.package, ""))
-        if version is None:
-            return False
+    def installed(self, versions: Mapping[str, str]) -> str | None:
+        """The distribution that is installed in one of these versions; None when none is."""
+        for name in (self.package, *RIVALS.get(self.package, ())):
+            version = parse_version(versions.get(name, ""))
+            if version is not None and self._has(version):
+                return name
+        return None
+
+    def _has(self, version: _Version) -> bool:
         return not (
             (self.since is not None and version < self.since)
             or (self.before is not None and version >= self.before)
@@ -105,18 +113,30 @@ KNOWN_BAD: tuple[KnownBad, ...] = (
 
 def known_bad(versions: Mapping[str, str]) -> list[Check]:
     """A check for each known combination that is installed."""
-    return [
-        Check(
-            area="packages",
-            name=" + ".join(part.package for part in known.parts),
-            state=known.state,
-            found=" + ".join(f"{part.package} {versions[part.package]}" for part in known.parts),
-            reason=known.reason,
-            fix=known.fix.replace("pip install", f"{sys.executable} -m pip install"),
-        )
-        for known in KNOWN_BAD
-        if all(part.has(versions) for part in known.parts)
-    ]
+    checks = []
+    for known in KNOWN_BAD:
+        names = [part.installed(versions) for part in known.parts]
+        present = [name for name in names if name is not None]
+        if len(present) == len(names):
+            checks.append(
+                Check(
+                    area="packages",
+                    name=" + ".join(present),
+                    state=known.state,
+                    found=" + ".join(f"{name} {versions[name]}" for name in present),
+                    reason=known.reason,
+                    fix=_fix(known, present),
+                )
+            )
+    return checks
+
+
+def _fix(known: KnownBad, present: Sequence[str]) -> str:
+    """What to install: the build that is there, or it would get a rival."""
+    fix = known.fix
+    for part, name in zip(known.parts, present, strict=True):
+        fix = re.sub(rf"(?<![\w-]){re.escape(part.package)}(?=[=<>])", name, fix)
+    return fix.replace("pip install", f"{sys.executable} -m pip install")
 
 
 def parse_version(text: str) -> _Version | None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from converter.engine.doctor.findings import Check
 from converter.engine.plan import available_cpus
+from converter.model.cache_home import CACHE_VARIABLE, cache_home
 from converter.model.memory import format_bytes, free_memory
-from converter.paddlex.cache_home import CACHE_VARIABLE, cache_home
 
 _GIB = 1 << 30
 

@@ -158,16 +158,24 @@ def _syntax(error: yaml.YAMLError, text: str, name: str) -> Mistake:
 
 
 def _pairs(node: yaml.MappingNode) -> Iterator[tuple[yaml.Node, yaml.Node]]:
-    """A mapping's own pairs, then those that ``<<`` merges into it."""
-    merged: list[yaml.Node] = []
-    for key, value in node.value:
-        if key.tag == _MERGE:
-            merged += value.value if isinstance(value, yaml.SequenceNode) else [value]
-        else:
-            yield key, value
-    for other in merged:
-        if isinstance(other, yaml.MappingNode) and other is not node:
-            yield from other.value
+    """A mapping's own pairs, then those that ``<<`` merges into it: the first of a key counts.
+
+    What is merged may merge others in turn. Each comes once, so that circles end.
+    """
+    seen: set[int] = set()
+    left: list[yaml.Node] = [node]
+    while left:
+        at = left.pop()
+        if not isinstance(at, yaml.MappingNode) or id(at) in seen:
+            continue
+        seen.add(id(at))
+        merged: list[yaml.Node] = []
+        for key, value in at.value:
+            if key.tag == _MERGE:
+                merged += value.value if isinstance(value, yaml.SequenceNode) else [value]
+            else:
+                yield key, value
+        left += reversed(merged)
 
 
 class _Reader:
@@ -229,6 +237,7 @@ class _Reader:
             if not self.is_text(key):
                 continue
             if key.value in own:
+                self.left -= 1  # merging costs time, too
                 if id(key) in written:
                     first = self.document._place(own[key.value]).line
                     self.mistake(

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
+from converter.accuracy.user_data import ARRAYS, IMAGES
 from converter.model.comparison import OutputComparison, ValidateFacts
+from converter.model.compile_options import CONFIG_FILES
 from converter.model.result import (
     Artefact,
     CompileFacts,
@@ -17,6 +19,7 @@ from converter.model.result import (
 )
 from converter.model.roles import role_of
 from converter.model.run_manifest import path_in_model
+from converter.model.task import ConvertOptions
 from converter.model.tensor import TensorSpec
 
 #: Where a failed model's files are; none of them is delivered.
@@ -133,10 +136,21 @@ def _add_source(graph: Graph, model: ModelReport) -> str:
 
 
 def _own_files(model: ModelReport) -> Sequence[SourceFile]:
-    source = Path(model.source)
-    inside = [f for f in model.inputs if Path(f.path).is_relative_to(source)]
+    source, options = Path(model.source), model.options
+    others = [f for f in model.inputs if not (options and _names(options, Path(f.path)))]
+    inside = [f for f in others if Path(f.path).is_relative_to(source)]
     # A program file was named: what lies beside it is the model too.
-    return inside or [f for f in model.inputs if Path(f.path).parent == source.parent]
+    return inside or [f for f in others if Path(f.path).parent == source.parent]
+
+
+def _names(options: ConvertOptions, file: Path) -> bool:
+    """Whether options name a file, or a folder with data in which it is; also beside the model."""
+    compiled = options.compile
+    texts = [compiled.aipp, *(getattr(compiled, name) for name in CONFIG_FILES)]
+    named = {Path(text).absolute() for text in (*texts, *compiled.flags.values()) if text}
+    data = {Path(text).absolute() for text in options.data}
+    is_data = file.suffix.lower() in IMAGES + ARRAYS
+    return file in named | data or (is_data and file.parent in data)
 
 
 def _add_named(graph: Graph, model: ModelReport) -> list[str]:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from converter.accuracy.columns import _below_masks
 from converter.accuracy.locate.difference import EXACT, difference, statistics
 
 
@@ -26,6 +27,14 @@ def test_a_mask_hides_nothing():
     reference, wrong = f32(-1e9, 0.5, 1), f32(-1e9, 0.5, 1.5)
     assert difference(reference, wrong).error == pytest.approx(0.5)
     assert not difference(reference, f32(-1e9 - 64, 0.5, 1)).matters  # a rounding unit of it
+
+
+def test_masks_that_were_added_up_hide_nothing_either():
+    """The gate's own rule (``accuracy.columns``) knows neither these nor so few others."""
+    masks = (-1e9, -2e9, -1e9)
+    assert _below_masks(f32(*masks, *[0.5] * 20), 2e9) is None
+    assert _below_masks(f32(-1e9, 0.5, 1), 1e9) is None
+    assert difference(f32(*masks, 0.5, 1), f32(*masks, 0.5, 1.5)).error == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from converter.engine.cache.digests import Digests, signature
+from converter.engine.cache.digests import Digests
+from converter.model.files import signature
 
 
 def digest(data: bytes) -> str:
@@ -44,6 +45,16 @@ def test_a_file_that_was_replaced_with_its_old_times_is_read_again(settled):
 
     assert digests.known(settled) is None
     assert digests.of(settled) == digest(b"two")
+
+
+def test_a_file_on_another_device_is_read_again(settled):
+    """Another image mounted in the same place may have the same times and inodes."""
+    memo = settled.parent / "memo.json"
+    content = json.loads(memo.read_text())
+    content["files"][str(settled)][0] += 1
+    memo.write_text(json.dumps(content))
+
+    assert Digests(memo).known(settled) is None
 
 
 def test_a_file_whose_times_were_just_set_has_not_settled(tmp_path):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from converter.engine.cache.keys import differences, stage_keys
+import converter
+from converter.engine.cache.keys import differences, digest_of_files, stage_keys
 from converter.model.compile_options import CompileOptions
 from converter.model.task import ConvertOptions, Task
+from converter.resources import template_dir
 from converter.stages.pipeline import STAGES, stages_named
 
 INPUTS = {"inference.json": "a" * 64, "inference.pdiparams": "b" * 64}
@@ -61,6 +65,45 @@ def test_what_differs_is_told_in_words():
         "option opset 11 → 13",
         f"tool paddle2onnx {before['tool paddle2onnx']} → 3.0",
     ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "rooms"),
+    [
+        ("package/atc/check.py", {"atc"}),
+        ("package/atc/data/soc.json", {"atc"}),
+        ("package/errors.py", {"atc", "bridge", "templates/atc.sh.j2"}),
+        ("templates/atc.sh.j2", {"templates/atc.sh.j2"}),
+        ("templates/report.html.j2", set()),
+        ("package/atc/__pycache__/check.cpython-311.pyc", set()),
+    ],
+)
+def test_code_tables_and_templates_count(changed, rooms, tmp_path):
+    def digests():
+        every = ("atc", "bridge", "templates/atc.sh.j2")
+        return {r: digest_of_files(tmp_path / "package", tmp_path / "templates", r) for r in every}
+
+    for name in (changed, "package/atc/check.py", "package/bridge/a.py", "templates/atc.sh.j2"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("before")
+    before = digests()
+    (tmp_path / changed).write_text("after")
+
+    assert {room for room, digest in digests().items() if digest != before[room]} == rooms
+
+
+def test_what_pictures_are_read_with_counts():
+    for stage in ("simplify", "validate"):
+        assert {"tool opencv-python", "tool pillow"} <= keys()[stage].parts.keys()
+
+
+def test_every_room_of_a_stage_is_there():
+    """A name with a slip would give the digest of nothing."""
+    for stage in stages_named(STAGES):
+        for room in stage.rooms:
+            parts = room.partition("/")
+            path = template_dir() / parts[2] if parts[1] else Path(converter.__file__).parent / room
+            assert path.exists(), room
 
 
 def test_a_script_names_its_model():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from converter.engine.cache.locks import locked
@@ -22,8 +24,10 @@ from converter.engine.cache.store import Cache
 from converter.engine.cache.upkeep import verify
 from converter.engine.convert import Silent, run_conversion
 from converter.engine.pool import Pool
+from converter.model.compile_options import CompileOptions
 from converter.model.result import RunReport, Status
 from converter.model.task import ConvertOptions
+from converter.stages.pipeline import STAGES
 
 OPTIONS = ConvertOptions(opset=13)
 
@@ -116,7 +120,7 @@ def test_a_cache_in_the_output_directory_is_left_alone(filled, tmp_path):
     assert verify(Cache.open(out / "cache")).incomplete_entries == ()
 
 
-def test_an_output_that_was_edited_is_not_taken_for_ours(filled, cache, tmp_path):
+def test_an_output_that_was_edited_is_not_ours(filled, cache, tmp_path):
     _, out, models, _ = filled
     target = tmp_path / "out"
     shutil.copytree(out, target)
@@ -124,13 +128,19 @@ def test_an_output_that_was_edited_is_not_taken_for_ours(filled, cache, tmp_path
 
     second = run(target, cache, models[0])
 
-    assert second.models[0].failure.stage == "inspect"
+    assert second.models[0].failure.stage == "publish"
     assert "was not made by paddle2om" in second.models[0].failure.error.message
+    assert all(stage.cached for stage in second.models[0].stages[:-1])
+
+    anew = run(target, tmp_path / "fresh", models[0])
+
+    assert anew.models[0].failure == second.models[0].failure
+    assert {stage.status for stage in anew.models[0].stages[:-1]} == {Status.SKIPPED}
     assert (target / "tiny_pir" / "inference.onnx").read_bytes() == b"mine"
 
 
 def test_another_tolerance_validates_again_and_only_that(filled, cache, tmp_path, monkeypatch):
-    from converter.accuracy.reference import PaddlePredictor
+    from converter.accuracy.predictor import PaddlePredictor
 
     assert PaddlePredictor  # Paddle's outputs come from the cache: a broken Paddle is not noticed
     second = run(tmp_path / "out", cache, filled[2][0], atol=0.5)
@@ -363,6 +373,163 @@ def test_a_model_that_changes_meanwhile_is_not_kept(filled, tmp_path):
     assert report.exit_code == 0
     assert "changed meanwhile" in report.models[0].stages[-2].messages[-1].text
     assert statuses(run(tmp_path / "out2", cache, model))["validate"] == "ok"
+
+
+COMPILED = CompileOptions(soc="Ascend310P3")
+
+
+@pytest.mark.parametrize("kept", [1, 2, 3, 4])
+def test_what_follows_a_kept_result_is_as_without_one(kept, filled, tmp_path):
+    """Whichever stages are in the cache: the script for atc has the shapes of inference.yml."""
+    model = Path(shutil.copytree(filled[2][0], tmp_path / "model"))
+    shapes = "x: [[1, 3, 32, 32], [1, 3, 48, 64], [1, 3, 96, 96]]"
+    (model / "inference.yml").write_text(
+        f"Hpi: {{backend_configs: {{tensorrt: {{dynamic_shapes: {{{shapes}}}}}}}}}\n"
+    )
+    run(tmp_path / "first", tmp_path / "cache", model)
+    cache = Cache.open(tmp_path / "cache")
+    for key in cache.entries.keys():  # noqa: SIM118 - no mapping
+        text = cache.entries.read_bytes(key)[:60]
+        if any(f'"stage":"{stage}"'.encode() in text for stage in STAGES[kept:]):
+            cache.entries.remove(key)
+    whole = run(tmp_path / "whole", None, model, compile=COMPILED)
+    assert "x:1,3,48,64" in (tmp_path / "whole" / "model" / "atc.sh").read_text()
+    report = run(tmp_path / "out", tmp_path / "cache", model, compile=COMPILED)
+
+    assert [stage.cached for stage in report.models[0].stages] == [True] * kept + [False] * (
+        len(STAGES) - kept
+    )
+    assert told(report) == told(whole)
+    assert files_of(tmp_path / "out") == files_of(tmp_path / "whole")
+
+
+class At(Silent):
+    """Does something once, when the first model starts."""
+
+    def __init__(self, action):
+        self._action = action
+
+    def model_started(self, name: str) -> None:
+        action, self._action = self._action, None
+        if action:
+            action()
+
+
+@pytest.mark.parametrize("there", [(), ("inference.json",)], ids=["nothing", "no-weights"])
+def test_a_model_that_arrives_meanwhile_is_nothing_to_others(there, filled, tmp_path):
+    """The keys were those of a directory without it, and of every other such directory."""
+    first, tiny = filled[2][1], filled[2][0]
+    for name in ("late", "other"):
+        (tmp_path / name).mkdir()
+        for file in there:
+            shutil.copy(tiny / file, tmp_path / name)
+    observer = At(lambda: shutil.copytree(tiny, tmp_path / "late", dirs_exist_ok=True))
+    cache, sources = tmp_path / "cache", [first, tmp_path / "late"]
+    report = run_conversion(
+        sources, tmp_path / "o", OPTIONS, jobs=1, cache=cache, observer=observer
+    )
+    assert report.exit_code == 0, "the model came too late for this test"
+    assert "changed while this was made" in report.models[1].stages[0].messages[-1].text
+
+    other = run(tmp_path / "o2", cache, tmp_path / "other").models[0]
+
+    assert other.failure is not None
+    assert not (tmp_path / "o2" / "other").exists()
+
+
+def test_a_verdict_on_other_data_is_not_kept(filled, tmp_path):
+    model, data = filled[2][0], tmp_path / "data.npy"
+    good = np.full((1, 3, 32, 32), 0.25, "float32")
+    np.save(data, good)
+    cache = tmp_path / "cache"
+    run_conversion(
+        [model],
+        tmp_path / "o",
+        OPTIONS.model_copy(update={"data": (str(data),)}),
+        cache=cache,
+        observer=At(lambda: np.save(data, np.zeros((2, 3, 64, 64), "float32"))),
+    )
+    np.save(data, good)
+
+    again = run(tmp_path / "o2", cache, model, data=(str(data),)).models[0]
+
+    (validate,) = [stage for stage in again.stages if stage.stage == "validate"]
+    assert not validate.cached
+    assert [c.input_shapes["x"] for c in validate.facts.cases][-2:].count((1, 3, 32, 32)) >= 1
+
+
+def test_a_published_file_that_changes_before_the_end_is_not_ours(filled, tmp_path, monkeypatch):
+    monkeypatch.setattr("converter.engine.cache.digests._SETTLED", -(10**12))
+    tiny, cls = filled[2]
+    out, cache = tmp_path / "out", tmp_path / "cache"
+    file = out / "tiny_pir" / "inference.onnx"
+
+    class Damager(Silent):
+        def model_finished(self, report) -> None:
+            if report.name == "tiny_pir":
+                data = bytearray(file.read_bytes())
+                data[-1] ^= 1
+                file.write_bytes(data)
+
+    run_conversion([tiny, cls], out, OPTIONS, jobs=1, cache=cache, observer=Damager())
+    whole = (filled[1] / "tiny_pir" / "inference.onnx").read_bytes()
+    assert file.read_bytes() != whole
+
+    again = run(out, cache, tiny, cls).models[0]
+
+    assert again.failure is not None  # without --force: it may be somebody's work
+    assert "was changed since" in again.failure.error.message
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_source_that_changes_meanwhile_is_told(cached, filled, tmp_path):
+    model = Path(shutil.copytree(filled[2][0], tmp_path / "tiny_pir"))
+    params = model / "inference.pdiparams"
+    data = bytearray(params.read_bytes())
+    data[-4:] = struct.pack("<f", struct.unpack("<f", data[-4:])[0] + 1)
+    cache = tmp_path / "cache" if cached else None
+    report = run_conversion(
+        [model], tmp_path / "o", OPTIONS, cache=cache, observer=At(lambda: params.write_bytes(data))
+    ).models[0]
+
+    assert report.status is Status.DEGRADED
+    assert report.stages[0].messages[-1].text == "inference.pdiparams changed while this was made"
+    digests = {Path(file.path).name: file.sha256 for file in report.inputs}
+    assert digests["inference.pdiparams"] == hashlib.sha256(data).hexdigest()
+
+
+def two_copies(filled, tmp_path) -> list[Path]:
+    """The angle classifier, which goes first, and the tiny model."""
+    return [Path(shutil.copytree(model, tmp_path / model.name)) for model in filled[2][::-1]]
+
+
+def test_a_source_that_changes_when_its_model_is_done_is_no_concern(filled, tmp_path):
+    models = two_copies(filled, tmp_path)
+    params = models[0] / "inference.pdiparams"
+    before = hashlib.sha256(params.read_bytes()).hexdigest()
+
+    class Later(Silent):
+        def model_started(self, name: str) -> None:
+            if name == "tiny_pir":
+                params.write_bytes(params.read_bytes() + b"more")
+
+    report = run_conversion(models, tmp_path / "o", OPTIONS, jobs=1, observer=Later()).models[0]
+
+    assert report.status is Status.OK
+    assert {Path(f.path).name: f.sha256 for f in report.inputs}["inference.pdiparams"] == before
+
+
+def test_a_model_that_never_began_is_interrupted_whatever_its_files_did(filled, tmp_path):
+    models = two_copies(filled, tmp_path)
+
+    def stop():
+        (models[1] / "inference.pdiparams").write_bytes(b"other")
+        raise KeyboardInterrupt
+
+    report = run_conversion(models, tmp_path / "o", OPTIONS, jobs=1, observer=At(stop)).models[1]
+
+    assert report.status is Status.INTERRUPTED
+    assert not report.stages[0].messages or "changed" not in report.stages[0].messages[-1].text
 
 
 def test_nothing_is_taken_for_a_model_that_changes_after_planning(filled, cache, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from converter.engine.cache.restore import restore
 from converter.engine.cache.steps import Steps
 from converter.engine.cache.store import Cache
 from converter.errors import StageError
-from converter.model.result import Status
+from converter.model.result import StageResult, Status
+from converter.stages.job import Job
 from converter.stages.pipeline import stages_named
+from converter.stages.stage import Outcome, Stage
 
 CUT = "did not end within 60 s of processor time"
 
@@ -93,3 +96,39 @@ def test_a_cache_that_carries_results_has_them_for_the_run_that_made_them(
     assert report.status is Status.DEGRADED
     assert [stage.stage for stage in report.stages] == list(job.task.stages)
     assert statuses_of(carries=True)[0]["simplify"] == "degraded"
+
+
+class Waits(Stage):
+    """A stage that needs Paddle's outputs and nothing else."""
+
+    name = "inspect"
+
+    def __call__(self, job: Job) -> StageResult:
+        result = super().__call__(job)
+        self.took = result.seconds
+        return result
+
+    def run(self, job: Job) -> Outcome:
+        assert job.kept_reference is not None
+        with job.kept_reference.once():
+            return Outcome()
+
+
+def test_waiting_for_another_process_is_no_time_of_the_stage(tiny_pir, job_for, tmp_path):
+    cache, job = Cache.open(tmp_path / "cache"), job_for(tiny_pir)
+    (task,) = Keyed(cache, cache.digests(), failures=False).all([job.task])
+    job = replace(job, task=task)
+    held = ExitStack()
+    held.enter_context(cache.once("reference", task.cache.reference))
+    told = []
+
+    def waited(seconds: float) -> None:
+        told.append(seconds)
+        held.close()
+
+    steps, stage = Steps(job, waited), Waits()
+    result = steps.run(stage)
+
+    assert result.status is Status.OK
+    assert steps.idle >= told[0] > 0.9
+    assert result.seconds == pytest.approx(stage.took - steps.idle)

@@ -1,0 +1,84 @@
+"""Ctrl-C in a run: it ends the work, once, and never the writing of what was done.
+
+Python raises ``KeyboardInterrupt`` wherever the main thread is just then: between two reports that
+belong together, or in what answers the first Ctrl-C. ``guarded`` says for how long that must not
+be, and ``interruptible`` for which parts of it all the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+#: Signals that ask a run to end. The command line has them all raise ``KeyboardInterrupt``.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class _Guard:
+    """What came of the signals of one guarded run."""
+
+    def __init__(self) -> None:
+        self.came = False
+        self.told = False
+        self.open = False
+
+    def handle(self, _number: int, _frame: FrameType | None) -> None:
+        """Note a signal; raise for the first alone, and only in work that it may end."""
+        first, self.came = not self.came, True
+        if first and self.open:
+            self.told = True
+            raise KeyboardInterrupt
+
+
+_guards: list[_Guard] = []
+
+
+@contextlib.contextmanager
+def guarded() -> Iterator[None]:
+    """Let signals end ``interruptible`` work only; all after the first one do nothing.
+
+    One that came when there was no such work is raised at the end, unless an exception is on its
+    way already. Does nothing within another guard, and in a thread that gets no signals.
+    """
+    if _guards or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    guard = _Guard()
+    before = {}
+    _guards.append(guard)
+    try:
+        for number in _SIGNALS:
+            # Others are not ours to replace: nohup ignores SIGHUP, a program may want SIGTERM.
+            if signal.getsignal(number) is signal.default_int_handler:
+                before[number] = signal.signal(number, guard.handle)
+        yield
+    finally:
+        _guards.remove(guard)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if guard.came and not guard.told:
+        raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Work that a signal ends with ``KeyboardInterrupt``: at once if one came before it began.
+
+    Without a guard around it signals do what they always do.
+    """
+    if not _guards or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    guard = _guards[-1]
+    was = guard.open
+    try:
+        guard.open = True
+        if guard.came:
+            guard.told = True
+            raise KeyboardInterrupt
+        yield
+    finally:
+        guard.open = was
