@@ -22,14 +22,14 @@ def flags(path: Path | None, *, update: bool, prune: bool = False) -> Views:
 
 def test_the_report_tells_what_an_update_kept_and_what_it_dropped(tmp_path: Path) -> None:
     path = tmp_path / "baseline.json"
-    flags(path, update=True).write(run([good("a"), good("b")]), tmp_path)
+    flags(path, update=True).write_reports(run([good("a"), good("b")]), tmp_path)
 
-    of_one = flags(path, update=True).write(run([good("a")]), tmp_path)
+    of_one = flags(path, update=True).write_reports(run([good("a")]), tmp_path)
     assert of_one.baseline is not None
     assert of_one.baseline.kept == ("b",)
     assert list(read_baseline(path).models) == ["a", "b"]
 
-    pruned = flags(path, update=True, prune=True).write(run([good("a")]), tmp_path)
+    pruned = flags(path, update=True, prune=True).write_reports(run([good("a")]), tmp_path)
     assert pruned.baseline is not None
     assert pruned.baseline.dropped == ("b",)
     assert list(read_baseline(path).models) == ["a"]
@@ -82,7 +82,8 @@ def test_what_cannot_be_written_after_the_run_hides_nothing(tmp_path: Path) -> N
     wanted = Views.checked(junit, markdown, baseline, True, False)
     junit.mkdir()
     baseline.parent.write_text("")
-    report = wanted.write(run([good("a")]), tmp_path)
+    report = wanted.write_reports(run([good("a")]), tmp_path)
+    wanted.write(report, tmp_path)
     assert read_json(tmp_path / "report.json") == report
     assert markdown.is_file()
     assert [f"cannot write {path}" for path in (baseline, junit)] == [
