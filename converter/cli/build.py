@@ -67,6 +67,7 @@ def build_command(
     baseline: views.BaselineFile = None,
     update_baseline: views.UpdateBaseline = False,
     prune_baseline: views.PruneBaseline = False,
+    accept_failures: views.AcceptFailures = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace files that are not ours.")
     ] = False,
@@ -97,7 +98,14 @@ def build_command(
             hint="add --scheduler tcp://host:8786 and leave out --no-cache",
         )
     wanted = views.Views.checked(
-        junit, markdown, baseline, update_baseline, prune_baseline, bom=bom, json_output=json_output
+        junit,
+        markdown,
+        baseline,
+        update_baseline,
+        prune_baseline,
+        bom=bom,
+        accept=accept_failures,
+        json_output=json_output,
     )
     settings = Settings(
         jobs=jobs,

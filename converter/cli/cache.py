@@ -42,7 +42,9 @@ def info_command(cache: Where = None, json_output: Json = False) -> None:
         print_json(found)
         return
     typer.echo(f"directory  {found.directory}")
-    typer.echo(f"results    {found.entries}")
+    typer.echo(
+        f"results    {found.entries}" + f", and {found.damaged} damaged" * bool(found.damaged)
+    )
     typer.echo(f"files      {found.objects}")
     typer.echo(f"size       {format_bytes(found.bytes)}")
 

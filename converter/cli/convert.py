@@ -111,6 +111,7 @@ def convert_command(
     baseline: views.BaselineFile = None,
     update_baseline: views.UpdateBaseline = False,
     prune_baseline: views.PruneBaseline = False,
+    accept_failures: views.AcceptFailures = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace an inference.onnx that is not ours.")
     ] = False,
@@ -135,7 +136,14 @@ def convert_command(
 
     tolerances = parse_tolerances(tolerance or [])
     wanted = views.Views.checked(
-        junit, markdown, baseline, update_baseline, prune_baseline, bom=bom, json_output=json_output
+        junit,
+        markdown,
+        baseline,
+        update_baseline,
+        prune_baseline,
+        bom=bom,
+        accept=accept_failures,
+        json_output=json_output,
     )
     host = Host()  # its imports take longest: they run while the rest of this is imported
 

@@ -112,6 +112,7 @@ def merge_command(
     baseline: views.BaselineFile = None,
     update_baseline: views.UpdateBaseline = False,
     prune_baseline: views.PruneBaseline = False,
+    accept_failures: views.AcceptFailures = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace reports that are not ours.")
     ] = False,
@@ -128,7 +129,13 @@ def merge_command(
     from converter.report.merge import merge_reports
 
     wanted = views.Views.checked(
-        junit, markdown, baseline, update_baseline, prune_baseline, bom=bom
+        junit,
+        markdown,
+        baseline,
+        update_baseline,
+        prune_baseline,
+        bom=bom,
+        accept=accept_failures,
     )
     files = [_file(source) for source in sources]
     merged = merge_reports([(file, read_json(file)) for file in files], out)

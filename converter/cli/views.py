@@ -37,6 +37,12 @@ PruneBaseline = Annotated[
         "--prune-baseline", help="Drop models from FILE that the run does not have at all."
     ),
 ]
+AcceptFailures = Annotated[
+    bool,
+    typer.Option(
+        "--accept-failures", help="With --update-baseline: models that failed are known to."
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ class Views:
     update: bool = False
     prune: bool = False
     bom: Path | None = None
+    accept: bool = False
     _before: Baseline | None = None
     unwritten: list[Paddle2omError] = field(default_factory=list)
 
@@ -65,6 +72,7 @@ class Views:
         prune: bool,
         *,
         bom: Path | None = None,
+        accept: bool = False,
         json_output: bool = False,
     ) -> Views:
         """What the flags ask for. Raises ``InputError`` before anything has run.
@@ -86,6 +94,11 @@ class Views:
                 "--prune-baseline without --update-baseline: nothing is written",
                 hint="add --update-baseline",
             )
+        if accept and not update:
+            raise InputError(
+                "--accept-failures without --update-baseline: nothing is written",
+                hint="add --update-baseline",
+            )
         if json_output and str(markdown) == "-":
             raise InputError(
                 "--json and --markdown - both write to standard output",
@@ -98,7 +111,7 @@ class Views:
         for path in written if update else written[:-1]:
             if path is not None:
                 check_writable(path)
-        return cls(junit, markdown, baseline, update, prune, bom, before)
+        return cls(junit, markdown, baseline, update, prune, bom, accept, before)
 
     def write_reports(self, report: RunReport, out: Path) -> RunReport:
         """Compare with the baseline, write the reports, and return the report with both.
@@ -138,10 +151,14 @@ class Views:
         from converter.engine.interruption import interruptible
         from converter.errors import Paddle2omError
         from converter.model.baseline import BaselineReport
-        from converter.report.baseline import compare_baseline, update_baseline
+        from converter.report.baseline import (
+            compare_baseline,
+            update_baseline,
+            with_known_failures,
+        )
 
         nothing = BaselineReport(file=str(baseline), compared=0)
-        compared = nothing
+        compared, known = nothing, self._before
         if self._before is not None:
             compared = compare_baseline(report, self._before, baseline)
         if self.update:
@@ -149,7 +166,9 @@ class Views:
             try:
                 if not report.interrupted:
                     with interruptible():
-                        compared = update_baseline(report, compared, baseline, prune=self.prune)
+                        compared, known = update_baseline(
+                            report, compared, baseline, prune=self.prune, accept=self.accept
+                        )
             except Paddle2omError as error:
                 self.unwritten.append(error)
                 why = error.message
@@ -158,7 +177,9 @@ class Views:
             if report.interrupted:
                 why = "the run was interrupted"
             if why:
-                compared = nothing.model_copy(update={"unwritten": why})
+                compared, known = nothing.model_copy(update={"unwritten": why}), None
+        if known is not None:
+            report = with_known_failures(report, known)
         return report.model_copy(update={"baseline": compared})
 
     def _attempt(self, write: Callable[[], None]) -> None:

@@ -16,9 +16,10 @@ from converter.engine.cache.recall import Damaged
 from converter.engine.cache.recording import Recording
 from converter.engine.cache.restore import restore
 from converter.engine.cache.store import Cache
+from converter.engine.changed import Noticing
 from converter.engine.executor import Executor
 from converter.engine.interruption import interruptible
-from converter.engine.origin import files_of_models, made_from
+from converter.engine.origin import files_of_models
 from converter.engine.plan import (
     available_cpus,
     begin_log,
@@ -89,6 +90,7 @@ def run_models(
                 check_logs(logs.values())
             # Before anything runs: a file that changes meanwhile is told by its digest.
             origin = files_of_models(models, digests)
+        noticing = Noticing(observer, models, digests, origin)
         # The same number whatever is in the cache: it may show in the last digit of a result.
         threads = max(1, available_cpus() // jobs)
         tasks = tasks_for(models, out_dir, work, threads=threads, force=settings.force)
@@ -98,16 +100,15 @@ def run_models(
         if cache is None:
             estimates = estimates_for(tasks, None, {task.name: task.stages for task in tasks})
             schedule = schedule_for(tasks, estimates, jobs=jobs, memory=settings.memory)
-            reports = executor.run(tasks, logs, observer, jobs=jobs, schedule=schedule)
+            reports = executor.run(tasks, logs, noticing, jobs=jobs, schedule=schedule)
             stopped = executor.interrupted
         else:
             reports, stopped = _run_cached(
-                cache, digests, tasks, logs, settings, executor, observer, jobs=jobs
+                cache, digests, tasks, logs, settings, executor, noticing, jobs=jobs
             )
     options = {task.name: task.options for task in tasks}
-    now = files_of_models(models, digests)
     by_name = {
-        report.name: made_from(report, origin[report.name], now[report.name]).model_copy(
+        report.name: noticing.with_sources(report).model_copy(
             update={"options": options[report.name]}
         )
         for report in reports

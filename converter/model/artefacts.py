@@ -157,6 +157,12 @@ def read_placement(directory: Path) -> Placement | None:
         return None
 
 
+def read_run_content(directory: Path) -> dict[str, Any] | None:
+    """What the manifest of ``directory`` says of the run that filled it, unchecked; None if not."""
+    run = _read(directory).get("run")
+    return run if isinstance(run, dict) else None
+
+
 def write_manifest(
     directory: Path,
     files: dict[str, list[str]],

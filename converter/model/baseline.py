@@ -53,20 +53,43 @@ class ModelBaseline(Record):
     outputs: dict[str, OutputBaseline] = Field(default_factory=dict)
 
 
+class KnownFailure(Record):
+    """How a model is known to fail: the stage and its exit code decide, ``message`` is for people.
+
+    ``message`` is the first line of the failure's.
+    """
+
+    stage: str
+    exit_code: int
+    message: str = ""
+
+    def is_like(self, other: KnownFailure | None) -> bool:
+        """Whether both are the same stage and exit code, whatever the messages."""
+        mine = (self.stage, self.exit_code)
+        return other is not None and mine == (other.stage, other.exit_code)
+
+    def __str__(self) -> str:
+        return f"{self.stage}, exit code {self.exit_code}"
+
+
 class Baseline(Record):
-    """A baseline file: models by the name that they have in the report."""
+    """A baseline file: models by the name that they have in the report.
+
+    ``failures`` are the models that are known to fail; those have no numbers in ``models``.
+    """
 
     schema_version: Literal[1] = BASELINE_VERSION
     tool: Literal["paddle2om"] = "paddle2om"
     slack: Slack = Slack()
     models: dict[str, ModelBaseline] = Field(default_factory=dict)
+    failures: dict[str, KnownFailure] = Field(default_factory=dict)
 
 
 class BaselineChange(Record):
     """Something that is not as in the baseline, of one model.
 
-    ``what`` is ``opset``, ``nodes``, ``bytes``, ``status``, ``model``, a metric of an output
-    (``max_abs of y``), or ``output y``. ``limit`` is what would still have passed.
+    ``what`` is ``opset``, ``nodes``, ``bytes``, ``status``, ``model``, ``failure``, a metric of an
+    output (``max_abs of y``), or ``output y``. ``limit`` is what would still have passed.
     """
 
     model: str
@@ -76,13 +99,22 @@ class BaselineChange(Record):
     verdict: Verdict
     limit: float | str | None = None
 
+    @property
+    def is_failed_model(self) -> bool:
+        """Whether the model failed, and is not known to fail so."""
+        if self.what == "failure":
+            return self.now is not None
+        return self.what in ("status", "model") and self.now in ("failed", "crashed", "timeout")
+
 
 class BaselineReport(Record):
     """A run against its baseline: what changed, the worst first.
 
     ``updated`` when the file was written from this run. ``kept`` are then the models that the file
-    still has though the run did not have them, ``dropped`` those that it has no more. ``unwritten``
-    says why the file was not written although that was asked for; nothing is compared then.
+    still has though the run did not have them, ``dropped`` those that it has no more; ``accepted``
+    those that are now known to fail as they did, ``recovered`` those that were and passed,
+    ``left_out`` those that failed and are not known to. ``unwritten`` says why the file was not
+    written although that was asked for; nothing is compared then.
     """
 
     file: str
@@ -92,6 +124,9 @@ class BaselineReport(Record):
     unwritten: str = ""
     kept: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
+    recovered: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def failures(self) -> tuple[BaselineChange, ...]:
@@ -99,3 +134,11 @@ class BaselineReport(Record):
         if self.updated:
             return ()
         return tuple(c for c in self.changes if c.verdict in ("worse", "missing"))
+
+    @property
+    def to_be_decided(self) -> tuple[BaselineChange, ...]:
+        """The changes that a new baseline could take up: those that fail the run, and failures."""
+        if self.updated:
+            return ()
+        fails = self.failures
+        return tuple(c for c in self.changes if c in fails or c.is_failed_model)

@@ -16,6 +16,7 @@ from converter.errors import (
     Interrupted,
     Paddle2omError,
     StageError,
+    WorkerError,
     worst_exit_code,
 )
 from converter.model.baseline import BaselineReport
@@ -230,18 +231,25 @@ class StageResult(Record):
     """What one stage did: status, files, facts, messages, wall seconds, peak bytes of memory.
 
     ``cached`` is True when the result is an earlier run's. ``ok`` is then called ``cached``; what
-    was degraded, skipped or failed is still called so.
+    was degraded, skipped or failed is still called so. ``known_to_fail`` is True when it failed as
+    the baseline says it would.
     """
 
     stage: str
     status: Status
     cached: bool = False
+    known_to_fail: bool = False
     artefacts: tuple[Artefact, ...] = ()
     facts: StageFacts | None = None
     messages: tuple[Message, ...] = ()
     error: ErrorInfo | None = None
     seconds: float = 0.0
     peak_memory: int = 0
+
+    @property
+    def failure_code(self) -> int:
+        """Exit code of a stage that failed, whether that was known or not."""
+        return self.error.exit_code if self.error else WorkerError.exit_code
 
     @property
     def reasons(self) -> tuple[Message, ...]:
@@ -325,10 +333,18 @@ class ModelReport(Record):
     def _drop_status(cls, data: Any) -> Any:
         return _without(data, "status")
 
+    @property
+    def known_to_fail(self) -> bool:
+        """Whether it failed, as the baseline says it would."""
+        return self.failure is not None and self.failure.known_to_fail
+
     def exit_code(self, *, strict: bool = False) -> int:
-        """Exit code for this model alone; ``strict`` turns ``degraded`` into 1."""
+        """Exit code for this model alone; ``strict`` turns ``degraded`` into 1.
+
+        0 for a model that is known to fail.
+        """
         if self.failure:
-            return self.failure.error.exit_code if self.failure.error else 4
+            return 0 if self.known_to_fail else self.failure.failure_code
         if self.status is Status.INTERRUPTED:
             return Interrupted.exit_code
         return 1 if strict and self.status is Status.DEGRADED else 0

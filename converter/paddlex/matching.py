@@ -68,10 +68,15 @@ def match_modules(
     return matches
 
 
-def would_serve(module: Module, model: ConvertedModel) -> bool:
-    """Whether a model that can be placed could serve this module, without being asked to."""
+def would_serve(match: Match, model: ConvertedModel) -> bool:
+    """Whether a model that was not there for ``match`` fits its module as well as what was found.
+
+    With it, it would serve the module, or there would be a choice to make.
+    """
+    module = match.module
     named = bool(model.model_name) and model.model_name == module.model_name
-    return named or (module.role in _EXCHANGEABLE and module.role == model.role)
+    alike = module.role in _EXCHANGEABLE and module.role == model.role
+    return match.how in ("name", "role", "none") and (named or (alike and match.how != "name"))
 
 
 def select(module: Module, chosen: Mapping[str, str]) -> str | None:

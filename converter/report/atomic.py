@@ -45,10 +45,18 @@ def check_writable(path: Path) -> None:
     """
     try:
         through = path.exists() and (path.is_symlink() or not path.is_file())
-        there = path if through else next(p for p in path.absolute().parents if p.exists())
+        # The target of a link is made, and nothing on the way to it.
+        dangling = path.is_symlink() and not through
+        target = Path(os.path.realpath(path)) if dangling else path
+        parents = target.absolute().parents
+        there = path if through else next(p for p in parents if dangling or p.exists())
         wrong = 0
         if path.is_dir():
             wrong = errno.EISDIR
+        elif dangling and target.is_symlink():
+            wrong = errno.ELOOP
+        elif not there.exists():
+            wrong = errno.ENOENT
         elif not through and not there.is_dir():
             wrong = errno.ENOTDIR
         elif not os.access(there, os.W_OK):

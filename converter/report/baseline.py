@@ -16,6 +16,7 @@ from converter.model.baseline import (
     Baseline,
     BaselineChange,
     BaselineReport,
+    KnownFailure,
     ModelBaseline,
     OutputBaseline,
     Slack,
@@ -36,8 +37,9 @@ _ERRORS = ("max_abs", "relative_l2")
 
 _RANK = {"worse": 0, "missing": 1, "new": 2, "changed": 3, "better": 4}
 
-#: A model of the baseline that the run does not have.
-_GONE = ("model", "missing")
+#: Changes that an update tells in words of its own: a model that the run does not have, and one
+#: that passes and was known to fail. Those that failed are told so too.
+_TOLD_BY_UPDATE = (("model", "missing"), ("failure", "better"))
 
 #: How well a model ended, the best first; all ways to fail are as bad.
 _STATUS_RANK: Mapping[str, int] = {Status.OK: 0, Status.DEGRADED: 1}
@@ -71,67 +73,150 @@ def read_baseline(path: Path) -> Baseline:
 
 
 def update_baseline(
-    report: RunReport, compared: BaselineReport, path: Path, *, prune: bool = False
-) -> BaselineReport:
-    """Write the models of ``report`` into the baseline; ``compared`` with what became of the rest.
+    report: RunReport,
+    compared: BaselineReport,
+    path: Path,
+    *,
+    prune: bool = False,
+    accept: bool = False,
+) -> tuple[BaselineReport, Baseline]:
+    """Write the models of ``report`` into the baseline.
 
+    Returns ``compared`` with what became of the rest, and the baseline as it is now.
     Its slack stays, and so does what it has of models that failed or that the run did not have.
-    With ``prune`` the latter are dropped, but for those that another shard answers for. Numbers are
-    rounded, to the worse side, so that a second run on the same machine writes the same bytes.
+    With ``prune`` the latter are dropped, but for those that another shard answers for. With
+    ``accept`` those that failed are from then on known to fail so, in place of the numbers that
+    they had; one that passed is known to fail no more. Numbers are rounded, to the worse side, so
+    that a second run on the same machine writes the same bytes.
     """
     before = read_baseline(path) if path.exists() else Baseline()
-    models = dict(before.models)
+    models, failures = dict(before.models), dict(before.failures)
+    failed = {m.name: how for m in report.models if (how := failure_of(m)) is not None}
     for model in report.models:
         if model.failure is None and model.status is not Status.INTERRUPTED:
             models[model.name] = _writable(baseline_of(model))
+            failures.pop(model.name, None)
+    for name in failed if accept else ():
+        failures[name] = failed[name]
+        models.pop(name, None)
     there = {model.name for model in report.models}
-    absent = sorted(before.models.keys() - there)
+    absent = sorted((before.models.keys() | before.failures.keys()) - there)
     elsewhere = set(report.shard.models) if report.shard else set()
     dropped = tuple(name for name in absent if prune and name not in elsewhere)
     for name in dropped:
-        del models[name]
-    made = before.model_copy(update={"models": dict(sorted(models.items()))})
+        models.pop(name, None)
+        failures.pop(name, None)
+    made = before.model_copy(
+        update={"models": dict(sorted(models.items())), "failures": dict(sorted(failures.items()))}
+    )
     text = json.dumps(made.model_dump(mode="json", exclude_none=True), indent=2, sort_keys=True)
     write_text_through(path, text + "\n")
-    return compared.model_copy(
+    unlike = [
+        name for name in sorted(failed) if not failed[name].is_like(before.failures.get(name))
+    ]
+    told = compared.model_copy(
         update={
             "updated": True,
-            "changes": tuple(c for c in compared.changes if (c.what, c.verdict) != _GONE),
+            "changes": tuple(
+                c
+                for c in compared.changes
+                if (c.what, c.verdict) not in _TOLD_BY_UPDATE
+                and not (c.is_failed_model and c.model in unlike)
+            ),
             "kept": tuple(name for name in absent if name not in dropped),
             "dropped": dropped,
+            "accepted": tuple(unlike) if accept else (),
+            "recovered": tuple(sorted((before.failures.keys() & there) - failures.keys())),
+            "left_out": () if accept else tuple(unlike),
         }
+    )
+    return told, made
+
+
+def with_known_failures(report: RunReport, baseline: Baseline) -> RunReport:
+    """``report`` with the failures marked that are as the baseline says.
+
+    The same stage and exit code: whoever fails in another way, or is not in it, is as bad as
+    without a baseline.
+    """
+    return report.model_copy(
+        update={"models": tuple(_marked(m, baseline.failures.get(m.name)) for m in report.models)}
+    )
+
+
+def _marked(model: ModelReport, known: KnownFailure | None) -> ModelReport:
+    failed = failure_of(model)
+    if failed is None or not failed.is_like(known):
+        return model
+    stages = tuple(
+        stage.model_copy(update={"known_to_fail": True}) if stage is model.failure else stage
+        for stage in model.stages
+    )
+    return model.model_copy(update={"stages": stages})
+
+
+def failure_of(model: ModelReport) -> KnownFailure | None:
+    """How a model failed; None when it did not."""
+    failure = model.failure
+    if failure is None:
+        return None
+    told = failure.error.message.splitlines() if failure.error else []
+    return KnownFailure(
+        stage=failure.stage, exit_code=failure.failure_code, message=told[0] if told else ""
     )
 
 
 def compare_baseline(report: RunReport, baseline: Baseline, file: Path) -> BaselineReport:
     """What of ``report`` is not as in ``baseline``. A shard answers for its own models only.
 
-    A model that was not finished is not compared.
+    A model that was not finished is not compared, and neither is one that fails as it is known to.
     """
     cut = {model.name for model in report.models if model.status is Status.INTERRUPTED}
     models = {model.name: model for model in report.models if model.name not in cut}
     changes: list[BaselineChange] = []
-    for name, before in baseline.models.items():
+    compared = 0
+    for name in baseline.models.keys() | baseline.failures.keys():
         if name in models:
-            changes += _compare(name, before, baseline_of(models[name]), baseline.slack)
+            before, known = baseline.models.get(name), baseline.failures.get(name)
+            failed = failure_of(models[name])
+            if known is not None:
+                if not known.is_like(failed):
+                    changes.append(_unlike(name, known, failed))
+            elif before is not None:
+                compared += 1
+                changes += _compare(name, before, baseline_of(models[name]), baseline.slack)
         elif name in cut:
             continue
         elif report.shard is None or name not in report.shard.models:
             changes.append(
                 BaselineChange(
-                    model=name, what="model", before=before.status, now=None, verdict="missing"
+                    model=name,
+                    what="model",
+                    before=baseline.models[name].status if name in baseline.models else "failed",
+                    now=None,
+                    verdict="missing",
                 )
             )
     for name, model in models.items():
-        if name not in baseline.models:
+        if name not in baseline.models and name not in baseline.failures:
             changes.append(
                 BaselineChange(
                     model=name, what="model", before=None, now=str(model.status), verdict="new"
                 )
             )
     changes.sort(key=lambda change: (_RANK[change.verdict], change.model))
-    compared = len(models.keys() & baseline.models.keys())
     return BaselineReport(file=str(file), compared=compared, changes=tuple(changes))
+
+
+def _unlike(model: str, known: KnownFailure, failed: KnownFailure | None) -> BaselineChange:
+    """A model that does not fail as it is known to: it fails in another way, or not any more."""
+    return BaselineChange(
+        model=model,
+        what="failure",
+        before=str(known),
+        now=None if failed is None else str(failed),
+        verdict="better" if failed is None else "worse",
+    )
 
 
 def baseline_of(model: ModelReport) -> ModelBaseline:

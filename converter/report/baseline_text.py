@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from converter.model.baseline import BaselineChange, BaselineReport
+from converter.model.result import RunReport
 from converter.report import format as fmt
 
 
@@ -15,6 +16,10 @@ def change_text(change: BaselineChange) -> str:
         if change.verdict == "missing":
             return "in the baseline, and not in this run"
         return f"{change.now}; not in the baseline"
+    if change.what == "failure":
+        if change.now is None:
+            return f"passes now, and is known to fail ({change.before}): update the baseline"
+        return f"fails otherwise than it is known to ({change.before}): {change.now}"
     if change.verdict == "missing":
         return f"{change.what}: in the baseline, and not in this run"
     if change.verdict == "new":
@@ -28,18 +33,33 @@ def change_text(change: BaselineChange) -> str:
 
 
 def hint_text(changes: Sequence[BaselineChange]) -> str:
-    """What to do when these changes, which fail a run, are meant."""
+    """What to do when these changes are meant."""
     hint = "if that is meant, write the baseline anew with --update-baseline"
     if any((change.what, change.verdict) == ("model", "missing") for change in changes):
         hint += "; models that are gone for good go with --prune-baseline too"
+    if any(change.is_failed_model for change in changes):
+        hint += "; models that may fail so from now on are accepted with --accept-failures too"
     return hint
 
 
+def compared_text(report: RunReport) -> str:
+    """How many models were compared, and how many fail as they are known to."""
+    text = f"{fmt.count(report.baseline.compared if report.baseline else 0, 'model')} compared"
+    known = sum(model.known_to_fail for model in report.models)
+    return f"{text}, {known} known to fail" if known else text
+
+
 def update_texts(baseline: BaselineReport) -> list[str]:
-    """What became of the models of a baseline that was written from a run without them."""
-    told = [("kept", baseline.kept), ("dropped", baseline.dropped)]
+    """What became of the models that a baseline was not simply written of: absent, or failed."""
+    told = [
+        ("kept, not in this run", baseline.kept),
+        ("dropped, not in this run", baseline.dropped),
+        ("known to fail from now on", baseline.accepted),
+        ("passed, and no longer known to fail", baseline.recovered),
+        ("failed, and not taken up (--accept-failures makes them known)", baseline.left_out),
+    ]
     return [
-        f"{fmt.count(len(names), 'model')} {what}, not in this run: {fmt.listed(names)}"
+        f"{fmt.count(len(names), 'model')} {what}: {fmt.listed(names)}"
         for what, names in told
         if names
     ]

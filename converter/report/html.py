@@ -28,7 +28,7 @@ from converter.model.result import (
 from converter.model.tensor import TensorSpec
 from converter.report import commands, compared, recognised, summary
 from converter.report import format as fmt
-from converter.report.baseline_text import change_text, update_texts
+from converter.report.baseline_text import change_text, compared_text, update_texts
 from converter.report.variants import Group, groups
 from converter.resources import template_dir
 
@@ -78,7 +78,7 @@ def render_html(
         repairs=summary.repair_totals(report),
         cached=_cached_mark(report),
         missing=summary.missing_note(report, len(report.missing)),
-        few_failed=sum(model.failure is not None for model in report.models) <= _OPEN,
+        few_failed=sum(_has_failed(model) for model in report.models) <= _OPEN,
         peak_memory=max(map(summary.peak_memory_of, report.models), default=0),
         image_of=lambda pipeline: embedded_image(pipeline, roots),
     )
@@ -91,7 +91,12 @@ def _href(files: str, path: str) -> str:
 
 def _is_fine(group: Group) -> bool:
     """Whether nothing of the group failed; what failed comes first."""
-    return all(row.model.failure is None for row in group.rows)
+    return not any(_has_failed(row.model) for row in group.rows)
+
+
+def _has_failed(model: ModelReport) -> bool:
+    """Whether it failed, and was not known to."""
+    return model.failure is not None and not model.known_to_fail
 
 
 def _cached_mark(report: RunReport) -> summary.Mark | None:
@@ -139,6 +144,7 @@ def report_environment() -> Environment:
         reproduce_words=commands.reproduce_words,
         count=fmt.count,
         href=_href,
+        compared_text=compared_text,
         update_texts=update_texts,
         find_stage=summary.find_stage,
         marks=summary.MARKS,

@@ -13,8 +13,8 @@ from converter.model.comparison import ValidateFacts
 from converter.model.result import ModelReport, RunReport, StageResult, Status
 from converter.report import format as fmt
 from converter.report.atomic import write_text_through
-from converter.report.baseline_text import change_text, update_texts
-from converter.report.summary import MISSING_HINT, notes_of, stage_fact
+from converter.report.baseline_text import change_text, compared_text, update_texts
+from converter.report.summary import MISSING_HINT, known_text, notes_of, stage_fact
 
 #: What XML 1.0 has no way to write (https://www.w3.org/TR/xml/#charsets).
 _NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -38,7 +38,7 @@ def render_junit(report: RunReport) -> str:
     if report.pipelines:
         root.append(_pipelines_suite(report))
     if report.baseline is not None:
-        root.append(_baseline_suite(report.baseline))
+        root.append(_baseline_suite(report.baseline, compared_text(report)))
     for count in ("tests", "failures", "errors", "skipped"):
         root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
     ET.indent(root)
@@ -55,7 +55,9 @@ def _model_suite(report: RunReport, model: ModelReport) -> ET.Element:
         ET.SubElement(properties, "property", name=_text(name), value=_text(value))
     for stage in model.stages:
         case = _case(suite, model.name, stage.stage, stage.seconds)
-        if stage.status.is_failure:
+        if stage.known_to_fail:
+            ET.SubElement(case, "skipped", message=_text(fmt.one_line(known_text(stage))))
+        elif stage.status.is_failure:
             crashed = stage.status in (Status.CRASHED, Status.TIMEOUT)
             message = stage.error.message if stage.error else str(stage.status)
             failure = ET.SubElement(
@@ -140,10 +142,10 @@ def _pipelines_suite(report: RunReport) -> ET.Element:
     return _counted(suite)
 
 
-def _baseline_suite(baseline: BaselineReport) -> ET.Element:
+def _baseline_suite(baseline: BaselineReport, compared: str) -> ET.Element:
     """One case per change, and one for the comparison itself, so that it is never empty."""
     suite = _suite("baseline", 0.0)
-    whole = _case(suite, "baseline", f"{fmt.count(baseline.compared, 'model')} compared", 0.0)
+    whole = _case(suite, "baseline", compared, 0.0)
     if baseline.unwritten:
         ET.SubElement(whole, "skipped", message=_text(f"not written: {baseline.unwritten}"))
     if baseline.updated:

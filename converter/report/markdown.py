@@ -45,7 +45,7 @@ def render_markdown(report: RunReport, *, most_bytes: int = _MOST_BYTES) -> str:
     """
     pieces = [*_head(report), *_failures(report)]
     if report.baseline is not None:
-        pieces += _baseline(report.baseline)
+        pieces += _baseline(report.baseline, sum(model.known_to_fail for model in report.models))
     text = "\n".join(pieces) + "\n"
     room = most_bytes - len(text.encode()) - 300
     rows, left_out = [], 0
@@ -86,7 +86,7 @@ def _failures(report: RunReport) -> Iterator[str]:
         stopped = model.failure or (
             next(s for s in model.stages if s.status is Status.DEGRADED) if degraded else None
         )
-        if stopped is None:
+        if stopped is None or model.known_to_fail:
             continue
         yield ""
         yield (
@@ -109,6 +109,22 @@ def _failures(report: RunReport) -> Iterator[str]:
             yield ""
             yield f"❌ pipeline **{escape(pipeline.name)}**: {escape(pipeline.error.message)}"
             yield f"<br>hint: {escape(pipeline.error.hint)}"
+    yield from _known(report)
+
+
+def _known(report: RunReport) -> Iterator[str]:
+    """Failures that the baseline knows: folded, so that others stand out."""
+    known = [(model.name, model.failure) for model in report.models if model.known_to_fail]
+    if not known:
+        return
+    yield ""
+    yield f"<details><summary>➖ {fmt.count(len(known), 'model')} known to fail</summary>"
+    yield ""
+    for name, stage in known:
+        why = stage.error.message if stage and stage.error else ""
+        yield f"- {escape(name)}: {stage.stage if stage else ''}: {escape(fmt.one_line(why, 200))}"
+    yield ""
+    yield "</details>"
 
 
 def _outputs(stage: StageResult) -> Iterator[str]:
@@ -137,8 +153,9 @@ def _outputs(stage: StageResult) -> Iterator[str]:
         )
 
 
-def _baseline(baseline: BaselineReport) -> Iterator[str]:
+def _baseline(baseline: BaselineReport, known: int) -> Iterator[str]:
     yield ""
+    failing = f", {known} known to fail" if known else ""
     worse = len(baseline.failures)
     if baseline.updated:
         yield f"Baseline `{_code(baseline.file)}` written."
@@ -147,11 +164,11 @@ def _baseline(baseline: BaselineReport) -> Iterator[str]:
     elif baseline.unwritten:
         yield f"⚠️ Baseline `{_code(baseline.file)}` not written: {escape(baseline.unwritten)}."
     elif not baseline.changes:
-        yield f"✅ {fmt.count(baseline.compared, 'model')} as in the baseline."
+        yield f"✅ {fmt.count(baseline.compared, 'model')} as in the baseline{failing}."
     else:
         sign = "❌" if worse else "⚠️"
         other = fmt.count(len(baseline.changes) - worse, "other change")
-        yield f"{sign} Baseline: {worse} worse, {other}."
+        yield f"{sign} Baseline: {worse} worse, {other}{failing}."
     if baseline.changes:
         yield ""
         yield from _table(

@@ -12,6 +12,7 @@ from converter.model.artefacts import (
     read_manifest,
     read_om_input_shape,
     read_placement,
+    read_run_content,
     write_manifest,
 )
 from converter.model.names import REPORT_FILES
@@ -50,8 +51,9 @@ def write_noted(
     """Write ``texts`` by name into ``out_dir``, and a manifest of them and ``others``.
 
     The manifest goes first, with the digests of before too: whatever ends this in between leaves
-    no file that a later run would take for somebody else's. What else the manifest of a model's
-    directory says stays. Raises ``InputError``.
+    no file that a later run would take for somebody else's. What else the manifest says stays: of
+    a model's directory, and of the run that filled it where there is no ``run``. Raises
+    ``InputError``.
     """
     new = {name: [hashlib.sha256(text.encode()).hexdigest()] for name, text in texts.items()}
     before = read_manifest(out_dir)
@@ -70,7 +72,7 @@ def _note(out_dir: Path, files: dict[str, list[str]], run: dict[str, Any] | None
             files,
             om_input_shape=read_om_input_shape(out_dir),
             placement=read_placement(out_dir),
-            run=run,
+            run=run or read_run_content(out_dir),
         )
     except OSError as error:
         raise unwritable(out_dir / MANIFEST, error) from error

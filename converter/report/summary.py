@@ -52,6 +52,7 @@ MARKS: dict[Status, Mark] = {
 WARNING = Mark("!", "!", "warning", "warn")
 MISSING = Mark("✗", "x", "missing", "bad")
 MISSING_HINT = "a shard did not run or its report was not merged: run it, and merge all of them"
+KNOWN = Mark("–", "-", "known to fail", "skip")
 NOT_RUN = Mark("–", "-", "not run", "skip")
 
 _STAGE_ORDER = ("inspect", "read", "export", "simplify", "validate", "compile", "render")
@@ -109,6 +110,8 @@ class Verdict:
 
 def stage_mark(stage: StageResult) -> Mark:
     """Mark of one stage; a stage that worked and warned is marked as a warning."""
+    if stage.known_to_fail:
+        return KNOWN
     warned = any(message.level == "warning" for message in stage.messages)
     if warned and stage.status in (Status.OK, Status.CACHED):
         return WARNING
@@ -119,6 +122,8 @@ def model_mark(model: ModelReport) -> Mark:
     """Mark of a whole model; a model of which nothing ran is not ok."""
     if all(stage.status in (Status.SKIPPED, Status.INTERRUPTED) for stage in model.stages):
         return NOT_RUN
+    if model.known_to_fail:
+        return KNOWN
     marks = [stage_mark(stage) for stage in model.stages]
     if model.status is Status.OK and WARNING in marks:
         return WARNING
@@ -188,7 +193,7 @@ def peak_memory_of(model: ModelReport) -> int:
 def notes_of(model: ModelReport) -> Iterator[Note]:
     """What there is to say about the failed, degraded and warned stages of a model."""
     for stage in model.stages:
-        mark = MARKS[stage.status]
+        mark = KNOWN if stage.known_to_fail else MARKS[stage.status]
         if stage.status.is_failure:
             hint = "read its log" if model.log else "run it again"
             message = f"{mark.label}, and no reason was recorded"
@@ -208,6 +213,11 @@ def notes_of(model: ModelReport) -> Iterator[Note]:
         said = mark if stage.status is Status.DEGRADED else WARNING
         for line in shown:
             yield Note(model.name, stage.stage, said, line.text, line.hint)
+
+
+def known_text(stage: StageResult) -> str:
+    """A failure that the baseline knows, for where it is told in short: nothing is to be done."""
+    return f"{KNOWN.label}: {stage.error.message if stage.error else stage.status}"
 
 
 def _passing_tolerance(stage: StageResult) -> str:
@@ -309,7 +319,7 @@ def verdict(report: RunReport) -> Verdict:
     total, counts = len(report.models), tally(report)
     cut = counts.pop(MARKS[Status.INTERRUPTED], 0)
     bad = sum(n for mark, n in counts.items() if mark.tone == "bad")
-    idle = counts.get(NOT_RUN, 0)
+    idle, known = counts.get(NOT_RUN, 0), counts.get(KNOWN, 0)
     warned = sum(n for mark, n in counts.items() if mark.tone == "warn")
     broken = sum(1 for pipeline in report.pipelines if pipeline.error)
     differ = sum(1 for p in report.pipelines if not p.error and reads_like_paddle(p) is False)
@@ -317,13 +327,18 @@ def verdict(report: RunReport) -> Verdict:
     parts = []
     if total:
         verb = "failed" if bad else "not finished" if cut else "not run" if idle else "passed"
-        part = bad or cut or idle or total
+        part = bad or cut or idle or total - known
         whole = fmt.count(total, "model")
-        parts.append(f"{whole} {verb}" if part == total else f"{part} of {whole} {verb}")
+        if part:
+            parts.append(f"{whole} {verb}" if part == total else f"{part} of {whole} {verb}")
     if bad and cut:
         parts.append(f"{cut} not finished")
     if (bad or cut) and idle:
         parts.append(f"{idle} not run")
+    if known:
+        parts.append(
+            f"{known} {KNOWN.label}" if parts else f"{fmt.count(known, 'model')} {KNOWN.label}"
+        )
     if report.missing:
         parts.append(f"{fmt.count(len(report.missing), 'model')} missing")
     if warned and not bad:
@@ -345,7 +360,7 @@ def verdict(report: RunReport) -> Verdict:
     mark = MARKS[Status.OK]
     if bad or broken or report.interrupted or code:
         mark = MARKS[Status.FAILED]
-    elif idle or not (total or report.pipelines):
+    elif idle or known == total or not (total or report.pipelines):
         mark = NOT_RUN
     elif warned or differ:
         mark = WARNING

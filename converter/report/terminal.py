@@ -20,15 +20,17 @@ from rich.text import Text
 from converter.model.comparison import ValidateFacts
 from converter.model.result import ModelReport, PipelineReport, RunReport, Status
 from converter.report import format as fmt
-from converter.report.baseline_text import change_text, hint_text, update_texts
+from converter.report.baseline_text import change_text, compared_text, hint_text, update_texts
 from converter.report.compared import sweep_rows, sweep_text, task_text, task_totals
 from converter.report.progress import Progress
 from converter.report.recognised import reads_like_paddle, text_rows
 from converter.report.summary import (
+    KNOWN,
     MARKS,
     NOT_RUN,
     WARNING,
     find_stage,
+    known_text,
     missing_note,
     notes_of,
     peak_memory_of,
@@ -46,6 +48,9 @@ __all__ = ["Progress", "render_table"]
 
 #: What the number in a narrow column means, said once in the header.
 _UNITS = {"export": "opset", "simplify": "nodes", "validate": "max abs"}
+
+#: A failure that the baseline knows, in the narrow table.
+_KNOWN_SHORT = "known"
 
 #: Longer names may be folded to make room for the wide table.
 _NAME_WIDTH = 24
@@ -138,6 +143,8 @@ def _cell(model: ModelReport, name: str, write: Writer, *, full: bool) -> Text:
     has_fact = bool(words) and stage.status in (Status.FAILED, Status.SKIPPED)
     if mark.tone in ("bad", "skip") and not has_fact:
         words = mark.label
+    if mark is KNOWN:
+        words = mark.label if full else _KNOWN_SHORT
     return Text(f"{write.sign(mark)} {write.line(words)}".rstrip(), STYLES[mark.tone])
 
 
@@ -167,17 +174,22 @@ def _missing(report: RunReport, write: Writer) -> list[tuple[str, Text]]:
 def _notes(report: RunReport, write: Writer) -> list[tuple[str, Text]]:
     lines = []
     for model in report.models:
-        for note in notes_of(model):
+        for note in () if model.known_to_fail else notes_of(model):
             where = Text(f"{write.line(note.model)}: {note.stage}: ", STYLES[note.mark.tone])
             lines.append((write.sign(note.mark), where.append(write.line(note.message), "default")))
             if note.detail:
                 lines.append(("", Text(f"note: {write.line(note.detail)}")))
             if note.hint:
                 lines.append(("", Text("hint: ", "bold").append(write.line(note.hint), "not bold")))
-        if model.failure and model.log:
+        if model.failure and model.log and not model.known_to_fail:
             log = str(Path(report.out_dir) / model.log)
             shown = os.path.relpath(log) if log.startswith(f"{Path.cwd()}{os.sep}") else log
             lines.append(("", Text(f"log: {write.line(shown)}", "dim")))
+    for model in report.models:
+        if model.failure and model.known_to_fail:
+            where = Text(f"{write.line(model.name)}: {model.failure.stage}: ", STYLES[KNOWN.tone])
+            told = Text.assemble(where, (write.line(known_text(model.failure)), "default"))
+            lines.append((write.sign(KNOWN), told))
     return lines
 
 
@@ -297,7 +309,7 @@ def _baseline(report: RunReport, write: Writer) -> list[tuple[str, Text]]:
         lines = [(write.sign(NOT_RUN), Text(told))]
     else:
         mark = MARKS[Status.FAILED if baseline.failures else Status.OK]
-        told = f"baseline {file}: {fmt.count(baseline.compared, 'model')} compared"
+        told = f"baseline {file}: {compared_text(report)}"
         lines = [(write.sign(mark), Text(told))]
     for change in baseline.changes[:_CHANGES_SHOWN]:
         fails = change in baseline.failures
@@ -309,9 +321,9 @@ def _baseline(report: RunReport, write: Writer) -> list[tuple[str, Text]]:
         lines.append(("", Text(write.line(f"… and {more} more: see report.json"), "dim")))
     for told in update_texts(baseline):
         lines.append(("", Text(write.line(told))))
-    if baseline.failures:
+    if of_hint := baseline.to_be_decided:
         hint = Text("hint: ", "bold")
-        hint.append(hint_text(baseline.failures), "not bold")
+        hint.append(hint_text(of_hint), "not bold")
         lines.append(("", hint))
     return lines
 

@@ -28,9 +28,9 @@ class InspectStage(Stage):
 
     def run(self, job: Job) -> Outcome:
         """Find and describe the model; ``InputError`` for anything missing or damaged."""
-        job.model = find_model(Path(job.task.source))
+        self._find(job)
+        assert job.model is not None
         facts = describe(job.model)
-        job.yml = job.model.yml
         self._combine(job, facts)
         if job.model.yml is not None:
             # PaddleX needs it next to the ONNX or OM file; the user's own stays where it is.
@@ -41,8 +41,13 @@ class InspectStage(Stage):
 
     def restore(self, job: Job) -> None:
         """Find the model's files again."""
-        job.model = find_model(Path(job.task.source))
+        self._find(job)
         self._combine(job, job.facts(InspectFacts))
+
+    def _find(self, job: Job) -> None:
+        """Put the model and its ``inference.yml`` on the job: later stages read both."""
+        job.model = find_model(Path(job.task.source))
+        job.yml = job.model.yml
 
     def _combine(self, job: Job, facts: InspectFacts) -> None:
         """Where there is one file per parameter: what follows wants them in one."""

@@ -112,13 +112,11 @@ class ValidateStage(Stage):
         assert isinstance(outcome.facts, ValidateFacts)
         if nothing := vacuous(outcome.facts.cases):
             raise GateError(f"the comparison with Paddle is void: {nothing}", hint=_INPUTS_HINT)
+        hint = _next(job.options)
         passed, reason = gate(outcome.facts.cases)
         if not passed:
-            raise GateError(
-                f"the ONNX model does not agree with Paddle: {reason}",
-                hint="the files are kept under rejected/; report.html has every output's numbers",
-            )
-        gate_task(outcome.facts.cases, job.options.min_agreement)
+            raise GateError(f"the ONNX model does not agree with Paddle: {reason}", hint=hint)
+        gate_task(outcome.facts.cases, job.options.min_agreement, hint=hint)
 
     def _plain(self, job: Job) -> tuple[tuple[CaseComparison, ...], tuple[str, ...]]:
         """The first case again, the graph as it is in the file (``accuracy.plain``)."""
@@ -193,6 +191,15 @@ def _with_task(job: Job, reference: ReferenceCase, compared: CaseComparison) -> 
 def limits_of(options: ConvertOptions, wider: float = 1.0) -> Limits:
     """What the user's options make of the default tolerances."""
     return Limits(atol=options.atol, rtol=options.rtol, tolerances=options.tolerances, wider=wider)
+
+
+def _next(options: ConvertOptions) -> str:
+    """What to do about a model that does not pass; ``locate`` knows the model's own names only."""
+    kept = "the files are kept under rejected/"
+    seed = f" --seed {options.seed}" if options.seed else ""
+    if not options.rename:
+        kept += f": paddle2om locate MODEL rejected/inference.onnx{seed} finds the operator"
+    return f"{kept}; report.html has every output's numbers"
 
 
 def _warning(text: str, hint: str = "") -> Message:

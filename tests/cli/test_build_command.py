@@ -227,8 +227,43 @@ def test_pipelines_are_written_from_what_passed(built, real_models, tmp_path):
 
     assert ran.returncode == 2
     (pipeline,) = json.loads(ran.stdout)["pipelines"]
-    assert "TextRecognition has no model: PP-OCRv5_mobile_rec" in pipeline["error"]["message"]
+    assert "TextRecognition lacks PP-OCRv5_mobile_rec" in pipeline["error"]["message"]
     assert (tmp_path / "out" / "OCR.yaml").read_text() == config
+
+
+@pytest.mark.slow
+def test_a_failed_gate_keeps_its_exit_code_when_a_pipeline_lacks_the_model(real_models, tmp_path):
+    (tmp_path / "ocr.yaml").write_text(
+        "schema: 1\nmodels:\n"
+        f"  - path: {real_models['PP-OCRv5_mobile_det']}\n"
+        f"  - path: {real_models['PP-OCRv5_mobile_rec']}\n"
+        "    tolerance: {atol: 0, rtol: 0}\n"
+        "pipelines: [{name: OCR}]\n"
+    )
+
+    ran = paddle2om("build", "ocr.yaml", "-o", "out", "--json", cwd=tmp_path)
+
+    (pipeline,) = json.loads(ran.stdout)["pipelines"]
+    assert ran.returncode == 3 == pipeline["error"]["exit_code"]
+
+
+@pytest.mark.slow
+def test_another_model_of_its_kind_does_not_stand_for_one_that_failed(real_models, tmp_path):
+    """Two recognisers: the config names one of them, and only the other one converts."""
+    for name in ("PP-OCRv5_mobile_det", "PP-OCRv5_mobile_rec", "PP-OCRv4_mobile_rec"):
+        shutil.copytree(real_models[name], tmp_path / name)
+    weights = tmp_path / "PP-OCRv5_mobile_rec" / "inference.pdiparams"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    (tmp_path / "ocr.yaml").write_text(
+        "schema: 1\nmodels: [{path: 'PP-OCRv*'}]\npipelines: [{name: OCR}]\n"
+    )
+
+    ran = paddle2om("build", "ocr.yaml", "-o", "out", "--json", cwd=tmp_path)
+
+    (pipeline,) = json.loads(ran.stdout)["pipelines"]
+    told = pipeline["error"]["message"]
+    assert "lacks PP-OCRv5_mobile_rec" in told and told.endswith("would run PP-OCRv4_mobile_rec")
+    assert not (tmp_path / "out" / "OCR.yaml").exists()
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from converter.cli.show import end
+from converter.cli.show import end, print_failures
 from converter.cli.views import Views
 from converter.errors import InputError
 from converter.model.result import RunReport
@@ -16,8 +16,8 @@ from converter.report.json_file import read_json
 from tests.report.report_builders import failed, good, model, run
 
 
-def flags(path: Path | None, *, update: bool, prune: bool = False) -> Views:
-    return Views.checked(None, None, path, update, prune)
+def flags(path: Path | None, *, update: bool, prune: bool = False, accept: bool = False) -> Views:
+    return Views.checked(None, None, path, update, prune, accept=accept)
 
 
 def test_the_report_tells_what_an_update_kept_and_what_it_dropped(tmp_path: Path) -> None:
@@ -35,13 +35,60 @@ def test_the_report_tells_what_an_update_kept_and_what_it_dropped(tmp_path: Path
     assert list(read_baseline(path).models) == ["a"]
 
 
+def test_failures_that_are_accepted_do_not_decide_the_exit_code(tmp_path: Path) -> None:
+    path = tmp_path / "baseline.json"
+    report = run([model("m", failed("export", "no", "hint")), good("a")])
+    assert flags(path, update=True).write_reports(report, tmp_path).exit_code == 1
+    assert flags(path, update=False).write_reports(report, tmp_path).exit_code == 1
+
+    accepted = flags(path, update=True, accept=True).write_reports(report, tmp_path)
+    assert (accepted.exit_code, accepted.models[0].known_to_fail) == (0, True)
+    later = flags(path, update=False).write_reports(report, tmp_path)
+    assert later.exit_code == 0
+    assert read_json(tmp_path / "report.json") == later
+    again = flags(path, update=True).write_reports(report, tmp_path)
+    assert again.exit_code == 0
+    assert again.baseline is not None
+    assert again.baseline.left_out == ()
+    assert Views().write_reports(report, tmp_path).exit_code == 1
+
+
+def test_what_is_known_is_no_error_with_quiet(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "baseline.json"
+    report = run([model("m", failed("export", "no", "hint")), good("a")])
+    print_failures(flags(path, update=True, accept=True).write_reports(report, tmp_path))
+    assert capsys.readouterr().err == ""
+
+
+def test_a_baseline_that_is_damaged_or_not_written_accepts_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "baseline.json"
+    report = run([model("m", failed("export", "no", "hint"))])
+    flags(path, update=True, accept=True).write_reports(report, tmp_path)
+    wanted = flags(path, update=True, accept=True)
+    path.write_text(path.read_text().replace('"exit_code": 1', '"exit_code": "one"'))
+    with pytest.raises(InputError, match="failures"):
+        flags(path, update=False)
+    late = wanted.write_reports(report, tmp_path)
+    assert late.exit_code == 1
+    assert [error.message for error in wanted.unwritten] != []
+    path.unlink()
+    with pytest.raises(InputError, match="there is no baseline"):
+        flags(path, update=False)
+
+
 @pytest.mark.parametrize(
-    ("update", "prune", "words"),
-    [(True, False, "--update-baseline without"), (False, True, "--prune-baseline without")],
+    ("asked", "words"),
+    [
+        ({"update": True}, "--update-baseline without"),
+        ({"update": False, "prune": True}, "--prune-baseline without"),
+        ({"update": False, "accept": True}, "--accept-failures without"),
+    ],
 )
-def test_flags_that_would_write_nothing(update: bool, prune: bool, words: str) -> None:
+def test_flags_that_would_write_nothing(asked: dict[str, bool], words: str) -> None:
     with pytest.raises(InputError, match=words) as refused:
-        flags(None, update=update, prune=prune)
+        flags(None, **asked)
     assert refused.value.hint
 
 

@@ -21,6 +21,7 @@ from converter.model.artefacts import (
     write_manifest,
 )
 from converter.model.result import Placement
+from converter.model.run_manifest import read_run
 from converter.report import run_files
 
 
@@ -121,3 +122,15 @@ def test_reports_in_a_models_directory_leave_what_else_its_manifest_says(tmp_pat
     assert read_om_input_shape(tmp_path) == "x:1,3,48,320"
     assert set(read_manifest(tmp_path)) == {"inference.om", "report.json"}
     check_replaceable(tmp_path, ["report.json"])
+
+
+def test_reports_of_another_command_leave_how_the_run_was_made(tiny_pir, tmp_path):
+    """``forecast -o`` and ``locate -o`` may name a build's directory: ``reproduce`` goes on."""
+    report = convert(tiny_pir, tmp_path, opset=13)
+    made = read_run(tmp_path)[0]
+    ours = run_files.files_of_ours(tmp_path)
+    run_files.write_noted(tmp_path, {"report.json": "{}"}, others=ours)
+    assert read_run(tmp_path)[0] == made
+    other = report.model_copy(update={"models": ()})  # as of a command that makes no models
+    run_files.write_reports(other, tmp_path)
+    assert read_run(tmp_path)[0] == made

@@ -15,7 +15,7 @@ from converter.cli.app import app
 from converter.errors import InputError
 from converter.model.run_manifest import require_manifest
 from converter.model.task import ConvertOptions
-from converter.report.atomic import write_text_through
+from converter.report.atomic import check_writable, write_text_through
 from converter.report.bom.document import write_bom
 from converter.report.junit import write_junit
 from converter.report.markdown import write_markdown
@@ -120,3 +120,27 @@ def test_a_regular_file_is_replaced_whole(tmp_path: Path) -> None:
     assert file.read_text() == "two"
     assert file.stat().st_ino != before
     assert list(file.parent.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("leads_to", ["no/dir/f", "link", "file/f", "dir"])
+def test_a_link_to_what_cannot_be_written_is_told_before(leads_to: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "dir").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / leads_to)
+    with pytest.raises(InputError) as after:
+        write_text_through(link, "text")
+    with pytest.raises(InputError) as before:
+        check_writable(link)
+    assert before.value.message == after.value.message
+    assert str(link) in before.value.message
+
+
+@pytest.mark.parametrize("leads_to", ["dir/f", "file", "/dev/null", "/dev/stderr"])
+def test_a_link_to_what_can_be_written_is_no_mistake(leads_to: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "dir").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / leads_to)
+    check_writable(link)
+    write_text_through(link, "")

@@ -6,27 +6,32 @@ import io
 import json
 import math
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 from rich.console import Console
 
 from converter.errors import InputError
 from converter.model.baseline import Baseline, BaselineReport, OutputBaseline
-from converter.model.result import RunReport, Shard, Status
+from converter.model.result import RunReport, Shard, StageResult, Status
 from converter.report.baseline import (
     baseline_of,
     compare_baseline,
     read_baseline,
     update_baseline,
+    with_known_failures,
 )
 from converter.report.baseline_text import change_text, hint_text, update_texts
 from converter.report.html import render_html
 from converter.report.junit import render_junit
 from converter.report.markdown import render_markdown
+from converter.report.summary import MARKS
+from converter.report.summary import verdict as verdict_of
 from converter.report.terminal import render_table
 from tests.report.report_builders import (
     all_ok,
     exported,
+    failed,
     good,
     mixed,
     model,
@@ -46,9 +51,27 @@ def report_with(**changes: object) -> RunReport:
     return run([model("m", exported(), simplified(), validation(facts))])
 
 
-def write_baseline(report: RunReport, path: Path, *, prune: bool = False) -> BaselineReport:
+def write_baseline(
+    report: RunReport, path: Path, *, prune: bool = False, accept: bool = False
+) -> BaselineReport:
     before = read_baseline(path) if path.exists() else Baseline()
-    return update_baseline(report, compare_baseline(report, before, path), path, prune=prune)
+    compared = compare_baseline(report, before, path)
+    told, written = update_baseline(report, compared, path, prune=prune, accept=accept)
+    assert read_baseline(path) == written
+    return told
+
+
+def gated(report: RunReport, path: Path) -> RunReport:
+    """The report as ``--baseline`` makes it."""
+    base = read_baseline(path)
+    told = compare_baseline(report, base, path)
+    return with_known_failures(report.model_copy(update={"baseline": told}), base)
+
+
+def shown(report: RunReport, width: int = 160) -> str:
+    text = io.StringIO()
+    Console(file=text, width=width).print(render_table(report))
+    return text.getvalue()
 
 
 def compared(before: RunReport, now: RunReport) -> list[tuple[str, str]]:
@@ -203,9 +226,7 @@ def test_models_that_a_run_does_not_have_stay(tmp_path: Path) -> None:
     assert report.exit_code == 0
     for view in (render_html, render_junit, render_markdown):
         assert "2 models kept, not in this run: a, c" in view(report)
-    shown = io.StringIO()
-    Console(file=shown, width=100).print(render_table(report))
-    assert "2 models kept, not in this run: a, c" in shown.getvalue()
+    assert "2 models kept, not in this run: a, c" in shown(report)
 
 
 def test_models_that_a_run_does_not_have_go_when_that_is_asked(tmp_path: Path) -> None:
@@ -253,15 +274,168 @@ def test_a_shard_answers_for_its_own_models() -> None:
 def test_a_failed_model_keeps_its_numbers(tmp_path: Path) -> None:
     path = tmp_path / "b.json"
     report = mixed()
-    failed = [m.name for m in report.models if m.failure]
-    assert failed
-    base = Baseline(models={failed[0]: baseline_of(good(failed[0]))})
+    names = [m.name for m in report.models if m.failure]
+    assert names
+    base = Baseline(models={names[0]: baseline_of(good(names[0]))})
     path.write_text(base.model_dump_json())
     write_baseline(report, path)
     written = read_baseline(path)
-    assert written.models[failed[0]] == base.models[failed[0]]
-    assert not set(failed[1:]) & set(written.models)
+    assert written.models[names[0]] == base.models[names[0]]
+    assert not set(names[1:]) & set(written.models)
     assert compare_baseline(report, written, FILE).failures
+
+
+def test_a_known_failure_is_marked_and_nothing_else_changes(tmp_path: Path) -> None:
+    path = tmp_path / "b.json"
+    report = mixed()
+    told = write_baseline(report, path, accept=True)
+    assert told.accepted == tuple(sorted(m.name for m in report.models if m.failure))
+    known = read_baseline(path).failures["broken"]
+    assert (known.stage, known.exit_code) == ("inspect", 2)
+    assert known.message == "models/broken has no inference.json and no inference.pdmodel"
+    crash = next(m.failure for m in report.models if m.status is Status.CRASHED)
+    assert crash is not None
+    assert crash.error is not None
+    assert crash.error.message.splitlines()[0] in {
+        each.message for each in read_baseline(path).failures.values()
+    }
+    assert not set(told.accepted) & set(read_baseline(path).models)
+    first = path.read_bytes()
+    assert write_baseline(report, path, accept=True).accepted == ()
+    assert path.read_bytes() == first
+
+    now = gated(report, path)
+    assert now.baseline is not None
+    assert now.baseline.changes == ()
+    assert {m.name for m in now.models if m.known_to_fail} == set(told.accepted)
+    assert [m.status for m in now.models] == [m.status for m in report.models]
+    assert now.exit_code == 1  # the pipeline that broke is not of the baseline
+    assert now.model_copy(update={"pipelines": ()}).exit_code == 0
+
+
+BROKEN = failed("export", "no mapper\n  at line 2", "leave it out")
+
+
+@pytest.mark.parametrize(
+    ("now", "code", "what"),
+    [
+        (BROKEN, 0, []),
+        (failed("export", "another message", "", 1), 0, []),
+        (failed("validate", "no mapper", "", 1), 1, [("failure", "worse")]),
+        (failed("export", "no mapper", "", 4), 4, [("failure", "worse")]),
+        (failed("export", "no mapper", "", 3), 3, [("failure", "worse")]),
+        (exported(), 0, [("failure", "better")]),
+    ],
+    ids=["same", "message", "stage", "code", "gate", "passes"],
+)
+def test_what_is_known_is_the_stage_and_the_exit_code(
+    now: StageResult, code: int, what: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    path = tmp_path / "b.json"
+    write_baseline(run([model("m", BROKEN), good("a")]), path, accept=True)
+    report = gated(run([model("m", now), good("a")]), path)
+    assert report.exit_code == code
+    assert report.baseline is not None
+    assert [(c.what, c.verdict) for c in report.baseline.changes] == what
+    assert report.models[0].known_to_fail == (code == 0 and now.status.is_failure)
+
+
+def test_a_regression_is_not_hidden_behind_what_is_known(tmp_path: Path) -> None:
+    """The exit code of an old failure wins over that of worse numbers."""
+    path = tmp_path / "b.json"
+    before = model("n", exported(), simplified(), validation(validated(output(max_abs=1e-5))))
+    worse = model("n", exported(), simplified(), validation(validated(output(max_abs=1e-4))))
+    broken = model("m", BROKEN)
+    write_baseline(run([broken, before]), path, accept=True)
+    assert gated(run([broken, worse]), path).exit_code == 3
+    assert gated(run([broken, before]), path).exit_code == 0
+    assert gated(run([broken, model("x", BROKEN), before]), path).exit_code == 1
+
+
+def test_failures_are_known_only_when_that_is_asked(tmp_path: Path) -> None:
+    path = tmp_path / "b.json"
+    report = run([model("m", BROKEN), good("a")])
+    told = write_baseline(report, path)
+    assert read_baseline(path).failures == {}
+    assert (told.left_out, told.accepted) == (("m",), ())
+    (text,) = update_texts(told)
+    assert text.startswith("1 model failed, and not taken up (--accept-failures")
+    assert gated(report, path).exit_code == 1
+    assert "--accept-failures" in shown(gated(report, path))
+
+    write_baseline(report, path, accept=True)
+    otherwise = run([model("m", failed("inspect", "gone", "")), good("a")])
+    told = write_baseline(otherwise, path)
+    assert (told.left_out, told.changes) == (("m",), ())
+    assert read_baseline(path).failures["m"].stage == "export"
+    assert write_baseline(otherwise, path, accept=True).accepted == ("m",)
+    well = write_baseline(run([good("m"), good("a")]), path)
+    assert well.recovered == ("m",)
+    assert update_texts(well) == ["1 model passed, and no longer known to fail: m"]
+    assert list(read_baseline(path).models) == ["a", "m"]
+    assert read_baseline(path).failures == {}
+
+
+def test_known_failures_that_a_run_does_not_have(tmp_path: Path) -> None:
+    path = tmp_path / "b.json"
+    write_baseline(run([model("m", BROKEN), good("a")]), path, accept=True)
+    absent = compare_baseline(run([good("a")]), read_baseline(path), path)
+    assert [(c.model, c.verdict) for c in absent.changes] == [("m", "missing")]
+    shard = Shard(index=1, count=2, models=("a", "m"))
+    assert compare_baseline(run([good("a")], shard=shard), read_baseline(path), path).changes == ()
+    assert write_baseline(run([good("a")]), path, accept=True).kept == ("m",)
+    assert list(read_baseline(path).failures) == ["m"]
+    assert write_baseline(run([good("a")]), path, prune=True).dropped == ("m",)
+    assert read_baseline(path).failures == {}
+
+
+def test_every_view_says_what_is_known_to_fail(tmp_path: Path) -> None:
+    path = tmp_path / "b.json"
+    write_baseline(run([model("m", BROKEN), good("a")]), path, accept=True)
+    report = gated(run([model("m", BROKEN), good("a")]), path)
+    assert verdict_of(report).headline == "1 of 2 models passed, 1 known to fail"
+    assert verdict_of(report).mark is MARKS[Status.OK]
+    narrow = shown(report, 60)
+    assert "– known " in narrow
+    assert narrow.splitlines()[2].startswith("m ")
+    told = shown(report)
+    assert "– m: export: known to fail: no mapper at line 2" in told
+    assert "1 model compared, 1 known to fail" in told
+    assert "✗" not in told
+    assert "leave it out" not in told
+    page = render_html(report)
+    assert 'data-status="known to fail"' in page
+    assert "tone-bad" not in page.partition("</style>")[2]
+    assert "1 model compared, 1 known to fail" in page
+    junit = ET.fromstring(render_junit(report))
+    assert (junit.get("failures"), junit.get("errors")) == ("0", "0")
+    messages = [each.get("message") for each in junit.iter("skipped")]
+    assert messages == ["known to fail: no mapper at line 2"]
+    summary = render_markdown(report)
+    assert "❌" not in summary
+    assert "<summary>➖ 1 model known to fail</summary>" in summary
+    assert "1 model as in the baseline, 1 known to fail" in summary
+    content = json.loads(report.model_dump_json())
+    assert [s["known_to_fail"] for s in content["models"][0]["stages"]] == [True]
+    assert RunReport.model_validate(content) == report
+
+    alone = run([model("m", BROKEN)], baseline=report.baseline)
+    alone = with_known_failures(alone, read_baseline(path))
+    assert verdict_of(alone).headline == "1 model known to fail"
+
+
+def test_one_that_passes_now_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "b.json"
+    write_baseline(run([model("m", BROKEN), good("a")]), path, accept=True)
+    report = gated(run([good("m"), good("a")]), path)
+    told = "passes now, and is known to fail (export, exit code 1): update the baseline"
+    for view in (shown, render_html, render_junit, render_markdown):
+        assert told in view(report)
+    assert report.exit_code == 0
+    otherwise = gated(run([model("m", failed("inspect", "x", "")), good("a")]), path)
+    told = "fails otherwise than it is known to (export, exit code 1): inspect, exit code 1"
+    for view in (shown, render_html, render_junit, render_markdown):
+        assert told in view(otherwise)
 
 
 def test_slack_is_the_files(tmp_path: Path) -> None:

@@ -119,12 +119,16 @@ def test_what_failed_is_left_out_and_rejected_files_too():
     assert "paddle/bad" not in text
 
 
-def test_data_in_the_models_directory_are_no_part_of_it():
+@pytest.mark.parametrize("whole", [False, True], ids=["file", "directory"])
+def test_data_in_the_models_directory_are_no_part_of_it(whole):
     report = with_origin(build.run([build.good("rec")]))
     (model,) = report.models
     path = f"{model.source}/page.npy"
     named = SourceFile(path=path, bytes=3, sha256="3" * 64)
-    changes = {"inputs": (*model.inputs, named), "options": ConvertOptions(data=(path,))}
+    changes = {
+        "inputs": (*model.inputs, named),
+        "options": ConvertOptions(data=(model.source if whole else path,)),
+    }
     bom = bom_of(report.model_copy(update={"models": (model.model_copy(update=changes),)}))
 
     (paddle,) = [each for each in bom["components"] if each["bom-ref"] == "paddle/rec"]

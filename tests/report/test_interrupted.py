@@ -112,7 +112,7 @@ def test_a_baseline_that_was_to_be_written_says_that_it_was_not(tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     file = Path("bl.json")
     wanted = Views.checked(None, None, file, update=True, prune=False)
-    report = wanted.write(stopped("m", inspected()), tmp_path)
+    report = wanted.write_reports(stopped("m", inspected()), tmp_path)
     assert not file.exists()
     told = "not written: the run was interrupted"
     assert told in shown(report)

@@ -48,6 +48,13 @@ def test_shards_become_one_in_the_recipes_order(tmp_path: Path) -> None:
     assert RunReport.model_validate_json(report.model_dump_json()) == report
 
 
+def test_what_a_shards_baseline_knew_the_merged_ones_has_to_know(tmp_path: Path) -> None:
+    broken = failed("export", "no mapper", "leave it out", known_to_fail=True)
+    gated = shard(1, "a").model_copy(update={"models": (model("a", broken),)})
+    assert gated.exit_code == 0
+    assert merged(tmp_path, gated, shard(2, "b", "c")).exit_code == 1
+
+
 def test_paths_lead_to_the_shards_files(tmp_path: Path) -> None:
     one = shard(1, "a", "b")
     report = merged(tmp_path, one, shard(2, "c"))

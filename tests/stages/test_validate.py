@@ -17,7 +17,7 @@ from converter.stages.inspect import InspectStage
 from converter.stages.job import Job
 from converter.stages.pipeline import STAGES
 from converter.stages.simplify import SimplifyStage
-from converter.stages.validate import ValidateStage
+from converter.stages.validate import ValidateStage, _next
 
 
 @pytest.fixture
@@ -119,6 +119,7 @@ def test_a_score_that_pixels_hide_fails(job_of):
 
     assert validated.status is Status.FAILED
     assert "in column 1 exceeds" in validated.error.message
+    assert validated.error.hint == _next(job.options)
 
 
 def test_nan_everywhere_fails_with_its_own_reason(job_of):
@@ -195,6 +196,22 @@ def test_indices_stay_what_paddle_accepts(job_of):
     (message,) = validated.messages
     assert message.level == "info"
     assert message.text.startswith("integers below 0 were not compared: Paddle cannot run")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({}, "paddle2om locate MODEL rejected/inference.onnx finds"),
+        ({"seed": 1}, "paddle2om locate MODEL rejected/inference.onnx --seed 1 finds"),
+        ({"rename": {"x": "image"}}, None),
+    ],
+    ids=["plain", "seed", "renamed"],
+)
+def test_a_failed_gate_says_how_to_find_the_operator(options, told) -> None:
+    """``locate`` takes the model's own names, and its seed has to be the run's."""
+    hint = _next(ConvertOptions(**options))
+    assert hint.startswith("the files are kept under rejected/")
+    assert "locate" not in hint if told is None else told in hint
 
 
 def test_atol_does_not_loosen_integers(job_of):

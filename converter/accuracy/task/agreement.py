@@ -86,13 +86,7 @@ def told(task: TaskAgreement) -> str:
     return f"{count} of {task.items} {names.get(task.kind, task.kind)}"
 
 
-#: What helps after ``convert``.
-_REJECTED = "the files are kept under rejected/; paddle2om locate finds the operator"
-
-
-def gate_task(
-    cases: Iterable[CaseComparison], least: float | None, *, hint: str = _REJECTED
-) -> None:
+def gate_task(cases: Iterable[CaseComparison], least: float | None, *, hint: str) -> None:
     """Raise ``GateError`` when a case agrees less than ``least``, or when nothing was compared.
 
     A share that is computed as NaN, or no items at all in every case, is no agreement.

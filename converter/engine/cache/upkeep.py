@@ -28,10 +28,14 @@ _DIGEST = 64
 
 
 class CacheInfo(Record):
-    """What a cache holds; ``oldest`` and ``newest`` are seconds since an entry was last used."""
+    """What a cache holds; ``oldest`` and ``newest`` are seconds since an entry was last used.
+
+    ``damaged`` entries are not among ``entries``, and their bytes are among ``bytes``.
+    """
 
     directory: str
     entries: int
+    damaged: int
     objects: int
     bytes: int
     oldest: float | None
@@ -39,7 +43,7 @@ class CacheInfo(Record):
 
 
 class Collected(Record):
-    """What ``gc`` removed, or would remove."""
+    """What ``gc`` removed, or would remove. ``kept_bytes`` are what is left, damaged or not."""
 
     directory: str
     dry_run: bool
@@ -69,12 +73,16 @@ class Verified(Record):
 
 @dataclass(frozen=True)
 class _Used:
-    """An entry: when it was last used, the objects it names, its own bytes."""
+    """An entry: when it was last used, the objects it names, its own bytes, and whether it checks.
+
+    A damaged one names nothing.
+    """
 
     key: str
     when: float
     objects: frozenset[str]
     bytes: int
+    sound: bool
 
 
 def info(cache: Cache) -> CacheInfo:
@@ -82,10 +90,11 @@ def info(cache: Cache) -> CacheInfo:
     used = _entries(cache)
     sizes = _sizes(cache)
     now = time.time()
-    ages = [now - each.when for each in used]
+    ages = [now - each.when for each in used if each.sound]
     return CacheInfo(
         directory=str(cache.root),
-        entries=len(used),
+        entries=len(ages),
+        damaged=len(used) - len(ages),
         objects=len(sizes),
         bytes=sum(sizes.values()) + sum(each.bytes for each in used),
         oldest=max(ages, default=None),
@@ -133,14 +142,15 @@ def collect(
         for lock in cache.lock_directory.glob("*"):
             with contextlib.suppress(OSError):
                 remove_unheld(lock)
-    freed = sum(sizes[digest] for digest in unnamed) + sum(each.bytes for each in removed)
+    of_files = sum(sizes[digest] for digest in unnamed)
+    waiting = sum(sizes.values()) - of_files - sum(sizes.get(digest, 0) for digest in kept)
     return Collected(
         directory=str(cache.root),
         dry_run=dry_run,
         entries=len(removed),
         objects=len(unnamed),
-        bytes=freed,
-        kept_bytes=total,
+        bytes=of_files + sum(each.bytes for each in removed),
+        kept_bytes=total + waiting,
     )
 
 
@@ -211,7 +221,7 @@ def _named_by(data: bytes) -> list[str]:
 
 
 def _entries(cache: Cache) -> list[_Used]:
-    """Every sound entry with what it names. Damaged ones stay: ``verify`` is to find them."""
+    """Every entry with what it names. Nothing is removed: ``verify`` is to find damaged ones."""
     found = []
     for key in cache.entries.keys():  # noqa: SIM118 - no mapping
         try:
@@ -219,15 +229,14 @@ def _entries(cache: Cache) -> list[_Used]:
             data = cache.entries.look(key)
         except OSError:
             continue
-        if data is None:
-            continue
         objects: list[str] = []
-        if len(data) == _DIGEST:
+        if data is not None and len(data) == _DIGEST:
             objects = [data.decode()]
-        else:
+        elif data is not None:
             with contextlib.suppress(ValueError, RecursionError, KeyError, TypeError):
                 objects = [file["sha256"] for file in json.loads(data)["files"]]
-        found.append(_Used(key, status.st_mtime, frozenset(objects), status.st_size))
+        size, sound = status.st_size, data is not None
+        found.append(_Used(key, status.st_mtime, frozenset(objects), size, sound))
     return found
 
 

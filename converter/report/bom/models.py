@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
+from converter.accuracy.user_data import ARRAYS, IMAGES
 from converter.model.comparison import OutputComparison, ValidateFacts
 from converter.model.compile_options import CONFIG_FILES
 from converter.model.result import (
@@ -135,20 +136,21 @@ def _add_source(graph: Graph, model: ModelReport) -> str:
 
 
 def _own_files(model: ModelReport) -> Sequence[SourceFile]:
-    source, named = Path(model.source), _named_by(model.options)
-    others = [f for f in model.inputs if not any(Path(f.path).is_relative_to(n) for n in named)]
+    source, options = Path(model.source), model.options
+    others = [f for f in model.inputs if not (options and _names(options, Path(f.path)))]
     inside = [f for f in others if Path(f.path).is_relative_to(source)]
     # A program file was named: what lies beside it is the model too.
     return inside or [f for f in others if Path(f.path).parent == source.parent]
 
 
-def _named_by(options: ConvertOptions | None) -> list[Path]:
-    """What options name, as absolute paths; it may lie in the model's directory."""
-    if options is None:
-        return []
+def _names(options: ConvertOptions, file: Path) -> bool:
+    """Whether options name a file, or a folder with data in which it is; also beside the model."""
     compiled = options.compile
-    texts = [*options.data, compiled.aipp, *(getattr(compiled, name) for name in CONFIG_FILES)]
-    return [Path(text).absolute() for text in (*texts, *compiled.flags.values()) if text]
+    texts = [compiled.aipp, *(getattr(compiled, name) for name in CONFIG_FILES)]
+    named = {Path(text).absolute() for text in (*texts, *compiled.flags.values()) if text}
+    data = {Path(text).absolute() for text in options.data}
+    is_data = file.suffix.lower() in IMAGES + ARRAYS
+    return file in named | data or (is_data and file.parent in data)
 
 
 def _add_named(graph: Graph, model: ModelReport) -> list[str]:

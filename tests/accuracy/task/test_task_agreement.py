@@ -40,7 +40,7 @@ def test_lines_on_which_nobody_reads_anything_are_no_texts():
     empty, both = found(TEXT, none, none), found(TEXT, lines, lines)
     assert (empty.items, both.items, both.agreeing) == (0, 1, 1)
     with pytest.raises(GateError, match="no text"):
-        gate_task([case(empty)], 1.0)
+        gate_task([case(empty)], 1.0, hint="look")
     lost = found(TEXT, line(1, 0, 2), none)
     assert (lost.items, lost.agreeing) == (1, 0)
 
@@ -108,8 +108,8 @@ def test_the_gate_fails_on_a_difference_and_on_nothing():
     other = case(found(CLASS, np.float32([[1, 0]]), np.float32([[0, 1]])))
     same = case(found(CLASS, np.float32([[1, 0]]), np.float32([[1, 0]])))
     assert len(disagreements([same, other])) == 1
-    gate_task([same], 1.0)
-    gate_task([other], None)
+    gate_task([same], 1.0, hint="look")
+    gate_task([other], None, hint="look")
     for cases in ([same, other], [case(None)], []):
         with pytest.raises(GateError):
-            gate_task(cases, 1.0)
+            gate_task(cases, 1.0, hint="look")

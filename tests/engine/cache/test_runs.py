@@ -24,8 +24,10 @@ from converter.engine.cache.store import Cache
 from converter.engine.cache.upkeep import verify
 from converter.engine.convert import Silent, run_conversion
 from converter.engine.pool import Pool
+from converter.model.compile_options import CompileOptions
 from converter.model.result import RunReport, Status
 from converter.model.task import ConvertOptions
+from converter.stages.pipeline import STAGES
 
 OPTIONS = ConvertOptions(opset=13)
 
@@ -367,6 +369,34 @@ def test_a_model_that_changes_meanwhile_is_not_kept(filled, tmp_path):
     assert statuses(run(tmp_path / "out2", cache, model))["validate"] == "ok"
 
 
+COMPILED = CompileOptions(soc="Ascend310P3")
+
+
+@pytest.mark.parametrize("kept", [1, 2, 3, 4])
+def test_what_follows_a_kept_result_is_as_without_one(kept, filled, tmp_path):
+    """Whichever stages are in the cache: the script for atc has the shapes of inference.yml."""
+    model = Path(shutil.copytree(filled[2][0], tmp_path / "model"))
+    shapes = "x: [[1, 3, 32, 32], [1, 3, 48, 64], [1, 3, 96, 96]]"
+    (model / "inference.yml").write_text(
+        f"Hpi: {{backend_configs: {{tensorrt: {{dynamic_shapes: {{{shapes}}}}}}}}}\n"
+    )
+    run(tmp_path / "first", tmp_path / "cache", model)
+    cache = Cache.open(tmp_path / "cache")
+    for key in cache.entries.keys():  # noqa: SIM118 - no mapping
+        text = cache.entries.read_bytes(key)[:60]
+        if any(f'"stage":"{stage}"'.encode() in text for stage in STAGES[kept:]):
+            cache.entries.remove(key)
+    whole = run(tmp_path / "whole", None, model, compile=COMPILED)
+    assert "x:1,3,48,64" in (tmp_path / "whole" / "model" / "atc.sh").read_text()
+    report = run(tmp_path / "out", tmp_path / "cache", model, compile=COMPILED)
+
+    assert [stage.cached for stage in report.models[0].stages] == [True] * kept + [False] * (
+        len(STAGES) - kept
+    )
+    assert told(report) == told(whole)
+    assert files_of(tmp_path / "out") == files_of(tmp_path / "whole")
+
+
 class At(Silent):
     """Does something once, when the first model starts."""
 
@@ -460,6 +490,40 @@ def test_a_source_that_changes_meanwhile_is_told(cached, filled, tmp_path):
     assert report.stages[0].messages[-1].text == "inference.pdiparams changed while this was made"
     digests = {Path(file.path).name: file.sha256 for file in report.inputs}
     assert digests["inference.pdiparams"] == hashlib.sha256(data).hexdigest()
+
+
+def two_copies(filled, tmp_path) -> list[Path]:
+    """The angle classifier, which goes first, and the tiny model."""
+    return [Path(shutil.copytree(model, tmp_path / model.name)) for model in filled[2][::-1]]
+
+
+def test_a_source_that_changes_when_its_model_is_done_is_no_concern(filled, tmp_path):
+    models = two_copies(filled, tmp_path)
+    params = models[0] / "inference.pdiparams"
+    before = hashlib.sha256(params.read_bytes()).hexdigest()
+
+    class Later(Silent):
+        def model_started(self, name: str) -> None:
+            if name == "tiny_pir":
+                params.write_bytes(params.read_bytes() + b"more")
+
+    report = run_conversion(models, tmp_path / "o", OPTIONS, jobs=1, observer=Later()).models[0]
+
+    assert report.status is Status.OK
+    assert {Path(f.path).name: f.sha256 for f in report.inputs}["inference.pdiparams"] == before
+
+
+def test_a_model_that_never_began_is_interrupted_whatever_its_files_did(filled, tmp_path):
+    models = two_copies(filled, tmp_path)
+
+    def stop():
+        (models[1] / "inference.pdiparams").write_bytes(b"other")
+        raise KeyboardInterrupt
+
+    report = run_conversion(models, tmp_path / "o", OPTIONS, jobs=1, observer=At(stop)).models[1]
+
+    assert report.status is Status.INTERRUPTED
+    assert not report.stages[0].messages or "changed" not in report.stages[0].messages[-1].text
 
 
 def test_nothing_is_taken_for_a_model_that_changes_after_planning(filled, cache, tmp_path):

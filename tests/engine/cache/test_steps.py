@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +15,7 @@ from converter.engine.cache.restore import restore
 from converter.engine.cache.steps import Steps
 from converter.engine.cache.store import Cache
 from converter.errors import StageError
-from converter.model.result import Status
+from converter.model.result import StageResult, Status
 from converter.stages.job import Job
 from converter.stages.pipeline import stages_named
 from converter.stages.stage import Outcome, Stage
@@ -105,6 +103,11 @@ class Waits(Stage):
 
     name = "inspect"
 
+    def __call__(self, job: Job) -> StageResult:
+        result = super().__call__(job)
+        self.took = result.seconds
+        return result
+
     def run(self, job: Job) -> Outcome:
         assert job.kept_reference is not None
         with job.kept_reference.once():
@@ -117,11 +120,15 @@ def test_waiting_for_another_process_is_no_time_of_the_stage(tiny_pir, job_for, 
     job = replace(job, task=task)
     held = ExitStack()
     held.enter_context(cache.once("reference", task.cache.reference))
-    threading.Timer(1.5, held.close).start()
-    began = time.monotonic()
+    told = []
 
-    result = Steps(job).run(Waits())
+    def waited(seconds: float) -> None:
+        told.append(seconds)
+        held.close()
 
-    assert time.monotonic() - began > 1.4
+    steps, stage = Steps(job, waited), Waits()
+    result = steps.run(stage)
+
     assert result.status is Status.OK
-    assert result.seconds < 0.7
+    assert steps.idle >= told[0] > 0.9
+    assert result.seconds == pytest.approx(stage.took - steps.idle)

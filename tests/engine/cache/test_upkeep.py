@@ -94,6 +94,33 @@ def test_what_is_damaged_stays_for_verify_to_find(cache, look):
     assert verify(cache).damaged_entries == ("1" * 64,)
 
 
+@pytest.mark.parametrize("limit", [{"max_bytes": 0}, {"max_age": 0.5 * 86400}])
+def test_what_is_damaged_goes_with_its_age_and_size_as_the_rest(cache, limit):
+    damaged = cache.entries.path("1" * 64)
+    when = damaged.stat().st_mtime
+    damaged.write_bytes(b"?" * 5_000)
+    os.utime(damaged, (when, when))
+    (digest,) = {*cache.objects.digests()} - {
+        file.sha256 for file in cache.entries.read("2" * 64).files
+    }
+    os.utime(cache.objects.path(digest), (when, when))
+    found = info(cache)
+    assert (found.entries, found.damaged) == (2, 1)
+    assert found.newest == pytest.approx(2 * 86400, abs=60)
+    assert found.bytes > 35_000
+
+    gone = collect(cache, **limit, dry_run=False)
+
+    assert (gone.entries, gone.objects, gone.kept_bytes) == (3, 2, 0)
+    assert gone.bytes == found.bytes
+    assert not damaged.exists()
+
+
+def test_what_is_left_counts_files_that_a_build_is_about_to_name(cache):
+    cache.objects.put_bytes(b"b" * 777)
+    assert collect(cache, max_bytes=0, dry_run=False).kept_bytes == info(cache).bytes == 777
+
+
 def test_a_result_of_a_thousand_brackets_names_no_file(cache):
     cache.entries.write_bytes("5" * 64, b"[" * 1000 + b"]" * 1000)
     assert info(cache).entries == 4
