@@ -2,9 +2,10 @@
 
 Run as ``python -m converter.engine.host``. It reads one JSON command per line on standard input and
 writes one JSON event per line on standard output; what Paddle, paddle2onnx and ONNX Runtime print
-goes to standard error, and from a worker to the task's own log. The host never runs model code
-itself, so a segfault, an abort or an OOM kill takes a child, not the host. When its standard input
-closes (the parent ended, however it ended) it kills every child and exits.
+goes to standard error, and from a worker to the task's own log. The host never runs a model of the
+user's (one of our own, after a child has survived it: ``converter.engine.warm``), so a segfault, an
+abort or an OOM kill takes a child, not the host. When its standard input closes (the parent ended,
+however it ended) it kills every child and exits.
 
 Forking is safe only where no thread holds a lock: the host counts its threads when the imports are
 done, and starts every worker anew (``converter.engine.worker``) if there are others than its own,
@@ -31,7 +32,7 @@ from importlib import import_module
 from typing import TextIO
 
 from converter.engine.children import Children
-from converter.engine.warm import COLD, warm_up
+from converter.engine.warm import warm_up
 
 #: How workers are started: ``fork`` (the default) or ``spawn``.
 WORKERS_VARIABLE = "PADDLE2OM_WORKERS"
@@ -68,8 +69,6 @@ def _preload() -> None:
     all_lowerings()
     supported_operators()
     tools_of_this_process()
-    if not os.environ.get(COLD):
-        warm_up()
 
 
 def _serve(children: Children, commands: TextIO, *, fork: bool) -> None:
@@ -110,6 +109,10 @@ def _serve(children: Children, commands: TextIO, *, fork: bool) -> None:
         children.check_memory()
 
 
+def _threads() -> int:
+    return len(os.listdir("/proc/self/task"))  # noqa: PTH208
+
+
 def main() -> None:
     """Entry point of the host process."""
     # Ctrl-C reaches the whole foreground group; only the parent decides what it means.
@@ -122,7 +125,9 @@ def main() -> None:
     fork = os.environ.get(WORKERS_VARIABLE) != "spawn"
     if fork:
         _preload()
-    threads = len(os.listdir("/proc/self/task"))  # noqa: PTH208
+    if fork and _threads() == 1:
+        warm_up()
+    threads = _threads()
     fork = fork and threads == 1
     children.emit({"event": "ready", "threads": threads, "fork": fork})
     try:

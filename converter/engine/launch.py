@@ -13,7 +13,6 @@ import sys
 import tempfile
 from typing import IO
 
-from converter.engine.warm import COLD
 from converter.engine.worker import THREAD_VARIABLES
 
 #: glibc gives tensors back to the system and asks for them again, thousands of times, and the
@@ -25,12 +24,11 @@ _MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": st
 class Host:
     """A fork server process, its pipes, and the anonymous file its libraries' words go to."""
 
-    def __init__(self, *, cold: bool = False) -> None:
-        """``cold``: without calling the libraries once (``converter.engine.warm``)."""
+    def __init__(self) -> None:
         environment = {**os.environ, "GLOG_minloglevel": "2", "ORT_DISABLE_TELEMETRY": "1"}
         # Each worker gets its share in its task; at import one thread keeps the fork clean.
         environment |= dict.fromkeys(THREAD_VARIABLES, "1")
-        environment = {**_MALLOC, **environment, **({COLD: "1"} if cold else {})}
+        environment = {**_MALLOC, **environment}
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the host
         self.process = subprocess.Popen(
             # -P: a directory called onnx or paddle where the user stands must not be imported.

@@ -12,7 +12,7 @@ from converter.errors import InputError
 from converter.model.compile_options import CONFIG_FILES
 from converter.model.paddle_dir import find_model
 from converter.model.recipe import PlannedModel, PlannedPipeline
-from converter.model.result import Message, ModelReport, SourceFile, Status
+from converter.model.result import SourceFile
 from converter.model.task import ConvertOptions
 
 
@@ -35,33 +35,6 @@ def files_of_models(
     }
     digests.read_all(file for files in named.values() for file in files)
     return {name: digested(files, digests) for name, files in named.items()}
-
-
-def made_from(
-    report: ModelReport, before: tuple[SourceFile, ...], now: tuple[SourceFile, ...]
-) -> ModelReport:
-    """The report with its files; with a warning where they are not those that there were before.
-
-    It has those of now then: what a stage read may have been either. A model that came out of the
-    cache was not read: that is what there was before.
-    """
-    if before == now or all(stage.cached for stage in report.stages):
-        return report.model_copy(update={"inputs": before})
-    names = sorted({Path(file.path).name for file in {*before} ^ {*now}})
-    changed = Message(
-        level="warning",
-        text=f"{', '.join(names)} changed while this was made",
-        hint="make it again when nobody writes there; digests are of the files as they are now",
-    )
-    first, *later = report.stages
-    worked = not first.status.is_failure
-    told = first.model_copy(
-        update={
-            "messages": (*first.messages, changed),
-            "status": Status.DEGRADED if worked else first.status,
-        }
-    )
-    return report.model_copy(update={"inputs": now, "stages": (told, *later)})
 
 
 def _model_files(source: Path) -> tuple[Path, ...]:

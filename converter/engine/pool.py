@@ -41,9 +41,6 @@ from converter.model.task import Task
 #: Seconds the host may take to import its libraries (a cold disk needs long).
 _START_TIMEOUT = 180.0
 
-#: Signals that native code ends itself with.
-_CRASHES = frozenset({signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV})
-
 #: Seconds after which a worker that should have been killed is taken for one that the host cannot
 #: kill; the host is then ended itself.
 _KILL_GRACE = 10.0
@@ -164,8 +161,8 @@ class Pool:
         observer: Observer,
     ) -> None:
         log = log_of[task.name]
-        if not log.exists():  # it was begun with the run, and has gone since
-            with contextlib.suppress(InputError):  # the host says what is wrong with it
+        with contextlib.suppress(InputError, OSError):  # the host says what is wrong with it
+            if not log.exists():  # it was begun with the run, and has gone since
                 begin_log(log, task.name)
         state = Running(task, log, time.monotonic() + task.options.timeout)
         state.first_death = self._first_deaths.get(task.name, "")
@@ -203,7 +200,7 @@ class Pool:
             self.close()
             self._host = Host()
             self._buffer = b""
-        cold = False
+        host = self._host
         deadline = time.monotonic() + _START_TIMEOUT
         while time.monotonic() < deadline:
             for event in self._read(deadline - time.monotonic()):
@@ -211,12 +208,7 @@ class Pool:
                     self._ready = True
                     return
                 if event["event"] == "host-lost":
-                    if cold or -self._host.process.wait() not in _CRASHES:
-                        raise _cannot_start(self._host)
-                    # Perhaps of what it called to be warm: without that it may be of use yet.
-                    self.close()
-                    self._host, self._buffer, cold = Host(cold=True), b"", True
-                    break
+                    raise _cannot_start(host)
         raise WorkerError(
             f"the worker process was not ready after {_START_TIMEOUT:.0f} s",
             hint="look at the machine's load and memory, then try again",

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from converter.atc.environment import SET_ENV_FILES
 from converter.engine.cache.digests import Digests
 from converter.engine.interruption import interruptible
 from converter.engine.origin import files_of_pipeline
-from converter.errors import InputError, Interrupted, Paddle2omError, StageError
+from converter.errors import Interrupted, Paddle2omError, error_for, worst_exit_code
 from converter.model.artefacts import describe_artefact, read_manifest, sha256_of
 from converter.model.recipe import PlannedPipeline
 from converter.model.result import Artefact, ErrorInfo, ModelReport, PipelineReport, RunReport
@@ -25,6 +25,13 @@ from converter.paddlex.render import Rendered, RenderOptions, render_pipeline
 from converter.paddlex.report import RenderReport, report_of
 from converter.paddlex.targets import NEWEST, Target, parse_device, parse_version
 from converter.stages.stage import describe_os_error
+
+
+class Failed(NamedTuple):
+    """A model of the recipe that did not pass, as it is in its source directory."""
+
+    model: ConvertedModel
+    exit_code: int
 
 
 def render_all(
@@ -43,9 +50,9 @@ def render_all(
         for model in models
         if model.failure is None and (out_dir / model.name).is_dir()
     }
-    failed = read_models(
-        {m.name: _directory(Path(m.source)) for m in models if m.name not in passed}
-    )
+    lost = {m.name: m for m in models if m.name not in passed}
+    read = read_models({name: _directory(Path(m.source)) for name, m in lost.items()})
+    failed = [Failed(model, lost[model.name].exit_code()) for model in read]
     digests = Digests(None)  # a base or a dictionary may serve several
     reports: list[PipelineReport] = []
     try:
@@ -68,7 +75,7 @@ def with_pipelines(report: RunReport, pipelines: tuple[PipelineReport, ...]) -> 
 def _written(
     pipeline: PlannedPipeline,
     passed: Mapping[str, Path],
-    failed: Sequence[ConvertedModel],
+    failed: Sequence[Failed],
     out_dir: Path,
     digests: Digests,
     *,
@@ -82,7 +89,8 @@ def _written(
     error: ErrorInfo | None = None
     try:
         if not passed:
-            raise InputError(
+            raise error_for(
+                worst_exit_code([code for _, code in failed]),
                 f"no model for the pipeline {pipeline.name} was converted",
                 hint="see why the models failed",
             )
@@ -125,15 +133,14 @@ def _directory(source: Path) -> Path:
 def _render(
     pipeline: PlannedPipeline,
     models: Sequence[ConvertedModel],
-    failed: Sequence[ConvertedModel],
+    failed: Sequence[Failed],
     out_dir: Path,
     *,
     force: bool,
 ) -> tuple[RenderReport, list[Path]]:
     """Write one config; what serves its modules, and the files that were written.
 
-    ``failed`` are models of the recipe that did not pass, in their source directories. Raises
-    ``Paddle2omError``.
+    Raises ``Paddle2omError``.
     """
     config = out_dir / pipeline.out
     check_replaceable_config(config, force=force)
@@ -161,17 +168,21 @@ def _render(
     return report, made
 
 
-def _refuse_others_in_place_of(failed: Sequence[ConvertedModel], rendered: Rendered) -> None:
-    """Raise ``StageError`` where PaddleX would run another model because one of ours failed."""
+def _refuse_others_in_place_of(failed: Sequence[Failed], rendered: Rendered) -> None:
+    """Raise an error where PaddleX would run another model because one of ours failed.
+
+    Its exit code is that model's: a failed gate must not become another failure.
+    """
     for item in rendered.served:
         match = item.match
-        lost = next((model for model in failed if would_serve(match, model)), None)
+        lost = next((each for each in failed if would_serve(match, each.model)), None)
         if lost is None or not item.enabled:
             continue
         other = match.model.name if match.model else f"its own {match.module.model_name}"
-        raise StageError(
-            f"{match.module.name} lacks {lost.name}, which was not converted: PaddleX would run "
-            f"{other}",
+        raise error_for(
+            lost.exit_code,
+            f"{match.module.name} lacks {lost.model.name}, which was not converted: "
+            f"PaddleX would run {other}",
             hint="mend the model, or name another with `use`; the config was not written",
         )
 

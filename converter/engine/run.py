@@ -16,9 +16,10 @@ from converter.engine.cache.recall import Damaged
 from converter.engine.cache.recording import Recording
 from converter.engine.cache.restore import restore
 from converter.engine.cache.store import Cache
+from converter.engine.changed import Noticing
 from converter.engine.executor import Executor
 from converter.engine.interruption import interruptible
-from converter.engine.origin import files_of_models, made_from
+from converter.engine.origin import files_of_models
 from converter.engine.plan import (
     available_cpus,
     begin_log,
@@ -79,16 +80,15 @@ def run_models(
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     models, jobs = check_run(models, out_dir, settings)
-    logs = {model.name: out_dir / LOG_DIRECTORY / f"{model.name}.log" for model in models}
+    logs = logs_of(models, out_dir)
     cache = Cache.open(settings.cache) if settings.cache else None
     digests = cache.digests() if cache else digests or Digests(None)
     with work_directory(out_dir) as work:
         with interruptible():
-            if not settings.force:
-                check_replaceable(out_dir, REPORT_FILES)
-                check_logs(logs.values())
+            check_own_files(out_dir, logs, settings)
             # Before anything runs: a file that changes meanwhile is told by its digest.
             origin = files_of_models(models, digests)
+        noticing = Noticing(observer, models, digests, origin)
         # The same number whatever is in the cache: it may show in the last digit of a result.
         threads = max(1, available_cpus() // jobs)
         tasks = tasks_for(models, out_dir, work, threads=threads, force=settings.force)
@@ -98,16 +98,15 @@ def run_models(
         if cache is None:
             estimates = estimates_for(tasks, None, {task.name: task.stages for task in tasks})
             schedule = schedule_for(tasks, estimates, jobs=jobs, memory=settings.memory)
-            reports = executor.run(tasks, logs, observer, jobs=jobs, schedule=schedule)
+            reports = executor.run(tasks, logs, noticing, jobs=jobs, schedule=schedule)
             stopped = executor.interrupted
         else:
             reports, stopped = _run_cached(
-                cache, digests, tasks, logs, settings, executor, observer, jobs=jobs
+                cache, digests, tasks, logs, settings, executor, noticing, jobs=jobs
             )
     options = {task.name: task.options for task in tasks}
-    now = files_of_models(models, digests)
     by_name = {
-        report.name: made_from(report, origin[report.name], now[report.name]).model_copy(
+        report.name: noticing.with_sources(report).model_copy(
             update={"options": options[report.name]}
         )
         for report in reports
@@ -125,6 +124,18 @@ def run_models(
         shard=shard,
         models=tuple(by_name[model.name] for model in models),
     )
+
+
+def logs_of(models: Sequence[PlannedModel], out_dir: Path) -> dict[str, Path]:
+    """Where the log of each model goes, by its name."""
+    return {model.name: out_dir / LOG_DIRECTORY / f"{model.name}.log" for model in models}
+
+
+def check_own_files(out_dir: Path, logs: Mapping[str, Path], settings: Settings) -> None:
+    """Refuse to replace files in the places of the reports and logs. Raises ``InputError``."""
+    if not settings.force:
+        check_replaceable(out_dir, REPORT_FILES)
+        check_logs(logs.values())
 
 
 def check_run(

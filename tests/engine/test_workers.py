@@ -68,9 +68,9 @@ def test_a_host_with_threads_does_not_fork(plant, tiny_pir, tmp_path):
     assert run_conversion([tiny_pir], tmp_path / "out", ConvertOptions()).exit_code == 0
 
 
-@pytest.mark.parametrize("kind", ["cold-bug", "cold-abort"])
+@pytest.mark.parametrize("kind", ["bug", "abort", "exit", "system-exit", "hang"])
 def test_a_library_that_fails_when_it_is_warmed_up_ends_no_run(kind, plant, tiny_pir, tmp_path):
-    plant(kind)
+    plant(f"warm-{kind}")
 
     assert run_conversion([tiny_pir], tmp_path / "out", ConvertOptions()).exit_code == 0
 

@@ -128,8 +128,14 @@ def test_an_output_that_was_edited_is_not_ours(filled, cache, tmp_path):
 
     second = run(target, cache, models[0])
 
-    assert second.models[0].failure.stage == "inspect"
+    assert second.models[0].failure.stage == "publish"
     assert "was not made by paddle2om" in second.models[0].failure.error.message
+    assert all(stage.cached for stage in second.models[0].stages[:-1])
+
+    anew = run(target, tmp_path / "fresh", models[0])
+
+    assert anew.models[0].failure == second.models[0].failure
+    assert {stage.status for stage in anew.models[0].stages[:-1]} == {Status.SKIPPED}
     assert (target / "tiny_pir" / "inference.onnx").read_bytes() == b"mine"
 
 
@@ -375,13 +381,19 @@ COMPILED = CompileOptions(soc="Ascend310P3")
 @pytest.mark.parametrize("kept", [1, 2, 3, 4])
 def test_what_follows_a_kept_result_is_as_without_one(kept, filled, tmp_path):
     """Whichever stages are in the cache: the script for atc has the shapes of inference.yml."""
-    model = filled[2][1]
-    cache = Cache.open(Path(shutil.copytree(filled[0], tmp_path / "cache")))
+    model = Path(shutil.copytree(filled[2][0], tmp_path / "model"))
+    shapes = "x: [[1, 3, 32, 32], [1, 3, 48, 64], [1, 3, 96, 96]]"
+    (model / "inference.yml").write_text(
+        f"Hpi: {{backend_configs: {{tensorrt: {{dynamic_shapes: {{{shapes}}}}}}}}}\n"
+    )
+    run(tmp_path / "first", tmp_path / "cache", model)
+    cache = Cache.open(tmp_path / "cache")
     for key in cache.entries.keys():  # noqa: SIM118 - no mapping
         text = cache.entries.read_bytes(key)[:60]
         if any(f'"stage":"{stage}"'.encode() in text for stage in STAGES[kept:]):
             cache.entries.remove(key)
     whole = run(tmp_path / "whole", None, model, compile=COMPILED)
+    assert "x:1,3,48,64" in (tmp_path / "whole" / "model" / "atc.sh").read_text()
     report = run(tmp_path / "out", tmp_path / "cache", model, compile=COMPILED)
 
     assert [stage.cached for stage in report.models[0].stages] == [True] * kept + [False] * (
@@ -484,6 +496,40 @@ def test_a_source_that_changes_meanwhile_is_told(cached, filled, tmp_path):
     assert report.stages[0].messages[-1].text == "inference.pdiparams changed while this was made"
     digests = {Path(file.path).name: file.sha256 for file in report.inputs}
     assert digests["inference.pdiparams"] == hashlib.sha256(data).hexdigest()
+
+
+def two_copies(filled, tmp_path) -> list[Path]:
+    """The angle classifier, which goes first, and the tiny model."""
+    return [Path(shutil.copytree(model, tmp_path / model.name)) for model in filled[2][::-1]]
+
+
+def test_a_source_that_changes_when_its_model_is_done_is_no_concern(filled, tmp_path):
+    models = two_copies(filled, tmp_path)
+    params = models[0] / "inference.pdiparams"
+    before = hashlib.sha256(params.read_bytes()).hexdigest()
+
+    class Later(Silent):
+        def model_started(self, name: str) -> None:
+            if name == "tiny_pir":
+                params.write_bytes(params.read_bytes() + b"more")
+
+    report = run_conversion(models, tmp_path / "o", OPTIONS, jobs=1, observer=Later()).models[0]
+
+    assert report.status is Status.OK
+    assert {Path(f.path).name: f.sha256 for f in report.inputs}["inference.pdiparams"] == before
+
+
+def test_a_model_that_never_began_is_interrupted_whatever_its_files_did(filled, tmp_path):
+    models = two_copies(filled, tmp_path)
+
+    def stop():
+        (models[1] / "inference.pdiparams").write_bytes(b"other")
+        raise KeyboardInterrupt
+
+    report = run_conversion(models, tmp_path / "o", OPTIONS, jobs=1, observer=At(stop)).models[1]
+
+    assert report.status is Status.INTERRUPTED
+    assert not report.stages[0].messages or "changed" not in report.stages[0].messages[-1].text
 
 
 def test_nothing_is_taken_for_a_model_that_changes_after_planning(filled, cache, tmp_path):

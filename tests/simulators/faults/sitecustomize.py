@@ -59,10 +59,11 @@ elif os.environ.get("FAULT") == "no-lowering":
 elif os.environ.get("FAULT") == "thread":
     if "converter.engine.host" in " ".join(sys.orig_argv):
         threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
-elif os.environ.get("FAULT") in ("cold-abort", "cold-bug"):
+elif os.environ.get("FAULT", "").startswith("warm-"):
     from converter.engine import warm
 
-    warm._call_each = lambda: _fail(os.environ["FAULT"].removeprefix("cold-"))
+    warm._LIMIT = 1
+    warm._call_each = lambda: _fail(os.environ["FAULT"].removeprefix("warm-"))
 elif os.environ.get("FAULT") in ("no-process", "no-memory-for-it", "no-pipe"):
     if "converter.engine.host" in " ".join(sys.orig_argv):
         _name, _code = {
