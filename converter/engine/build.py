@@ -9,6 +9,7 @@ from pathlib import Path
 
 from converter.engine.cache.digests import Digests
 from converter.engine.cache.planning import Keyed, stages_that_run
+from converter.engine.cache.restore import refusal
 from converter.engine.cache.store import Cache
 from converter.engine.executor import Executor
 from converter.engine.origin import digested
@@ -16,14 +17,22 @@ from converter.engine.plan import available_cpus, tasks_for
 from converter.engine.pool import Observer
 from converter.engine.recipe.wording import InKeys, report_in_keys
 from converter.engine.rendering import render_all, with_pipelines
-from converter.engine.run import Settings, check_run, estimates_for, run_models
+from converter.engine.run import (
+    Settings,
+    check_own_files,
+    check_run,
+    estimates_for,
+    logs_of,
+    run_models,
+)
 from converter.engine.shards import parse_shard, select
 from converter.errors import InputError
 from converter.model.artefacts import MANIFEST, read_manifest
 from converter.model.build_plan import BuildPlan, ModelPlan, StageState
-from converter.model.recipe import PlannedModel, Recipe
+from converter.model.recipe import PlannedModel, PlannedPipeline, Recipe
 from converter.model.result import RunReport, Shard
 from converter.model.task import Task
+from converter.paddlex.config_file import check_replaceable_config
 
 
 def chosen(recipe: Recipe, shard: str | None) -> tuple[list[PlannedModel], Shard | None]:
@@ -72,20 +81,26 @@ def plan_build(
     """
     models, part = chosen(recipe, shard)
     models, jobs = check_run(models, out_dir, settings)
+    check_own_files(out_dir, logs_of(models, out_dir), settings)
     # Paths only: nothing is made there.
     work = Path(tempfile.gettempdir())
     tasks: Sequence[Task] = tasks_for(
         models, out_dir, work, threads=max(1, available_cpus() // jobs), force=settings.force
     )
     cache = Cache.open(settings.cache) if settings.cache else None
+    digests = cache.digests() if cache else Digests(None)
     plans = []
     foretold: dict[str, tuple[dict[str, StageState], str]]
     if cache is not None:
-        keyed = Keyed(cache, cache.digests(), failures=settings.failures)
+        keyed = Keyed(cache, digests, failures=settings.failures)
         tasks = keyed.all(tasks)
         foretold = {task.name: keyed.states(task) for task in tasks}
     else:
         foretold = {task.name: (dict.fromkeys(task.stages, "run"), "no cache") for task in tasks}
+    refused = {task.name: refusal(cache, digests, task) for task in tasks}
+    for name, error in refused.items():
+        if error is not None:
+            foretold[name] = (dict.fromkeys(foretold[name][0], "not run"), error.message)
     running = {name: stages_that_run(states) for name, (states, _) in foretold.items()}
     estimates = estimates_for(tasks, cache, running)
     for task in tasks:
@@ -100,11 +115,13 @@ def plan_build(
                 variant=task.variant,
                 stages=states,
                 why=why,
+                refused=refused[task.name] is not None,
                 seconds=round(told.seconds, 1) if runs else 0.0,
                 peak_memory=told.peak if runs else 0,
                 measured=told.known,
             )
         )
+    pipelines = recipe.pipelines if part is None else ()
     return BuildPlan(
         recipe=str(recipe.path),
         out_dir=str(out_dir.absolute()),
@@ -112,8 +129,22 @@ def plan_build(
         jobs=jobs,
         shard=part,
         models=tuple(plans),
-        pipelines=tuple(pipeline.out for pipeline in recipe.pipelines) if part is None else (),
+        pipelines=tuple(pipeline.out for pipeline in pipelines),
+        refused=_refused_configs(pipelines, out_dir, force=settings.force),
     )
+
+
+def _refused_configs(
+    pipelines: Sequence[PlannedPipeline], out_dir: Path, *, force: bool
+) -> dict[str, str]:
+    """Configs that would not be written, by name: why not."""
+    refused = {}
+    for pipeline in pipelines:
+        try:
+            check_replaceable_config(out_dir / pipeline.out, force=force)
+        except InputError as error:
+            refused[pipeline.out] = error.message
+    return refused
 
 
 def left_over(recipe: Recipe, out_dir: Path) -> tuple[str, ...]:

@@ -8,12 +8,12 @@ from typing import Any, TextIO
 
 from converter.engine.cache.steps import Steps
 from converter.errors import Paddle2omError
-from converter.model.result import ErrorInfo, StageResult
+from converter.model.result import ErrorInfo, StageResult, Status
 from converter.model.task import Task
 from converter.stages.job import Job
 from converter.stages.pipeline import not_run, stages_named
 from converter.stages.placing import place_model
-from converter.stages.publish import publish
+from converter.stages.publish import check_free, publish
 from converter.stages.stage import describe_os_error
 
 #: Seconds between two details, and their characters: nobody reads faster.
@@ -27,6 +27,7 @@ def run_task(task_id: str, data: dict[str, Any], pipe: TextIO) -> None:
     another process makes its result, ``result`` when it has ended, ``done`` at the end.
     Stages after a failed one are reported as skipped. Artefacts move to their destination only
     when every stage is done: under their own names if the model passed, else under ``rejected/``.
+    Where files that are not ours are in their place, no stage is run.
     """
     task = Task.model_validate(data)
 
@@ -47,7 +48,7 @@ def run_task(task_id: str, data: dict[str, Any], pipe: TextIO) -> None:
 
     job = Job(task, tell=tell)
     steps = Steps(job, waited=lambda seconds: emit("waited", seconds=seconds))
-    failed: StageResult | None = None
+    failed = occupied = _occupied(task)
     first, *later = stages_named(task.stages)
     for stage in (first, *later):
         if failed and failed.stage == stage.name:  # foreseen
@@ -65,12 +66,27 @@ def run_task(task_id: str, data: dict[str, Any], pipe: TextIO) -> None:
             failed = next(filter(None, (each.foreseen(job) for each in later)), None)
             if failed:
                 steps.keep_foreseen(failed)
+    if occupied:
+        emit("done", artefacts=[], error=occupied.model_dump(mode="json")["error"])
+        return
     try:
         job.placement = place_model(job)
         published = publish(job)
     except (OSError, Paddle2omError) as error:
-        told = error if isinstance(error, Paddle2omError) else describe_os_error(error)
-        emit("done", artefacts=[], error=ErrorInfo.of(told).model_dump())
+        emit("done", artefacts=[], error=_told(error).model_dump())
         return
     placement = job.placement.model_dump() if job.placement else None
     emit("done", artefacts=[entry.model_dump() for entry in published], placement=placement)
+
+
+def _occupied(task: Task) -> StageResult | None:
+    """The failure of ``publish``, if it is known already that it would refuse."""
+    try:
+        check_free(task)
+    except (OSError, Paddle2omError) as error:
+        return StageResult(stage="publish", status=Status.FAILED, error=_told(error))
+    return None
+
+
+def _told(error: OSError | Paddle2omError) -> ErrorInfo:
+    return ErrorInfo.of(error if isinstance(error, Paddle2omError) else describe_os_error(error))

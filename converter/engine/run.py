@@ -80,14 +80,12 @@ def run_models(
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     models, jobs = check_run(models, out_dir, settings)
-    logs = {model.name: out_dir / LOG_DIRECTORY / f"{model.name}.log" for model in models}
+    logs = logs_of(models, out_dir)
     cache = Cache.open(settings.cache) if settings.cache else None
     digests = cache.digests() if cache else digests or Digests(None)
     with work_directory(out_dir) as work:
         with interruptible():
-            if not settings.force:
-                check_replaceable(out_dir, REPORT_FILES)
-                check_logs(logs.values())
+            check_own_files(out_dir, logs, settings)
             # Before anything runs: a file that changes meanwhile is told by its digest.
             origin = files_of_models(models, digests)
         noticing = Noticing(observer, models, digests, origin)
@@ -126,6 +124,18 @@ def run_models(
         shard=shard,
         models=tuple(by_name[model.name] for model in models),
     )
+
+
+def logs_of(models: Sequence[PlannedModel], out_dir: Path) -> dict[str, Path]:
+    """Where the log of each model goes, by its name."""
+    return {model.name: out_dir / LOG_DIRECTORY / f"{model.name}.log" for model in models}
+
+
+def check_own_files(out_dir: Path, logs: Mapping[str, Path], settings: Settings) -> None:
+    """Refuse to replace files in the places of the reports and logs. Raises ``InputError``."""
+    if not settings.force:
+        check_replaceable(out_dir, REPORT_FILES)
+        check_logs(logs.values())
 
 
 def check_run(

@@ -220,7 +220,8 @@ def check_replaceable(directory: Path, names: Iterable[str]) -> None:
         path = directory / name
         if path.exists() and (not path.is_file() or sha256_of(path) not in ours.get(name, ())):
             raise InputError(
-                f"{path} exists and was not made by paddle2om (or was changed since)",
+                f"the output is occupied: {path} exists and was not made by paddle2om (or was "
+                "changed since)",
                 hint="choose another output directory with -o, or replace the file with --force",
             )
 

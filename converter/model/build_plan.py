@@ -15,8 +15,10 @@ StageState = Literal["run", "cached", "failed", "not run"]
 class ModelPlan(Record):
     """One model: what becomes of each stage, and why the first that runs has to.
 
-    ``failed`` is a kept failure that is not tried again. ``seconds`` and ``peak_memory`` (bytes)
-    are expected: ``measured`` in an earlier run, else guessed from the size of the model's files.
+    ``failed`` is a kept failure that is not tried again. A model is ``refused``, and nothing of it
+    is run, where files that are not ours are in the places of its own; ``why`` names one.
+    ``seconds`` and ``peak_memory`` (bytes) are expected: ``measured`` in an earlier run, else
+    guessed from the size of the model's files.
     """
 
     name: str
@@ -25,6 +27,7 @@ class ModelPlan(Record):
     variant: dict[str, str] = Field(default_factory=dict)
     stages: dict[str, StageState]
     why: str = ""
+    refused: bool = False
     seconds: float = 0.0
     peak_memory: int = 0
     measured: bool = False
@@ -37,7 +40,10 @@ class ModelPlan(Record):
 
 
 class BuildPlan(Record):
-    """The models and pipelines of a recipe, or of one shard of it."""
+    """The models and pipelines of a recipe, or of one shard of it.
+
+    ``refused`` are the pipelines that would not be written: name of the config to the reason.
+    """
 
     recipe: str
     out_dir: str
@@ -46,3 +52,4 @@ class BuildPlan(Record):
     shard: Shard | None = None
     models: tuple[ModelPlan, ...]
     pipelines: tuple[str, ...] = ()
+    refused: dict[str, str] = Field(default_factory=dict)

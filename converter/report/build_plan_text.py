@@ -13,12 +13,16 @@ def plan_lines(plan: BuildPlan) -> Iterator[str]:
     width = max((len(model.name) for model in plan.models), default=0)
     for model in plan.models:
         yield f"{model.name:<{width}}  {_fate(model)}"
-    yield from (f"pipeline {name}" for name in plan.pipelines)
+    for name in plan.pipelines:
+        why = f"  refused: {plan.refused[name]}" if name in plan.refused else ""
+        yield f"pipeline {name}{why}"
     yield summary(plan)
 
 
 def _fate(model: ModelPlan) -> str:
     """What becomes of a model, and why."""
+    if model.refused:
+        return f"refused: {model.why}"
     if not model.runs:
         failed = [stage for stage, state in model.stages.items() if state == "failed"]
         return f"{failed[0]} failed: {model.why}" if failed else "cached"
@@ -34,8 +38,10 @@ def summary(plan: BuildPlan) -> str:
     failed = sum("failed" in model.stages.values() for model in plan.models)
     part = f" of shard {plan.shard.index}/{plan.shard.count}" if plan.shard else ""
     told = f"{fmt.count(len(plan.models), 'conversion')}{part}: {len(runs)} to run, "
-    told += f"{len(plan.models) - len(runs) - failed} cached"
+    refused = sum(model.refused for model in plan.models)
+    told += f"{len(plan.models) - len(runs) - failed - refused} cached"
     told += f", {failed} failed before" if failed else ""
+    told += f", {refused} refused (-o another directory, or --force)" if refused else ""
     if runs:
         # As if they were packed without gaps; no shorter than the longest.
         wall = max(sum(m.seconds for m in runs) / plan.jobs, max(m.seconds for m in runs))

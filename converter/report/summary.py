@@ -132,6 +132,13 @@ def model_mark(model: ModelReport) -> Mark:
     return MARKS[model.status]
 
 
+def cell_mark(model: ModelReport, stage: StageResult) -> Mark:
+    """Mark of one stage in a table: a model that was never begun was not interrupted in one."""
+    if stage.status is Status.INTERRUPTED and model_mark(model) is NOT_RUN:
+        return NOT_RUN
+    return stage_mark(stage)
+
+
 def stage_columns(report: RunReport) -> tuple[str, ...]:
     """Every stage that any model went through, in the order of the pipeline."""
     seen = dict.fromkeys(stage.stage for model in report.models for stage in model.stages)
@@ -371,7 +378,23 @@ def verdict(report: RunReport) -> Verdict:
             meaning = "a shard is missing"
     if code == 2 and _lacks_atc(report):
         meaning = "atc cannot be run"
+    elif code == 2 and _lacks_place(report):
+        meaning = "an output cannot be written"
     return Verdict(mark, ", ".join(parts), code, meaning)
+
+
+def _refused(report: RunReport) -> list[StageResult | None]:
+    """The stages that models ended at with exit code 2; none where a pipeline did so, too."""
+    code = InputError.exit_code
+    if any(pipeline.error and pipeline.error.exit_code == code for pipeline in report.pipelines):
+        return []
+    return [model.failure for model in report.models if model.exit_code() == code]
+
+
+def _lacks_place(report: RunReport) -> bool:
+    """Whether nothing that was given is wrong: files are in the outputs' places, or no room."""
+    wrong = _refused(report)
+    return bool(wrong) and all(stage and stage.stage == "publish" for stage in wrong)
 
 
 def _lacks_atc(report: RunReport) -> bool:
@@ -379,7 +402,7 @@ def _lacks_atc(report: RunReport) -> bool:
 
     A compile stage that has come as far as a script has found its input right.
     """
-    wrong = [model.failure for model in report.models if model.exit_code() == InputError.exit_code]
+    wrong = _refused(report)
     ready = [
         stage is not None
         and stage.stage == "compile"
@@ -387,5 +410,4 @@ def _lacks_atc(report: RunReport) -> bool:
         and stage.facts.script is not None
         for stage in wrong
     ]
-    pipelines = [each.error for each in report.pipelines if each.error]
-    return all(ready) and all(each.exit_code != InputError.exit_code for each in pipelines)
+    return bool(ready) and all(ready)

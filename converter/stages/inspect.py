@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from converter.model.artefacts import check_replaceable
 from converter.model.describe import describe, read_program
 from converter.model.paddle_dir import find_model
 from converter.model.result import InspectFacts
 from converter.model.separate_params import combine, separate_files
+from converter.model.task import Task
 from converter.stages.job import OM_NAME, PREPARED_NAME, SCRIPT_NAME, YML_NAME, Job
 from converter.stages.stage import Outcome, Stage
 
@@ -20,11 +20,9 @@ class InspectStage(Stage):
     name = "inspect"
     tools = ("python", "pyyaml")
 
-    def requires(self, job: Job) -> None:
-        """What we are going to write must not replace someone else's file."""
-        if not job.task.force:
-            names = (job.task.onnx_name, YML_NAME, SCRIPT_NAME, PREPARED_NAME, OM_NAME)
-            check_replaceable(Path(job.task.destination), names)
+    def occupies(self, task: Task) -> tuple[str, ...]:
+        """What a model becomes."""
+        return (task.onnx_name, YML_NAME, SCRIPT_NAME, PREPARED_NAME, OM_NAME)
 
     def run(self, job: Job) -> Outcome:
         """Find and describe the model; ``InputError`` for anything missing or damaged."""

@@ -24,7 +24,9 @@ from converter.model.artefacts import (
 from converter.model.files import Signature, signature
 from converter.model.record import Record
 from converter.model.result import Artefact, CompileFacts, Status
+from converter.model.task import Task
 from converter.stages.job import Job
+from converter.stages.pipeline import stages_named
 
 #: Where the files of a model that failed go: kept for diagnosis, never under the name that
 #: PaddleX would load.
@@ -37,6 +39,25 @@ class Published(Record):
     stage: str
     artefact: Artefact
     seen: Signature
+
+
+def check_free(task: Task) -> None:
+    """Refuse to replace files in the destination that are not ours, before anything is made.
+
+    Raises ``InputError``.
+    """
+    if not task.force:
+        names = [name for stage in stages_named(task.stages) for name in stage.occupies(task)]
+        check_replaceable(Path(task.destination), names)
+
+
+def check_target(job: Job) -> None:
+    """As ``check_free``, for a job whose stages have ended: where its files go. ``InputError``."""
+    if not job.task.force:
+        _, passed = _verdict(job)
+        if passed:
+            check_free(job.task)
+        check_replaceable(_target(job, passed=passed), job.files)
 
 
 def publish(job: Job) -> tuple[Published, ...]:
@@ -59,7 +80,7 @@ def publish(job: Job) -> tuple[Published, ...]:
             return ()
     if not files or job.task.preflight_only:
         return ()
-    target = destination if passed else destination / REJECTED
+    target = _target(job, passed=passed)
     target.mkdir(parents=True, exist_ok=True)
     remove_temporaries(target, (MANIFEST, *files))
     digests = {name: job.digests.get(path) or sha256_of(path) for name, (path, _) in files.items()}
@@ -110,7 +131,7 @@ def published_already(job: Job, digest_of: Callable[[Path], str]) -> tuple[Publi
     """
     _, passed = _verdict(job)
     destination = Path(job.task.destination)
-    target = destination if passed else destination / REJECTED
+    target = _target(job, passed=passed)
     if not job.files:
         return ()
     if passed and (destination / REJECTED).exists():
@@ -124,12 +145,18 @@ def published_already(job: Job, digest_of: Callable[[Path], str]) -> tuple[Publi
     try:
         if (target / MANIFEST).read_bytes() != wanted:
             return None
-        remove_temporaries(target, (MANIFEST, *job.files))
         if any(digest_of(target / name) != digest for name, digest in digests.items()):
             return None
         return _published(job, target, digests)
     except OSError:
         return None
+
+
+def remove_leftovers(job: Job) -> None:
+    """Remove what a killed ``publish`` of the same files left half-written. Raises ``OSError``."""
+    _, passed = _verdict(job)
+    if job.files:
+        remove_temporaries(_target(job, passed=passed), (MANIFEST, *job.files))
 
 
 def _verdict(job: Job) -> tuple[str | None, bool]:
@@ -139,6 +166,11 @@ def _verdict(job: Job) -> tuple[str | None, bool]:
     foreseen = exported is not None and exported.status is Status.SKIPPED
     # What locate makes is about a failure: it is what was asked for.
     return failed, failed in (None, "compile", "locate") and not foreseen
+
+
+def _target(job: Job, *, passed: bool) -> Path:
+    destination = Path(job.task.destination)
+    return destination if passed else destination / REJECTED
 
 
 def _published(job: Job, target: Path, digests: Mapping[str, str]) -> tuple[Published, ...]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from converter.errors import InputError
 from converter.model import onnx_file
-from converter.model.artefacts import check_replaceable
 from converter.model.inference_yml import InferenceYml, read_inference_yml
 from converter.model.result import ReadFacts
+from converter.model.task import Task
 from converter.stages.job import PREPARED_NAME, SCRIPT_NAME, YML_NAME, Job
 from converter.stages.stage import Outcome, Stage
 
@@ -18,11 +18,9 @@ class ReadStage(Stage):
 
     name = "read"
 
-    def requires(self, job: Job) -> None:
-        """What we are going to write must not replace someone else's file."""
-        if job.task.only is None and not job.task.force:
-            names = (job.task.om_name, SCRIPT_NAME, PREPARED_NAME)
-            check_replaceable(Path(job.task.destination), names)
+    def occupies(self, task: Task) -> tuple[str, ...]:
+        """What an ONNX file becomes; ``publish`` looks at ``task.only`` itself."""
+        return () if task.only else (task.om_name, SCRIPT_NAME, PREPARED_NAME)
 
     def run(self, job: Job) -> Outcome:
         """Describe the model; ``InputError`` when it, or its ``inference.yml``, cannot be read."""

@@ -82,6 +82,10 @@ class Stage(ABC):
         Raises what ``run`` raises.
         """
 
+    def occupies(self, task: Task) -> tuple[str, ...]:
+        """Names in the destination that must be free, or of our files, before the stage begins."""
+        return ()
+
     def requires(self, job: Job) -> None:  # noqa: B027 - most stages need nothing more
         """Raise a ``Paddle2omError`` when the stage cannot start. Default: it always can."""
 

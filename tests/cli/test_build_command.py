@@ -100,6 +100,39 @@ def test_a_plan_says_what_runs_and_why(built, tmp_path, change, words):
     assert "→" in line
 
 
+def test_a_plan_says_what_the_build_will_refuse(built, tmp_path):
+    root, _ = built
+    recipe, out = root / "refused.yaml", tmp_path / "out"
+    pipelines = "pipelines:\n  - {name: OCR, backend: onnx, out: p.yaml}\n"
+    recipe.write_text((root / "zoo.yaml").read_text() + pipelines)
+    shutil.copytree(root / "out", out)
+    (out / "tiny-opset13" / "inference.onnx").write_bytes(b"mine")
+    (out / "p.yaml").write_text("mine")
+
+    told = paddle2om("build", recipe.name, "-o", out, "--plan", cwd=root).stdout
+    planned = paddle2om("build", recipe.name, "-o", out, "--plan", "--json", cwd=root).stdout
+    built_there = paddle2om("build", recipe.name, "-o", out, "--json", cwd=root)
+
+    why = f"the output is occupied: {out}/tiny-opset13/inference.onnx exists and was not made by "
+    assert f"tiny-opset13    refused: {why}" in told
+    assert "tiny-opset14    cached" in told
+    assert f"pipeline p.yaml  refused: {out}/p.yaml exists" in told
+    assert "4 conversions: 0 to run, 1 cached, 2 failed before, 1 refused" in told
+    plan = {model["name"]: model for model in json.loads(planned)["models"]}
+    report = json.loads(built_there.stdout)
+    for model in report["models"]:
+        refused = [s["error"]["message"] for s in model["stages"] if s["stage"] == "publish"]
+        assert refused == [plan[model["name"]]["why"]] * plan[model["name"]]["refused"]
+    assert report["pipelines"][0]["error"]["message"] == json.loads(planned)["refused"]["p.yaml"]
+
+    forced = paddle2om("build", recipe.name, "-o", out, "--plan", "--force", cwd=root).stdout
+    assert "refused" not in forced
+    (out / "report.html").write_text("mine")
+    ended = paddle2om("build", recipe.name, "-o", out, "--plan", cwd=root)
+    assert ended.returncode == 2
+    assert f"{out}/report.html exists" in ended.stderr
+
+
 def test_a_plan_reckons_only_the_stages_that_run(built, tmp_path):
     root, first = built
     ran = next(m for m in json.loads(first.stdout)["models"] if m["name"] == "tiny-opset13")

@@ -17,6 +17,10 @@ def _no_shape() -> StageResult:
     return failed("compile", "no static shape", "give --shape", 2)
 
 
+def _occupied() -> StageResult:
+    return failed("publish", "the output is occupied", "use --force", 2)
+
+
 @pytest.mark.parametrize(
     ("stages", "meaning"),
     [
@@ -24,8 +28,10 @@ def _no_shape() -> StageResult:
         ([_no_shape()], "the input is wrong"),
         ([_without_atc(), _no_shape()], "the input is wrong"),
         ([failed("inspect", "no program", "copy it", 2)], "the input is wrong"),
+        ([_occupied()], "an output cannot be written"),
+        ([_occupied(), _no_shape()], "the input is wrong"),
     ],
 )
-def test_a_missing_atc_is_no_wrong_input(stages: list[StageResult], meaning: str) -> None:
+def test_what_is_wrong_beside_the_input(stages: list[StageResult], meaning: str) -> None:
     told = verdict(run([model(str(number), stage) for number, stage in enumerate(stages)]))
     assert (told.exit_code, told.exit_meaning) == (2, meaning)

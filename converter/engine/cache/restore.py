@@ -15,9 +15,15 @@ from converter.errors import InputError, Paddle2omError
 from converter.model.result import ErrorInfo, ModelReport, StageResult, Status
 from converter.model.task import Task
 from converter.stages.job import Job
-from converter.stages.pipeline import stages_named
 from converter.stages.placing import place_model
-from converter.stages.publish import Published, publish, published_already
+from converter.stages.publish import (
+    Published,
+    check_free,
+    check_target,
+    publish,
+    published_already,
+    remove_leftovers,
+)
 from converter.stages.stage import describe_os_error
 
 
@@ -33,27 +39,19 @@ def restore(
     entries = whole(cache, task, own=own)
     if entries is None:
         return None
-    job = Job(task)
-    for stage, entry in entries.items():
-        register(job, stage, entry)
-    results = results_of(task, entries)
-    job.results = {result.stage: result for result in results}
-    there = Path(task.destination) / (yml.name if (yml := yml_of(job)) else "")
-    published = None
-    if yml is None or there.is_file():
-        job.yml = there if yml else None
-        job.placement = place_model(job)
-        published = published_already(job, digests.of)
+    job = _recalled(task, entries)
+    results = list(job.results.values())
+    published = _in_place(job, digests)
     refused: ErrorInfo | None = None
-    if published is None:
-        try:
+    try:
+        if published is not None:
+            remove_leftovers(job)
+        else:
             published = _put_in_place(cache, job, entries)
-        except (OSError, Paddle2omError) as raised:
-            told = raised if isinstance(raised, Paddle2omError) else describe_os_error(raised)
-            published, refused = (), ErrorInfo.of(told)
-        if published is None:
-            return None
-        _remember(digests, task, published)
+            _remember(digests, task, published)
+    except (OSError, Paddle2omError) as raised:
+        told = raised if isinstance(raised, Paddle2omError) else describe_os_error(raised)
+        published, refused = (), ErrorInfo.of(told)
     cache.touch(task.cache.keys[stage] for stage in entries)
     results = [_with_files(result, published) for result in results]
     if refused is not None:
@@ -71,15 +69,46 @@ def restore(
     )
 
 
-def _put_in_place(
-    cache: Cache, job: Job, entries: dict[str, Entry]
-) -> tuple[Published, ...] | None:
-    """Fetch what is published and publish it; None when the first stage objects."""
-    (first, *_) = stages_named(job.task.stages)
+def refusal(cache: Cache | None, digests: Digests, task: Task) -> InputError | None:
+    """Why the task's files would not be put in place, as far as that is known before it runs."""
     try:
-        first.requires(job)
-    except InputError:
+        entries = whole(cache, task) if cache and task.cache else None
+    except Damaged:
+        entries = None
+    try:
+        if entries is None:
+            check_free(task)
+        elif _in_place(job := _recalled(task, entries), digests) is None:
+            check_target(job)
+    except InputError as error:
+        return error
+    except OSError as error:
+        return describe_os_error(error)
+    return None
+
+
+def _recalled(task: Task, entries: dict[str, Entry]) -> Job:
+    """A job whose stages are these; its files are not there."""
+    job = Job(task)
+    for stage, entry in entries.items():
+        register(job, stage, entry)
+    job.results = {result.stage: result for result in results_of(task, entries)}
+    return job
+
+
+def _in_place(job: Job, digests: Digests) -> tuple[Published, ...] | None:
+    """What is published of the job, if that is just what it should be; None if not."""
+    there = Path(job.task.destination) / (yml.name if (yml := yml_of(job)) else "")
+    if yml is not None and not there.is_file():
         return None
+    job.yml = there if yml else None
+    job.placement = place_model(job)
+    return published_already(job, digests.of)
+
+
+def _put_in_place(cache: Cache, job: Job, entries: dict[str, Entry]) -> tuple[Published, ...]:
+    """Fetch what is published and publish it. Raises ``Paddle2omError`` and ``OSError``."""
+    check_target(job)
     wanted = {path for path, _ in job.files.values()}
     for stage, entry in entries.items():
         files = tuple(file for file in entry.files if job.work_dir / file.path in wanted)

@@ -128,8 +128,14 @@ def test_an_output_that_was_edited_is_not_ours(filled, cache, tmp_path):
 
     second = run(target, cache, models[0])
 
-    assert second.models[0].failure.stage == "inspect"
+    assert second.models[0].failure.stage == "publish"
     assert "was not made by paddle2om" in second.models[0].failure.error.message
+    assert all(stage.cached for stage in second.models[0].stages[:-1])
+
+    anew = run(target, tmp_path / "fresh", models[0])
+
+    assert anew.models[0].failure == second.models[0].failure
+    assert {stage.status for stage in anew.models[0].stages[:-1]} == {Status.SKIPPED}
     assert (target / "tiny_pir" / "inference.onnx").read_bytes() == b"mine"
 
 
