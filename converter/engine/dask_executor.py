@@ -10,6 +10,7 @@ import contextlib
 import logging
 import queue
 import re
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,6 +41,9 @@ _ANSWER = 10.0
 
 #: Seconds to wait for a worker when there is none (any more), and for a scheduler started here.
 _PATIENCE = 60.0
+
+#: Seconds that workers may take to stop when the run is interrupted.
+_PARTING = 10.0
 
 #: Seconds between two looks at what has ended.
 _TICK = 0.2
@@ -167,12 +171,7 @@ class DaskExecutor:
                 self._collect(futures, finished, observer)
         except KeyboardInterrupt:
             self.interrupted = True
-            for future, task in futures.items():
-                if future.status == "finished" and task.name not in finished:
-                    finished[task.name] = self._report_of(task, future)
-            self._client.cancel(list(futures))
-            with contextlib.suppress(Exception):  # a worker that is gone has stopped, too
-                self._client.run(dask_worker.stop_all, self._topic)
+            self._stop(futures, finished)
             self._pass_on(observer, finished)
             for task in tasks:
                 told = self._told.get(task.name, [])
@@ -180,6 +179,25 @@ class DaskExecutor:
         finally:
             self._client.unsubscribe_topic(self._topic)
         return [finished[task.name] for task in tasks]
+
+    def _stop(self, futures: Mapping[Any, Task], finished: dict[str, ModelReport]) -> None:
+        """End what runs, and add to ``finished`` what had ended; a worker may answer nothing."""
+        end = time.monotonic() + _PARTING
+        ended = {future: task for future, task in futures.items() if future.status == "finished"}
+
+        def stop() -> None:
+            with contextlib.suppress(Exception):  # a worker that is gone has stopped, too
+                self._client.cancel([each for each in futures if each not in ended])
+                self._client.run(dask_worker.stop_all, self._topic)
+
+        stopping = threading.Thread(target=stop, daemon=True)
+        stopping.start()
+        for future, task in ended.items():
+            if task.name not in finished:
+                with contextlib.suppress(TimeoutError):  # what it made does not come
+                    left = max(0.0, end - time.monotonic())
+                    finished[task.name] = self._report_of(task, future, left)
+        stopping.join(max(0.0, end - time.monotonic()))
 
     def _work(self, task: Task, log: Path, digests: Digests) -> Work:
         """A function of ``dask_worker`` and its arguments."""
@@ -307,7 +325,8 @@ class DaskExecutor:
                 self._told.setdefault(name, []).append(result)
                 observer.stage_finished(name, result)
 
-    def _report_of(self, task: Task, future: Any) -> ModelReport:
+    def _report_of(self, task: Task, future: Any, limit: float | None = None) -> ModelReport:
+        """Raises ``TimeoutError`` when the result is not here after ``limit`` seconds."""
         error = future.exception() if future.status == "error" else None
         if isinstance(error, WorkerError):  # the store's
             return crashed(task, error.message, error.hint)
@@ -316,8 +335,8 @@ class DaskExecutor:
         if error is not None or future.status != "finished":
             return crashed(task, f"its Dask worker was lost: {error or future.status}")
         if self._unpacking is None:
-            return ModelReport.model_validate(future.result())
-        return self._unpacking.report(task, future.result())
+            return ModelReport.model_validate(future.result(timeout=limit))
+        return self._unpacking.report(task, future.result(timeout=limit))
 
 
 def unfit(ours: Mapping[str, str], found: Mapping[str, Any]) -> tuple[str, str] | None:
