@@ -1,6 +1,6 @@
 """Every error paddle2om raises on purpose: one class per exit code, each with a hint.
 
-Nothing below ``converter.cli`` prints or exits; it raises one of these. ``converter.cli.main``
+Nothing below ``converter.cli`` prints or exits; it raises one of these. ``converter.cli.app``
 turns the class into the process exit code and prints ``message`` and ``hint``.
 """
 

@@ -130,23 +130,21 @@ def build_command(
     models, part = chosen(loaded, shard)
     if part is not None and loaded.pipelines and not quiet:
         typer.echo("pipelines are left to a build of the whole recipe", err=True)
-    with whole_run(out):
-        with (
-            Progress(total=len(models), quiet=quiet) as progress,
-            _executor(scheduler, store, quiet=quiet) as executor,
-        ):
+    # The executor is around the run: a cluster that does not end comes after the reports.
+    with _executor(scheduler, store, quiet=quiet) as executor, whole_run(out):
+        with Progress(total=len(models), quiet=quiet) as progress:
             observer = Silent() if quiet else progress
             report = run_build(loaded, out, settings, executor, observer, shard=shard)
-        report = wanted.write(report, out)
-        left = left_over(loaded, out)
-        finish(
-            report,
-            out,
-            json_output=json_output,
-            quiet=quiet,
-            notes=_notes(left, out),
-            unwritten=wanted.unwritten,
-        )
+        report = wanted.write_reports(report, out)
+    wanted.write(report, out)
+    finish(
+        report,
+        out,
+        json_output=json_output,
+        quiet=quiet,
+        notes=_notes(left_over(loaded, out), out),
+        unwritten=wanted.unwritten,
+    )
 
 
 def _notes(left: Sequence[str], out: Path) -> list[str]:

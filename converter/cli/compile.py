@@ -106,6 +106,7 @@ def compile_command(
     )
     from converter.cli.show import print_failures, print_report
     from converter.engine.compile import om_file, run_compile
+    from converter.engine.out_directory import whole_run
     from converter.errors import InputError
     from converter.model.paddle_dir import model_name
     from converter.report.findings import findings_text
@@ -114,7 +115,7 @@ def compile_command(
     if out is None:  # each model a directory of its own, as convert gives it
         stem = model.stem if model.suffix == ".onnx" else ""
         out = _OUT / (stem if stem not in ("", "inference", "model") else model_name(model))
-    with Progress(total=1, quiet=quiet) as progress:
+    with whole_run(None), Progress(total=1, quiet=quiet) as progress:
         report = run_compile(
             model,
             out,

@@ -204,5 +204,6 @@ def convert_command(
                 cache=cache,
                 host=host,
             )
-        report = wanted.write(report, out)
-        finish(report, out, json_output=json_output, quiet=quiet, unwritten=wanted.unwritten)
+        report = wanted.write_reports(report, out)
+    wanted.write(report, out)
+    finish(report, out, json_output=json_output, quiet=quiet, unwritten=wanted.unwritten)

@@ -74,8 +74,8 @@ def demo_command(
             except KeyboardInterrupt:
                 report = report.model_copy(update={"interrupted": True})
         write_reports(report, out)
-        took = _took(report, fetched, time.perf_counter() - began)
-        finish(report, out, json_output=json_output, quiet=quiet, notes=[took])
+    took = _took(report, fetched, time.perf_counter() - began)
+    finish(report, out, json_output=json_output, quiet=quiet, notes=[took])
 
 
 def _took(report: RunReport, fetched: float, total: float) -> str:

@@ -76,11 +76,12 @@ def device_command(
     from converter.accuracy.recorded import DEVICE_TOLERANCE
     from converter.cli.show import print_failures, print_report
     from converter.engine.device import check_kit, make_kit
+    from converter.engine.out_directory import whole_run
     from converter.report.progress import Progress
 
     command = shlex.join(["paddle2om", *sys.argv[1:]])
     if paddle is not None and om is not None:
-        with Progress(total=1, quiet=quiet) as progress:
+        with whole_run(None), Progress(total=1, quiet=quiet) as progress:
             report = make_kit(
                 kit, paddle, om, seed=seed, force=force, command=command, observer=progress
             )

@@ -78,17 +78,17 @@ def forecast_command(
                 observer=progress,
                 host=host,
             )
-        from converter.cli.show import print_failures
-        from converter.report.forecast_text import forecast_text
-
         if out is not None:
             from converter.report.json_file import render_json
             from converter.report.run_files import files_of_ours, write_noted
 
             write_noted(out, {"report.json": render_json(report)}, others=files_of_ours(out))
-        if json_output:
-            print_json(report)
-        elif not quiet and (text := forecast_text(report, out)):
-            typer.echo(text)
-        print_failures(report)
-        raise typer.Exit(report.exit_code)
+    from converter.cli.show import print_failures
+    from converter.report.forecast_text import forecast_text
+
+    if json_output:
+        print_json(report)
+    elif not quiet and (text := forecast_text(report, out)):
+        typer.echo(text)
+    print_failures(report)
+    raise typer.Exit(report.exit_code)

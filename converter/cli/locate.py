@@ -82,19 +82,19 @@ def locate_command(
                 observer=progress,
                 host=host,
             )
-        from converter.cli.show import print_failures
-        from converter.report.locate_text import locate_lines, located
-
-        facts = located(report)
         if out is not None:
             from converter.report.locate_html import write_locate_reports
 
             write_locate_reports(report, out)
-        if json_output:
-            print_json(report)
-        elif facts is not None and not quiet:
-            typer.echo("\n".join(locate_lines(facts)))
-        print_failures(report)
-        if out is not None and not quiet and facts is not None:
-            typer.echo(f"report: {out / 'report.html'}", err=True)
-        raise typer.Exit(report.exit_code)
+    from converter.cli.show import print_failures
+    from converter.report.locate_text import locate_lines, located
+
+    facts = located(report)
+    if json_output:
+        print_json(report)
+    elif facts is not None and not quiet:
+        typer.echo("\n".join(locate_lines(facts)))
+    print_failures(report)
+    if out is not None and not quiet and facts is not None:
+        typer.echo(f"report: {out / 'report.html'}", err=True)
+    raise typer.Exit(report.exit_code)

@@ -122,7 +122,7 @@ def merge_command(
     A model that the recipe asks for and no shard has is a failure, with exit code 1.
     """
     from converter.cli.show import end, print_report
-    from converter.engine.out_directory import held
+    from converter.engine.out_directory import held, whole_run
     from converter.model.artefacts import check_replaceable
     from converter.model.names import REPORT_FILES
     from converter.report.json_file import read_json
@@ -139,10 +139,11 @@ def merge_command(
     )
     files = [_file(source) for source in sources]
     merged = merge_reports([(file, read_json(file)) for file in files], out)
-    with held(out):
+    with whole_run(out), held(out):
         if not force:
             check_replaceable(out, REPORT_FILES)
-        merged = wanted.write(merged, out)
+        merged = wanted.write_reports(merged, out)
+    wanted.write(merged, out)
     print_report(merged)
     typer.echo(out / "report.json")
     end(merged, wanted.unwritten)

@@ -157,21 +157,21 @@ def validate_command(
                 )
         if out is not None and candidate is not None:
             write_reports(report, out)
-        facts = report.models[0].facts("validate")
-        if json_output:
-            print_json(report)
-        elif isinstance(facts, ValidateFacts) and not quiet:
-            typer.echo(accuracy_text(facts))
-        elif candidate is None and report.exit_code == 0:
-            typer.echo(record)
-        _refuse(report)
-        if quiet:
-            print_failures(report)
-        else:
-            print_report(report)
-            if out is not None and candidate is not None:
-                typer.echo(f"report: {out / 'report.html'}", err=True)
-        raise typer.Exit(report.exit_code)
+    facts = report.models[0].facts("validate")
+    if json_output:
+        print_json(report)
+    elif isinstance(facts, ValidateFacts) and not quiet:
+        typer.echo(accuracy_text(facts))
+    elif candidate is None and report.exit_code == 0:
+        typer.echo(record)
+    _refuse(report)
+    if quiet:
+        print_failures(report)
+    else:
+        print_report(report)
+        if out is not None and candidate is not None:
+            typer.echo(f"report: {out / 'report.html'}", err=True)
+    raise typer.Exit(report.exit_code)
 
 
 def _refuse(report: RunReport) -> None:

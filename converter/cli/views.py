@@ -49,7 +49,7 @@ AcceptFailures = Annotated[
 class Views:
     """Where else than to ``report.json`` and ``report.html`` a report goes.
 
-    ``unwritten`` tells, after ``write``, what could not be written.
+    ``unwritten`` tells, after ``write``, what could not be written, reports too.
     """
 
     junit: Path | None = None
@@ -113,18 +113,26 @@ class Views:
                 check_writable(path)
         return cls(junit, markdown, baseline, update, prune, bom, accept, before)
 
-    def write(self, report: RunReport, out: Path) -> RunReport:
-        """Compare with the baseline, write every view, and return the report with both.
+    def write_reports(self, report: RunReport, out: Path) -> RunReport:
+        """Compare with the baseline, write the reports, and return the report with both.
 
-        What cannot be written keeps nothing else from being written.
+        It belongs to the run: signals do not end the writing.
         """
         from converter.api import write_reports
-        from converter.report.junit import write_junit
-        from converter.report.markdown import render_markdown, write_markdown
 
         if self.baseline is not None:
             report = self._compared(report, self.baseline)
         self._attempt(lambda: write_reports(report, out))
+        return report
+
+    def write(self, report: RunReport, out: Path) -> None:
+        """Write every other view; what cannot be written keeps nothing else from being written.
+
+        After the run: it takes as long as whoever reads a FIFO does, and signals end it.
+        """
+        from converter.report.junit import write_junit
+        from converter.report.markdown import render_markdown, write_markdown
+
         if (junit := self.junit) is not None:
             self._attempt(lambda: write_junit(report, junit))
         if (bom := self.bom) is not None:
@@ -137,10 +145,10 @@ class Views:
             typer.echo(render_markdown(report), nl=False)
         elif (markdown := self.markdown) is not None:
             self._attempt(lambda: write_markdown(report, markdown))
-        return report
 
     def _compared(self, report: RunReport, baseline: Path) -> RunReport:
         """The report with what is not as in the baseline, which is written where that is asked."""
+        from converter.engine.interruption import interruptible
         from converter.errors import Paddle2omError
         from converter.model.baseline import BaselineReport
         from converter.report.baseline import (
@@ -154,15 +162,20 @@ class Views:
         if self._before is not None:
             compared = compare_baseline(report, self._before, baseline)
         if self.update:
-            why = "the run was interrupted" if report.interrupted else ""
+            why = ""
             try:
-                if not why:
-                    compared, known = update_baseline(
-                        report, compared, baseline, prune=self.prune, accept=self.accept
-                    )
+                if not report.interrupted:
+                    with interruptible():
+                        compared, known = update_baseline(
+                            report, compared, baseline, prune=self.prune, accept=self.accept
+                        )
             except Paddle2omError as error:
                 self.unwritten.append(error)
                 why = error.message
+            except KeyboardInterrupt:
+                report = report.model_copy(update={"interrupted": True})
+            if report.interrupted:
+                why = "the run was interrupted"
             if why:
                 compared, known = nothing.model_copy(update={"unwritten": why}), None
         if known is not None:

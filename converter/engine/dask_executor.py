@@ -10,6 +10,7 @@ import contextlib
 import logging
 import queue
 import re
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,6 +41,9 @@ _ANSWER = 10.0
 
 #: Seconds to wait for a worker when there is none (any more), and for a scheduler started here.
 _PATIENCE = 60.0
+
+#: Seconds that workers may take to stop when the run is interrupted.
+_PARTING = 10.0
 
 #: Seconds between two looks at what has ended.
 _TICK = 0.2
@@ -171,10 +175,7 @@ class DaskExecutor:
                 self._collect(futures, finished, observer)
         except KeyboardInterrupt:
             self.interrupted = True
-            for future, task in futures.items():
-                if future.status == "finished" and task.name not in finished:
-                    finished[task.name] = self._report_of(task, future)
-            self._stop(futures)
+            self._stop(futures, finished)
             self._pass_on(observer, finished)
             for task in tasks:
                 told = self._told.get(task.name, [])
@@ -194,6 +195,25 @@ class DaskExecutor:
         except WorkerError as error:
             self._gone = error
             return crashed(task, error.message, error.hint)
+
+    def _stop(self, futures: Mapping[Any, Task], finished: dict[str, ModelReport]) -> None:
+        """End what runs, and add to ``finished`` what had ended; a worker may answer nothing."""
+        end = time.monotonic() + _PARTING
+        ended = {future: task for future, task in futures.items() if future.status == "finished"}
+
+        def stop() -> None:
+            with contextlib.suppress(Exception):  # a worker that is gone has stopped, too
+                self._client.cancel([each for each in futures if each not in ended])
+                self._client.run(dask_worker.stop_all, self._topic)
+
+        stopping = threading.Thread(target=stop, daemon=True)
+        stopping.start()
+        for future, task in ended.items():
+            if task.name not in finished:
+                with contextlib.suppress(TimeoutError):  # what it made does not come
+                    left = max(0.0, end - time.monotonic())
+                    finished[task.name] = self._report_of(task, future, left)
+        stopping.join(max(0.0, end - time.monotonic()))
 
     def _work(self, task: Task, log: Path, digests: Digests) -> Work:
         """A function of ``dask_worker`` and its arguments."""
@@ -250,12 +270,6 @@ class DaskExecutor:
         self._fit = {address: dict(info[address].get("resources", {})) for address in facts}
         return self._fit
 
-    def _stop(self, futures: Mapping[Any, Task]) -> None:
-        """Take back what waits, and end what runs."""
-        self._client.cancel(list(futures))
-        with contextlib.suppress(Exception):  # a worker that is gone has stopped, too
-            self._client.run(dask_worker.stop_all, self._topic)
-
     def _collect(
         self, futures: dict[Any, Task], finished: dict[str, ModelReport], observer: Observer
     ) -> None:
@@ -275,7 +289,7 @@ class DaskExecutor:
                 finished[task.name] = report
                 observer.model_finished(report)
             if gone := self._gone:
-                self._stop(left)
+                self._stop({each: left[each] for each in left if not each.done()}, finished)
                 for task in left.values():
                     finished[task.name] = crashed(task, gone.message, gone.hint)
                     observer.model_finished(finished[task.name])
@@ -351,7 +365,8 @@ class DaskExecutor:
                 self._told.setdefault(name, []).append(result)
                 observer.stage_finished(name, result)
 
-    def _report_of(self, task: Task, future: Any) -> ModelReport:
+    def _report_of(self, task: Task, future: Any, limit: float | None = None) -> ModelReport:
+        """Raises ``TimeoutError`` when the result is not here after ``limit`` seconds."""
         error = future.exception() if future.status == "error" else None
         if isinstance(error, Paddle2omError):  # the store's
             return crashed(task, error.message, error.hint)
@@ -360,9 +375,9 @@ class DaskExecutor:
         if error is not None or future.status != "finished":
             return crashed(task, f"its Dask worker was lost: {error or future.status}")
         if self._unpacking is None:
-            return ModelReport.model_validate(future.result())
+            return ModelReport.model_validate(future.result(timeout=limit))
         try:
-            return self._unpacking.report(task, future.result())
+            return self._unpacking.report(task, future.result(timeout=limit))
         except WorkerError as failed:
             self._gone = failed
             return crashed(task, failed.message, failed.hint)

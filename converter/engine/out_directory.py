@@ -37,6 +37,7 @@ def whole_run(out_dir: Path | None) -> Iterator[None]:
 
     Once ``held`` within, it stays so to the end: no other run comes between a run and its reports.
     From then on Ctrl-C ends the work and not the writing (``converter.engine.interruption``).
+    Whatever may wait for somebody else comes after it: other files, standard output and error.
     """
     with contextlib.ExitStack() as stack:
         token = _whole.set(_Whole(out_dir, stack))

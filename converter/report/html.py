@@ -142,6 +142,7 @@ def report_environment() -> Environment:
     environment.globals.update(
         convert_words=commands.convert_words,
         reproduce_words=commands.reproduce_words,
+        cell_mark=summary.cell_mark,
         count=fmt.count,
         href=_href,
         compared_text=compared_text,
@@ -158,7 +159,6 @@ def report_environment() -> Environment:
         signature_of=signature_of,
         smallest_passing=smallest_passing,
         stage_fact=summary.stage_fact,
-        stage_mark=summary.stage_mark,
         sort_value=_sort_value,
         sweep_rows=compared.sweep_rows,
         task_text=compared.task_text,

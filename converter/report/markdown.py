@@ -15,6 +15,7 @@ from converter.report.atomic import write_text_through
 from converter.report.baseline_text import change_text, update_texts
 from converter.report.compared import sweep_text, task_text, task_totals
 from converter.report.summary import (
+    cell_mark,
     find_stage,
     missing_note,
     model_mark,
@@ -22,7 +23,6 @@ from converter.report.summary import (
     seconds_of,
     stage_columns,
     stage_fact,
-    stage_mark,
     verdict,
 )
 
@@ -198,7 +198,7 @@ def _cell(model: ModelReport, name: str) -> str:
     stage = find_stage(model, name)
     if stage is None:
         return ""
-    mark = stage_mark(stage)
+    mark = cell_mark(model, stage)
     told = stage_fact(stage).full or (mark.label if mark.tone != "ok" else "")
     return f"{_SIGNS[mark.tone]} {escape(told)}".strip()
 

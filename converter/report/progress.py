@@ -68,7 +68,7 @@ class Progress:
 
     def __enter__(self) -> Progress:
         if self._board:
-            self._board.live.start()
+            self._board.live.start(refresh=True)
         return self
 
     def __exit__(
@@ -163,6 +163,8 @@ class _Board:
             TextColumn("{task.description}", markup=False),
             console=console,
         )
+        # Until the first model begins, Paddle is loaded: that takes seconds.
+        self._starting: TaskID | None = self._models.add_task("starting", total=None)
         self.live = Live(
             Group(self._models, self._overall),
             console=console,
@@ -173,6 +175,9 @@ class _Board:
     def begin(self, name: str, text: str) -> None:
         """Show ``text`` for a model, in the line that it has or in a new one."""
         with self._lock:
+            if self._starting is not None:
+                self._models.remove_task(self._starting)
+                self._starting = None
             if name in self._running:
                 self._models.update(self._running[name], description=text)
             else:

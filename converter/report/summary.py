@@ -132,6 +132,13 @@ def model_mark(model: ModelReport) -> Mark:
     return MARKS[model.status]
 
 
+def cell_mark(model: ModelReport, stage: StageResult) -> Mark:
+    """Mark of one stage in a table: a model that was never begun was not interrupted in one."""
+    if stage.status is Status.INTERRUPTED and model_mark(model) is NOT_RUN:
+        return NOT_RUN
+    return stage_mark(stage)
+
+
 def stage_columns(report: RunReport) -> tuple[str, ...]:
     """Every stage that any model went through, in the order of the pipeline."""
     seen = dict.fromkeys(stage.stage for model in report.models for stage in model.stages)

@@ -17,6 +17,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from converter.errors import Interrupted
 from converter.model.comparison import ValidateFacts
 from converter.model.result import ModelReport, PipelineReport, RunReport, Status
 from converter.report import format as fmt
@@ -29,6 +30,7 @@ from converter.report.summary import (
     MARKS,
     NOT_RUN,
     WARNING,
+    cell_mark,
     find_stage,
     known_text,
     missing_note,
@@ -39,7 +41,6 @@ from converter.report.summary import (
     skip_reasons,
     stage_columns,
     stage_fact,
-    stage_mark,
     verdict,
 )
 from converter.report.tones import STYLES, Writer
@@ -94,6 +95,9 @@ class _ReportView:
             ]
         )
         yield _verdict(self.report, write)
+        if self.report.interrupted:
+            hint = f"{Interrupted.again}; what is in the cache is not done again"
+            yield Text("hint: ", "bold").append(hint, "not bold")
 
 
 def _spaced(blocks: list[list[tuple[str, Text]]]) -> Iterator[RenderableType]:
@@ -138,7 +142,7 @@ def _cell(model: ModelReport, name: str, write: Writer, *, full: bool) -> Text:
     stage = find_stage(model, name)
     if stage is None:
         return Text(write.sign(NOT_RUN), STYLES["skip"])
-    mark, fact = stage_mark(stage), stage_fact(stage)
+    mark, fact = cell_mark(model, stage), stage_fact(stage)
     words = fact.full if full else fact.compact
     has_fact = bool(words) and stage.status in (Status.FAILED, Status.SKIPPED)
     if mark.tone in ("bad", "skip") and not has_fact:
@@ -150,7 +154,9 @@ def _cell(model: ModelReport, name: str, write: Writer, *, full: bool) -> Text:
 
 def _legend(report: RunReport, write: Writer) -> Iterator[RenderableType]:
     """Name the signs that stand in the table without their word, where that is needed."""
-    marks = dict.fromkeys(stage_mark(stage) for model in report.models for stage in model.stages)
+    marks = dict.fromkeys(
+        cell_mark(model, stage) for model in report.models for stage in model.stages
+    )
     labels: dict[str, list[str]] = {}
     for mark in marks:
         if mark.tone not in ("bad", "skip"):

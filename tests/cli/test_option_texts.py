@@ -16,10 +16,10 @@ from converter.atc.flags import version_key
 from converter.atc.from_options import parse_flags
 from converter.atc.runners.place import absolute_place
 from converter.atc.soc_detect import resolve_soc
+from converter.cli.app import app
 from converter.cli.cache import parse_age
 from converter.cli.compile_flags import parse_profiles, parse_shapes
 from converter.cli.convert import parse_renames
-from converter.cli.main import app
 from converter.cli.seconds import seconds
 from converter.engine.cache.store import Cache
 from converter.engine.shards import parse_shard

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from converter.cli.main import app
+from converter.cli.app import app
 from converter.errors import InputError
 from converter.model.artefacts import MANIFEST
 from converter.model.run_manifest import read_run

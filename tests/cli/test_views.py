@@ -22,14 +22,14 @@ def flags(path: Path | None, *, update: bool, prune: bool = False, accept: bool 
 
 def test_the_report_tells_what_an_update_kept_and_what_it_dropped(tmp_path: Path) -> None:
     path = tmp_path / "baseline.json"
-    flags(path, update=True).write(run([good("a"), good("b")]), tmp_path)
+    flags(path, update=True).write_reports(run([good("a"), good("b")]), tmp_path)
 
-    of_one = flags(path, update=True).write(run([good("a")]), tmp_path)
+    of_one = flags(path, update=True).write_reports(run([good("a")]), tmp_path)
     assert of_one.baseline is not None
     assert of_one.baseline.kept == ("b",)
     assert list(read_baseline(path).models) == ["a", "b"]
 
-    pruned = flags(path, update=True, prune=True).write(run([good("a")]), tmp_path)
+    pruned = flags(path, update=True, prune=True).write_reports(run([good("a")]), tmp_path)
     assert pruned.baseline is not None
     assert pruned.baseline.dropped == ("b",)
     assert list(read_baseline(path).models) == ["a"]
@@ -38,19 +38,19 @@ def test_the_report_tells_what_an_update_kept_and_what_it_dropped(tmp_path: Path
 def test_failures_that_are_accepted_do_not_decide_the_exit_code(tmp_path: Path) -> None:
     path = tmp_path / "baseline.json"
     report = run([model("m", failed("export", "no", "hint")), good("a")])
-    assert flags(path, update=True).write(report, tmp_path).exit_code == 1
-    assert flags(path, update=False).write(report, tmp_path).exit_code == 1
+    assert flags(path, update=True).write_reports(report, tmp_path).exit_code == 1
+    assert flags(path, update=False).write_reports(report, tmp_path).exit_code == 1
 
-    accepted = flags(path, update=True, accept=True).write(report, tmp_path)
+    accepted = flags(path, update=True, accept=True).write_reports(report, tmp_path)
     assert (accepted.exit_code, accepted.models[0].known_to_fail) == (0, True)
-    later = flags(path, update=False).write(report, tmp_path)
+    later = flags(path, update=False).write_reports(report, tmp_path)
     assert later.exit_code == 0
     assert read_json(tmp_path / "report.json") == later
-    again = flags(path, update=True).write(report, tmp_path)
+    again = flags(path, update=True).write_reports(report, tmp_path)
     assert again.exit_code == 0
     assert again.baseline is not None
     assert again.baseline.left_out == ()
-    assert Views().write(report, tmp_path).exit_code == 1
+    assert Views().write_reports(report, tmp_path).exit_code == 1
 
 
 def test_what_is_known_is_no_error_with_quiet(
@@ -58,19 +58,19 @@ def test_what_is_known_is_no_error_with_quiet(
 ) -> None:
     path = tmp_path / "baseline.json"
     report = run([model("m", failed("export", "no", "hint")), good("a")])
-    print_failures(flags(path, update=True, accept=True).write(report, tmp_path))
+    print_failures(flags(path, update=True, accept=True).write_reports(report, tmp_path))
     assert capsys.readouterr().err == ""
 
 
 def test_a_baseline_that_is_damaged_or_not_written_accepts_nothing(tmp_path: Path) -> None:
     path = tmp_path / "baseline.json"
     report = run([model("m", failed("export", "no", "hint"))])
-    flags(path, update=True, accept=True).write(report, tmp_path)
+    flags(path, update=True, accept=True).write_reports(report, tmp_path)
     wanted = flags(path, update=True, accept=True)
     path.write_text(path.read_text().replace('"exit_code": 1', '"exit_code": "one"'))
     with pytest.raises(InputError, match="failures"):
         flags(path, update=False)
-    late = wanted.write(report, tmp_path)
+    late = wanted.write_reports(report, tmp_path)
     assert late.exit_code == 1
     assert [error.message for error in wanted.unwritten] != []
     path.unlink()
@@ -129,7 +129,8 @@ def test_what_cannot_be_written_after_the_run_hides_nothing(tmp_path: Path) -> N
     wanted = Views.checked(junit, markdown, baseline, True, False)
     junit.mkdir()
     baseline.parent.write_text("")
-    report = wanted.write(run([good("a")]), tmp_path)
+    report = wanted.write_reports(run([good("a")]), tmp_path)
+    wanted.write(report, tmp_path)
     assert read_json(tmp_path / "report.json") == report
     assert markdown.is_file()
     assert [f"cannot write {path}" for path in (baseline, junit)] == [

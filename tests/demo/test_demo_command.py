@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
-from converter.cli.main import app
+from converter.cli.app import app
 from converter.demo import ocr_run, sources
 from converter.engine import convert
 from converter.model.result import PipelineReport

@@ -16,7 +16,7 @@ import converter
 from converter import errors
 from converter.atc.flags import all_flags
 from converter.bridge.repair import program_repairs
-from converter.cli.main import app
+from converter.cli.app import app
 from converter.model import comparison, result
 
 ROOT = Path(__file__).parents[2]

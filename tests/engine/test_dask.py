@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 import sys
+import threading
 import time
 from unittest.mock import Mock
 
@@ -302,3 +303,43 @@ def test_ctrl_c_keeps_the_stages_that_were_told(tmp_path):
         ["ok", "ok", "interrupted"],
         ["interrupted", "skipped", "skipped"],
     ]
+
+
+class HungCluster(StoppedCluster):
+    """One whose workers answer nothing any more when the user stops the run."""
+
+    def __init__(self):
+        super().__init__([])
+        self.answers = threading.Event()
+        self.statuses = iter(("pending", "finished"))
+
+    def submit(self, *_, key, **__):
+        return Mock(key=key, status=next(self.statuses), done=self.stop, result=self.late)
+
+    def late(self, timeout=None):
+        assert timeout is not None
+        raise TimeoutError
+
+    def run(self, work, *words):
+        if work is dask_worker.stop_all:
+            self.answers.wait()
+        return super().run(work, *words)
+
+
+def test_workers_that_hang_keep_no_interrupted_run(tmp_path, monkeypatch):
+    """Signals are ignored meanwhile: a node that its batch system suspended held it for ever."""
+    monkeypatch.setattr(dask_executor, "_PARTING", 0.1)
+    client = HungCluster()
+    executor = dask_executor.DaskExecutor(client)
+    tasks = [task().model_copy(update={"name": name}) for name in ("m", "n")]
+    logs = {each.name: tmp_path / each.name for each in tasks}
+
+    runs = threading.Thread(target=executor.run, args=(tasks, logs, Silent()), kwargs={"jobs": 1})
+    runs.start()
+    runs.join(LIMIT)
+    hung = runs.is_alive()
+    client.answers.set()
+    runs.join()
+
+    assert not hung
+    assert executor.interrupted

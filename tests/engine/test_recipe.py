@@ -196,6 +196,13 @@ models:
     assert "matches no model directory" in found[5][1]
 
 
+def test_a_model_that_is_gone_is_not_taken_for_another(zoo):
+    (zoo / "models" / "resnet18").mkdir()
+    ((_, message, hint),) = mistakes(zoo, "schema: 1\nmodels:\n  - path: models/lenet\n")
+    assert message == "models/lenet does not exist"
+    assert hint.startswith("take it out of the recipe if it is gone; paths begin at")
+
+
 @pytest.mark.parametrize(
     ("text", "place", "words"),
     [

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from converter.cli.main import app
+from converter.cli.app import app
 from converter.errors import InputError
 from converter.model.run_manifest import require_manifest
 from converter.model.task import ConvertOptions

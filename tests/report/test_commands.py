@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from converter.cli.main import app
+from converter.cli.app import app
 from converter.model.compile_options import CompileOptions, PrecisionForecast
 from converter.model.task import ConvertOptions
 from converter.model.tolerance import ToleranceOverride

@@ -91,7 +91,19 @@ def test_every_view_says_that_it_was_not_finished() -> None:
 
 
 def test_nothing_of_it_run_is_not_run() -> None:
-    assert verdict(stopped("m")).headline == "Interrupted, 1 of 2 models not run"
+    report = stopped("m")
+    assert verdict(report).headline == "Interrupted, 1 of 2 models not run"
+    assert "✗ interrupted" not in shown(report)
+    assert "– not run" in shown(report)
+    for tag in ('class="label">', "</span>"):
+        assert f"{tag}interrupted</span>" not in render_html(report)
+    assert "❌ interrupted" not in render_markdown(report)
+
+
+def test_the_terminal_says_how_to_go_on() -> None:
+    hint = "hint: run the same command again; what is in the cache is not done again"
+    assert shown(stopped("m", inspected())).rstrip().endswith(hint)
+    assert hint not in shown(run([good("a")]))
 
 
 def test_failed_and_not_finished_are_counted_apart() -> None:
@@ -112,7 +124,7 @@ def test_a_baseline_that_was_to_be_written_says_that_it_was_not(tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     file = Path("bl.json")
     wanted = Views.checked(None, None, file, update=True, prune=False)
-    report = wanted.write(stopped("m", inspected()), tmp_path)
+    report = wanted.write_reports(stopped("m", inspected()), tmp_path)
     assert not file.exists()
     told = "not written: the run was interrupted"
     assert told in shown(report)

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from converter.cli.main import app
+from converter.cli.app import app
 from converter.engine.out_directory import held
 from converter.errors import InputError
 from converter.model.recipe import PlannedPipeline

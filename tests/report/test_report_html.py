@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from converter.cli.main import app
+from converter.cli.app import app
 from converter.model.artefacts import MANIFEST
 from converter.model.names import REPORT_FILES
 from converter.model.result import Message, ModelReport, PipelineReport, RunReport, Status

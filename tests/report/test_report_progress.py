@@ -85,6 +85,18 @@ def test_a_terminal_keeps_one_line_per_model() -> None:
     assert "8/8" in text
 
 
+def test_a_terminal_says_that_the_run_is_starting() -> None:
+    screen = console(terminal=True)
+    progress = Progress(2, console=screen, live=True)
+    with progress:
+        assert "starting" in written(screen)
+        progress.model_started("rec")
+        before = len(written(screen))
+    after = written(screen)[before:]
+    assert "rec" in after
+    assert "starting" not in after
+
+
 def test_a_forced_colour_log_is_still_a_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CI", raising=False)
     log = console(terminal=True)

@@ -19,6 +19,10 @@ from converter.model.recipe import ModelEntry
 #: Ends of the names of files that make a directory one of a model, or of what should be one.
 MODEL_FILES = (".pdmodel", ".pdiparams", "__model__", "inference.json", "inference.yml")
 
+#: How alike (``difflib``) the name of another model has to be to be the one that was meant: at 0.6
+#: ``resnet18`` is that for ``lenet``.
+_LIKENESS = 0.75
+
 _PROGRAMS = (".json", ".pdmodel", "__model__")
 
 
@@ -143,10 +147,11 @@ def _nothing(place: Place, document: Document, text: str, path: Path) -> Mistake
         beside = os.listdir(path.parent)  # noqa: PTH208
     except OSError:
         beside = []
-    near = difflib.get_close_matches(path.name, beside, 1, 0.6)
+    near = difflib.get_close_matches(path.name, beside, 1, _LIKENESS)
     hint = (
         f"did you mean {Path(text).parent / near[0]}?"
         if near
-        else f"paths begin at the recipe's directory, {document.path.absolute().parent}"
+        else "take it out of the recipe if it is gone; paths begin at the recipe's directory, "
+        f"{document.path.absolute().parent}"
     )
     return Mistake(place, f"{text} does not exist", hint)
