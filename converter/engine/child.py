@@ -36,7 +36,7 @@ def run_task(task_id: str, data: dict[str, Any], pipe: TextIO) -> None:
         pipe.flush()
 
     def emit_result(result: StageResult) -> None:
-        emit("result", result=result.model_dump(mode="json"))
+        emit("result", result=result.model_dump(mode="json"), news=occupied is None)
 
     last = 0.0
 
@@ -48,7 +48,8 @@ def run_task(task_id: str, data: dict[str, Any], pipe: TextIO) -> None:
 
     job = Job(task, tell=tell)
     steps = Steps(job, waited=lambda seconds: emit("waited", seconds=seconds))
-    failed = occupied = _occupied(task)
+    occupied = _occupied(task)
+    failed = occupied
     first, *later = stages_named(task.stages)
     for stage in (first, *later):
         if failed and failed.stage == stage.name:  # foreseen

@@ -291,7 +291,8 @@ class Pool:
             stopped = any(earlier.status.is_failure for earlier in state.results)
             state.results.append(result)
             state.stage, state.stage_started = None, time.monotonic()
-            if not stopped:  # what a failure kept from running is no news
+            # What a failure kept from running is no news.
+            if event["news"] and not stopped:
                 observer.stage_finished(name, result)
         elif kind == "done":
             state.done = True

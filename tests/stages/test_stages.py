@@ -14,13 +14,14 @@ from onnx import numpy_helper
 
 from converter.bridge import translate as translate_module
 from converter.bridge.lowering import plan as plan_module
+from converter.errors import InputError
 from converter.model.comparison import ValidateFacts
 from converter.model.result import CompileFacts, ExportFacts, Status
 from converter.stages.compile import CompileStage
 from converter.stages.export import ExportStage
 from converter.stages.inspect import InspectStage
 from converter.stages.job import Job
-from converter.stages.publish import publish
+from converter.stages.publish import check_free, publish
 from converter.stages.simplify import SimplifyStage
 from converter.stages.validate import ValidateStage
 
@@ -327,13 +328,13 @@ def test_publishing_replaces_what_was_ours_and_only_that(tiny_pir, job_for, tmp_
     assert set(manifest["files"]) >= {"inference.onnx"}
 
     again = job_for(tiny_pir)
-    assert run(again, InspectStage())[0].status is Status.OK
+    check_free(again.task)
 
     (destination / "inference.onnx").write_bytes(b"somebody's work")
-    (refused,) = run(job_for(tiny_pir), InspectStage())
-    assert refused.status is Status.FAILED
-    assert refused.error.exit_code == 2
-    assert "--force" in refused.error.hint
+    with pytest.raises(InputError) as refused:
+        check_free(again.task)
+    assert "--force" in refused.value.hint
+    check_free(again.task.model_copy(update={"force": True}))
     assert (destination / "inference.onnx").read_bytes() == b"somebody's work"
 
 

@@ -34,6 +34,7 @@ class Entry(Record):
     the stage made one. ``source`` is the model's path, which the texts of a failure name.
     ``foreseen`` is True for a failure that is told before the stages in between are run.
     ``lasting`` is False for a result that counts for the run which made it only, on its way there.
+    ``printed`` is what came to the log while it was made.
     """
 
     stage: str
@@ -43,6 +44,7 @@ class Entry(Record):
     source: str = ""
     foreseen: bool = False
     lasting: bool = True
+    printed: str = ""
 
 
 class Entries:

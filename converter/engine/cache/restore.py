@@ -9,6 +9,7 @@ from pathlib import Path
 from converter.engine.cache.digests import Digests
 from converter.engine.cache.entries import Entry
 from converter.engine.cache.objects import BadObject
+from converter.engine.cache.printed import of_earlier_run
 from converter.engine.cache.recall import Damaged, fetch, register, results_of, whole, yml_of
 from converter.engine.cache.store import Cache
 from converter.errors import InputError, Paddle2omError
@@ -56,8 +57,9 @@ def restore(
     results = [_with_files(result, published) for result in results]
     if refused is not None:
         results.append(StageResult(stage="publish", status=Status.FAILED, error=refused))
-    with log.open("a", encoding="utf-8") as file:
-        file.write("every result is an earlier run's, from the cache\n")
+    if not own:  # else the log has it
+        with log.open("a", encoding="utf-8") as file:
+            file.writelines(of_earlier_run(stage, made.printed) for stage, made in entries.items())
     return ModelReport(
         name=task.name,
         source=task.source,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from converter.engine.cache.entries import Entry, KeptFile
 from converter.engine.cache.objects import DAMAGED, MISSING, OTHER_VERSION, BadObject
+from converter.engine.cache.printed import end_of_log, of_earlier_run, printed_since
 from converter.engine.cache.recall import fetch, find_entry, recalled, register
 from converter.engine.cache.sources import source_files
 from converter.engine.cache.store import Cache
@@ -78,13 +80,13 @@ class Steps:
         result = recalled(entry)
         register(self._job, stage.name, entry)
         self._job.results[stage.name] = result
-        if result.status.is_failure:  # nothing comes after it
-            return result
         try:
-            stage.restore(self._job)
+            if not result.status.is_failure:  # else nothing comes after it
+                stage.restore(self._job)
         except Paddle2omError:  # the model has gone meanwhile: let the stage say it
             self._job.digests.clear()
             return None
+        sys.stdout.write(of_earlier_run(stage.name, entry.printed))
         return result
 
     def run(self, stage: Stage) -> StageResult:
@@ -96,13 +98,13 @@ class Steps:
             kept = self.kept(stage)
             if kept is not None:
                 return kept
-            onnx, idle = self._job.onnx, self.idle
+            onnx, idle, log = self._job.onnx, self.idle, end_of_log()
             result = stage(self._job)
             worked = max(0.0, result.seconds - (self.idle - idle))
             result = result.model_copy(update={"seconds": worked})
             if not stage.lasting and stage.feeds and not result.status.is_failure:
                 self._lasting = False
-            told = self._keep(key, stage, result, onnx)
+            told = self._keep(key, stage, result, onnx, printed_since(log))
         notes = []
         if stage.name in self._damaged:
             what, how = self._damaged[stage.name]
@@ -137,8 +139,10 @@ class Steps:
         """Whether the model's files are still those that the keys were made of."""
         return self._use is not None and inputs_unchanged(self._job.task, self._use)
 
-    def _keep(self, key: str, stage: Stage, result: StageResult, onnx: Path | None) -> str:
-        """Keep what a stage left on the job; what to say when that did not work."""
+    def _keep(
+        self, key: str, stage: Stage, result: StageResult, onnx: Path | None, printed: str
+    ) -> str:
+        """Keep what a stage left on the job and printed; what to say when that did not work."""
         assert self._cache is not None and self._use is not None
         lasting = self._lasting and (stage.lasting or result.status.is_failure)
         if not lasting and not self._use.carries:
@@ -175,6 +179,7 @@ class Steps:
                 onnx=str(job.onnx.relative_to(job.work_dir)) if moved and job.onnx else None,
                 source=job.task.source,
                 lasting=lasting,
+                printed=printed,
             )
             self._cache.entries.write(key, entry)
         except OSError as error:

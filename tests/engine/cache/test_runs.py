@@ -110,6 +110,37 @@ def test_a_second_run_needs_no_worker_and_gives_the_same(where, filled, cache, t
     assert told(second) == told(first)
 
 
+def log_of(out: Path, index: int, models: tuple[Path, ...]) -> str:
+    return (out / "logs" / f"{models[index].name}.log").read_text()
+
+
+def test_the_log_of_a_cached_model_has_what_was_printed_when_it_was_made(
+    filled, cache, tmp_path, no_worker
+):
+    """JUnit and the report point to it, and it had one line."""
+    _, out, models, _ = filled
+    run(tmp_path / "out", cache, *models)
+    title, *before = log_of(out, 1, models).splitlines()
+    assert any("Start parsing" in line for line in before)
+
+    for _ in range(2):
+        run(tmp_path / "out", cache, *models)
+        log = log_of(tmp_path / "out", 1, models)
+        assert log.splitlines()[0] == title
+        said = [line for line in log.splitlines()[1:] if not line.startswith("paddle2om: ")]
+        assert said == before
+        assert "export is an earlier run's, from the cache, and printed then:\n" in log
+        assert "inspect is an earlier run's, from the cache\n" in log
+
+
+def test_the_log_of_a_partly_cached_model_has_what_its_earlier_stages_printed(
+    filled, cache, tmp_path
+):
+    models = filled[2]
+    run(tmp_path, cache, models[1], seed=7)
+    assert log_of(tmp_path, 1, models).count("Start parsing") == 1
+
+
 def test_a_cache_in_the_output_directory_is_left_alone(filled, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(filled[0], out / "cache")
