@@ -62,7 +62,8 @@ def convert(
 
     A model that fails is a row of the returned report: look at ``report.exit_code`` or
     ``report.models[i].failure``. Raises ``InputError`` for wrong arguments, ``WorkerError`` when no
-    worker process starts, ``Interrupted`` after Ctrl-C (the partial report is written first).
+    worker process starts, ``Interrupted`` after Ctrl-C (the partial report is written first), and
+    ``KeyboardInterrupt`` after one that came while the reports were written, which are whole.
     """
     if isinstance(models, bytes) or not isinstance(models, str | os.PathLike | Sequence):
         raise InputError(f"{models!r} is not a model", hint="give a path or a list of paths")

@@ -28,7 +28,7 @@ def init_command(
     """Write a recipe for every model in a folder, with a comment on what each of them does."""
     from converter.engine.recipe.draft import draft_recipe
     from converter.errors import InputError
-    from converter.model.counting import count
+    from converter.model.counting import count, listed
     from converter.report.atomic import write_text_through
 
     if out.is_file() and not force:
@@ -38,7 +38,11 @@ def init_command(
     typer.echo(str(out))
     for path, reason in draft.left_out:
         typer.echo(f"warning: left out {path}: {reason}", err=True)
-    typer.echo(count(draft.models, "model"), err=True)
+    for path, programs in draft.several:
+        told = f"{path} holds {len(programs)} programs, and each is a model: {listed(programs)}"
+        typer.echo(f"note: {told}", err=True)
+    left_out = f", {len(draft.left_out)} left out" if draft.left_out else ""
+    typer.echo(f"{count(draft.models, 'model')}{left_out}", err=True)
 
 
 @recipe_app.command("check", cls=Command)

@@ -40,7 +40,8 @@ class _Stream(io.TextIOWrapper):
             self._forgive(error)
 
     def _forgive(self, error: OSError) -> None:
-        if error.errno not in self._gone:
+        # Of standard error there is nowhere to tell it; the exit code and the report are left.
+        if error.errno not in self._gone and self.fileno() != 2:
             raise error
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.fileno())

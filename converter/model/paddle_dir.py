@@ -24,7 +24,7 @@ _HEAD_BYTES = 4096
 _LOOKED_FOR = "inference.json, inference.pdmodel, another PIR *.json, *.pdmodel, __model__"
 
 #: What to do with a file that is a model, but not one that Paddle's inference can run.
-_OTHER_MODELS = {
+OTHER_MODELS = {
     ".onnx": "it is converted already: name the Paddle model it was made from",
     ".om": "it is compiled already: name the Paddle model it was made from",
     ".pdparams": "these are training weights: export the model with paddle.jit.save first",
@@ -122,10 +122,10 @@ def _named_program(path: Path) -> Path:
     """Accept a program file that the user named; explain any other file."""
     if path.suffix in (".json", ".pdmodel") or path.name == "__model__":
         return path
-    if path.suffix in _OTHER_MODELS:
+    if path.suffix in OTHER_MODELS:
         raise InputError(
             f"{path} is not a Paddle program, it is a {path.suffix} file",
-            hint=_OTHER_MODELS[path.suffix],
+            hint=OTHER_MODELS[path.suffix],
         )
     raise InputError(
         f"{path} is not a Paddle program",
@@ -182,7 +182,7 @@ def _no_model(directory: Path, names: list[str]) -> InputError:
     suffixes = {Path(name).suffix for name in names}
     # .pdiparams comes last in the table: weights without a program are the weakest clue.
     hint = next(
-        (advice for suffix, advice in _OTHER_MODELS.items() if suffix in suffixes),
+        (advice for suffix, advice in OTHER_MODELS.items() if suffix in suffixes),
         "name the directory that holds the exported inference model",
     )
     if ".pdiparams" in suffixes:

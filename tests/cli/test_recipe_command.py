@@ -47,6 +47,41 @@ def test_init_leaves_out_what_is_damaged(zoo: Path) -> None:
     assert len(load_recipe(zoo / "zoo.yaml").models) == 2
 
 
+def test_init_leaves_out_nothing_without_a_word(zoo: Path, tiny_pir: Path) -> None:
+    models = zoo / "models"
+    for name in ("empty", "weights/step1", "onnx", "pictures", ".git/empty", "made", "b/logs"):
+        (models / name).mkdir(parents=True)
+    for name in ("weights/step1/m.pdparams", "onnx/m.onnx", "pictures/a.png", "made/m.onnx"):
+        (models / name).write_bytes(b"x")
+    (models / "made" / "paddle2om.manifest.json").write_text("{}")
+    # Beside or in a model it is no surprise.
+    (models / "b" / "tiny_pir" / "was.pdparams").write_bytes(b"x")
+    (models / "b" / "tiny_pir" / "onnx").mkdir()
+    (models / "b" / "m.onnx").write_bytes(b"x")
+    (models / "two").mkdir()
+    for stem in ("student", "teacher"):
+        for suffix in (".json", ".pdiparams"):
+            shutil.copy(tiny_pir / f"inference{suffix}", models / "two" / f"{stem}{suffix}")
+
+    made = run("recipe", "init", "models", "-o", "zoo.yaml", cwd=zoo)
+
+    told = [line.removeprefix("warning: left out models/") for line in made.stderr.splitlines()]
+    weights = "these are training weights: export the model with paddle.jit.save first"
+    assert told[0] == "b/logs: the directory is empty"
+    assert told[1].startswith("broken: no Paddle model in")
+    assert told[2:] == [
+        "empty: the directory is empty",
+        "onnx: no Paddle model in it: it is converted already: name the Paddle model it was made "
+        "from",
+        f"weights/step1: no Paddle model in it: {weights}",
+        "note: models/two holds 2 programs, and each is a model: student.json, teacher.json",
+        "6 models, 5 left out",
+    ]
+    text = (zoo / "zoo.yaml").read_text("utf-8")
+    assert "#   models/empty: the directory is empty\n" in text
+    assert "models/two/teacher.json # one of 2 programs in its directory\n" in text
+
+
 def test_init_makes_the_directory_that_a_recipe_goes_to(zoo: Path) -> None:
     made = run("recipe", "init", "models", "-o", "new/er/zoo.yaml", cwd=zoo)
     assert (made.returncode, made.stdout) == (0, "new/er/zoo.yaml\n")
@@ -61,7 +96,7 @@ def test_init_writes_a_recipe_that_checks(zoo: Path) -> None:
     made = run("recipe", "init", "models", "-o", "zoo.yaml", cwd=zoo)
     assert (made.returncode, made.stdout) == (0, "zoo.yaml\n")
     assert "left out models/broken: no Paddle model" in made.stderr
-    assert "4 models" in made.stderr
+    assert made.stderr.endswith("\n4 models, 1 left out\n")
     text = (zoo / "zoo.yaml").read_text("utf-8")
     assert "# text detection, PP-OCRv5_mobile_det" in text
     recipe = load_recipe(zoo / "zoo.yaml")

@@ -9,6 +9,7 @@ import select
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -107,6 +108,14 @@ def test_a_terminal_that_is_closed_does_not_cost_the_report(tmp_path, tiny_pir, 
     report = read_json(tmp_path / "out" / "report.json")
     assert (tmp_path / "out" / "report.html").is_file()
     assert (ended, report.interrupted) == ((0, False) if ignored else (130, True))
+
+
+def test_standard_error_on_a_full_disk_has_the_exit_code_as_ever():
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [*COMMAND, "build", "nowhere.yaml"], cwd=ROOT, env=environment(), stderr=full
+        )
+    assert ended.returncode == 2
 
 
 def test_a_file_on_a_broken_disk_is_no_reader_that_has_gone(tmp_path):

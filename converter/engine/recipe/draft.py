@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
 
 from converter.engine.recipe.sources import looks_like_model
 from converter.errors import InputError
+from converter.model.artefacts import MANIFEST
 from converter.model.counting import count
 from converter.model.describe import describe
 from converter.model.files import unreadable
 from converter.model.inference_yml import read_inference_yml
 from converter.model.names import RESERVED
-from converter.model.paddle_dir import find_model, model_name, programs_in
+from converter.model.paddle_dir import OTHER_MODELS, find_model, model_name, programs_in
 from converter.model.recipe import RECIPE_SCHEMA
 from converter.model.roles import Role, role_of
 
@@ -29,11 +31,15 @@ _PIPELINES: tuple[tuple[str, frozenset[Role]], ...] = (
 
 @dataclass(frozen=True)
 class Draft:
-    """The text of a recipe, how many models are in it, and what was left out with the reason."""
+    """The text of a recipe, how many models are in it, and what was left out with the reason.
+
+    ``several`` are directories that hold more than one model, with the names of their programs.
+    """
 
     text: str
     models: int
     left_out: tuple[tuple[str, str], ...]
+    several: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,20 +63,37 @@ def draft_recipe(directory: Path, recipe: Path) -> Draft:
         raise InputError(told, hint="name the folder that your models lie in")
     found: list[_Found] = []
     left_out: list[tuple[str, str]] = []
-    for path in _model_directories(directory):
-        for source in _programs(path):
-            shown = os.path.relpath(source.absolute(), recipe.absolute().parent)
+    several: list[tuple[str, tuple[str, ...]]] = []
+    beside = recipe.absolute().parent
+    models = _model_directories(directory)
+    for path in models:
+        programs = _programs(path)
+        if len(programs) > 1:
+            shown = os.path.relpath(path.absolute(), beside)
+            several.append((shown, tuple(source.name for source in programs)))
+        for source in programs:
+            shown = os.path.relpath(source.absolute(), beside)
             try:
-                found.append(_describe(source, shown))
+                described = _describe(source, shown)
             except InputError as error:
                 left_out.append((shown, error.message.replace(str(source), shown)))
+                continue
+            if len(programs) > 1:
+                of = f"one of {len(programs)} programs in its directory"
+                about = f"{described.about}, {of}" if described.about else of
+                described = replace(described, about=about)
+            found.append(described)
+    for path in _without_model(directory, models):
+        left_out.append((os.path.relpath(path.absolute(), beside), _why_none(path)))
+    left_out.sort()
     if not found:
         what = f"; left out {left_out[0][0]}: {left_out[0][1]}" if left_out else ""
         raise InputError(
             f"no Paddle model below {directory}{what}",
             hint="models are directories with inference.json or inference.pdmodel in them",
         )
-    return Draft(_text(directory, found, left_out), len(found), tuple(left_out))
+    text = _text(directory, found, left_out)
+    return Draft(text, len(found), tuple(left_out), tuple(several))
 
 
 def _model_directories(top: Path) -> list[Path]:
@@ -81,6 +104,35 @@ def _model_directories(top: Path) -> list[Path]:
         if looks_like_model(path) or (path != top and _has_program(path)):
             found.append(path)
     return found
+
+
+def _without_model(top: Path, models: Sequence[Path]) -> list[Path]:
+    """Directories that are empty, or hold another kind of model, with no Paddle model around.
+
+    What paddle2om made is no such thing, nor what lies beside or in a model.
+    """
+    known = {*models, *(parent for model in models for parent in model.parents)}
+    found = []
+    for root, directories, files in os.walk(top):
+        path = Path(root)
+        if path in models or MANIFEST in files:
+            directories.clear()
+            continue
+        other = any(Path(name).suffix in OTHER_MODELS for name in files)
+        if path != top and path not in known and (other or not (files or directories)):
+            found.append(path)
+        directories[:] = sorted(name for name in directories if not name.startswith("."))
+    return found
+
+
+def _why_none(path: Path) -> str:
+    """Why there is no model in a directory that ``_without_model`` gave."""
+    try:
+        find_model(path)
+    except InputError as error:
+        empty = not any(path.iterdir())
+        return "the directory is empty" if empty else f"no Paddle model in it: {error.hint}"
+    return "a model came while the folder was read"
 
 
 def _has_program(path: Path) -> bool:
