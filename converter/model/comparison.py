@@ -64,7 +64,8 @@ class OutputComparison(Record):
 class CaseComparison(Record):
     """All outputs for one set of inputs.
 
-    ``nearby`` is not 0 where Paddle's answer to inputs changed by that part was compared. ``task``
+    ``nearby`` is not 0 where Paddle's answer to inputs changed by that part was compared.
+    ``stable`` is True where it was that of the same program with stable sorts. ``task``
     is what users would see of the difference, where the model's kind is known.
     """
 
@@ -74,6 +75,7 @@ class CaseComparison(Record):
     outputs: tuple[OutputComparison, ...]
     passed: bool
     nearby: float = 0.0
+    stable: bool = False
     task: TaskAgreement | None = None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import onnxruntime
 
     from converter.accuracy.kept import Keep
+    from converter.accuracy.predictor import Predictor
     from converter.accuracy.reference import Arrays, PaddleReference, ReferenceCase
     from converter.accuracy.user_data import Given
     from converter.model.inference_yml import InferenceYml
@@ -135,6 +137,25 @@ class Job:
             seed=self.options.seed,
             given=self.given,
             keep=self.kept_reference,
+        )
+
+    @cached_property
+    def stable_reference(self) -> Predictor | None:
+        """The model in Paddle with every sort a stable one; None where all are so already."""
+        from converter.accuracy.predictor import LaterPredictor, PaddlePredictor
+        from converter.model.pir_document import load_pir
+        from converter.model.stable_sorts import sort_stably
+
+        model = self.model
+        if model is None or model.format != "pir":
+            return None
+        document = load_pir(model.program)
+        if not sort_stably(document):
+            return None
+        program = self.work_dir / "stable_sorts.json"
+        program.write_text(json.dumps(document), encoding="utf-8")
+        return LaterPredictor(
+            lambda: PaddlePredictor(program, model.params, threads=self.options.threads)
         )
 
     def session(self, onnx: Path) -> onnxruntime.InferenceSession:

@@ -122,6 +122,42 @@ def test_a_score_that_pixels_hide_fails(job_of):
     assert validated.error.hint == _next(job.options)
 
 
+def by_mask(x):
+    """What is above the middle first, by an unstable sort, as in PP-DocLayoutV2."""
+    import paddle
+
+    order = paddle.argsort((x > 0.5).astype("float32"), axis=1, descending=True)
+    return paddle.take_along_axis(x, order, axis=1)
+
+
+def test_the_order_of_equal_values_is_that_of_a_stable_sort(job_of):
+    """Paddle's own order is chance where it matters; ONNX has the lower index first."""
+    job = job_of(by_mask, [-1, 300])
+
+    _, validated = run(job, ExportStage(), SimplifyStage(), ValidateStage())
+
+    assert validated.status is Status.OK, validated.error
+    assert any(case.stable for case in validated.facts.cases)
+    (note,) = [message.text for message in validated.messages if "stable=False" in message.text]
+    assert "not with its unstable one" in note
+
+
+def test_a_fault_beside_a_sort_of_equal_values_fails(job_of):
+    table = np.full(300, 1.01, np.float32)
+    job = job_of(lambda x, table: by_mask(x) * table, [-1, 300], table=table)
+    run(job, ExportStage())
+    model = onnx.load(job.onnx)
+    (stored,) = [t for t in model.graph.initializer if list(t.dims) == [300]]
+    stored.CopyFrom(onnx.numpy_helper.from_array(table + np.float32(0.01), stored.name))
+    job.onnx = job.onnx.with_name("faulty.onnx")
+    onnx.save(model, job.onnx)
+
+    _, validated = run(job, ValidateStage())
+
+    assert validated.status is Status.FAILED
+    assert not any(case.stable for case in validated.facts.cases)
+
+
 def test_nan_everywhere_fails_with_its_own_reason(job_of):
     job = job_of(lambda x: (-x.abs() - 1.0).log(), [-1, 10])
 
