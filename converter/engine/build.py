@@ -104,6 +104,10 @@ def plan_build(
     for name, error in refused.items():
         if error is not None:
             foretold[name] = (dict.fromkeys(foretold[name][0], "not run"), error.message)
+    for task in tasks:
+        states = foretold[task.name][0]
+        if task.options.compile.soc is None and len(stages_that_run(states)) > 1:
+            states["compile"] = "not run"  # no more than a word that nobody asked for it
     running = {name: stages_that_run(states) for name, (states, _) in foretold.items()}
     estimates = estimates_for(tasks, cache, running)
     for task in tasks:
@@ -122,6 +126,7 @@ def plan_build(
                 seconds=round(told.seconds, 1) if runs else 0.0,
                 peak_memory=told.peak if runs else 0,
                 measured=told.known,
+                untimed=told.untimed if runs else (),
             )
         )
     pipelines = recipe.pipelines if part is None else ()

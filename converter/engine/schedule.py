@@ -33,11 +33,15 @@ _SHARE = 0.9
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a task will take: wall seconds, peak bytes; ``known`` from an earlier run."""
+    """What a task will take: wall seconds, peak bytes; ``known`` from an earlier run.
+
+    The seconds are without those of ``untimed`` stages, which nothing is known of.
+    """
 
     seconds: float
     peak: int
     known: bool = False
+    untimed: tuple[str, ...] = ()
 
 
 def estimate(size: int, seen: Seen | None, stages: Collection[str]) -> Estimate:
@@ -54,7 +58,8 @@ def estimate(size: int, seen: Seen | None, stages: Collection[str]) -> Estimate:
     peaks = [seen.peak_memory.get(stage, _LEAST_PEAK) for stage in old]
     if new or not old:
         peaks.append(_LEAST_PEAK + int(size * _PEAK_PER_BYTE))
-    return Estimate(seconds, max(peaks), known=bool(old) and not new)
+    untimed = tuple(stage for stage in stages if stage not in (*new, *old))
+    return Estimate(seconds, max(peaks), known=bool(old) and not new, untimed=untimed)
 
 
 class Schedule:

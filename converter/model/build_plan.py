@@ -18,7 +18,8 @@ class ModelPlan(Record):
     ``failed`` is a kept failure that is not tried again. A model is ``refused``, and nothing of it
     is run, where files that are not ours are in the places of its own; ``why`` names one.
     ``seconds`` and ``peak_memory`` (bytes) are expected: ``measured`` in an earlier run, else
-    guessed from the size of the model's files.
+    guessed from the size of the model's files. They are without the stages that are ``untimed``:
+    how long atc will take is not known before it was run.
     """
 
     name: str
@@ -31,6 +32,7 @@ class ModelPlan(Record):
     seconds: float = 0.0
     peak_memory: int = 0
     measured: bool = False
+    untimed: tuple[str, ...] = ()
 
     @computed_field  # type: ignore[prop-decorator]
     @property

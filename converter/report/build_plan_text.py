@@ -28,7 +28,11 @@ def _fate(model: ModelPlan) -> str:
         return f"{failed[0]} failed: {model.why}" if failed else "cached"
     todo = ", ".join(stage for stage, state in model.stages.items() if state == "run")
     guessed = "" if model.measured else "about "
-    took = f"{guessed}{fmt.seconds(model.seconds)}, {fmt.size(model.peak_memory)}"
+    time = f"{guessed}{fmt.seconds(model.seconds)}"
+    if model.untimed:
+        untimed = f"time of {', '.join(model.untimed)} not known"
+        time = f"{time}, {untimed}" if model.seconds else untimed
+    took = f"{time}, {fmt.size(model.peak_memory)}"
     return f"run {todo} ({took}): {model.why}"
 
 
@@ -45,5 +49,7 @@ def summary(plan: BuildPlan) -> str:
     if runs:
         # As if they were packed without gaps; no shorter than the longest.
         wall = max(sum(m.seconds for m in runs) / plan.jobs, max(m.seconds for m in runs))
-        told += f"; about {fmt.seconds(wall)} with {plan.jobs} at a time"
+        told += f"; about {fmt.seconds(wall)} with {plan.jobs} at a time" if wall else ""
+        untimed = dict.fromkeys(stage for model in runs for stage in model.untimed)
+        told += f"; time of {', '.join(untimed)} not known" if untimed else ""
     return told

@@ -15,6 +15,7 @@ from converter.engine.build import plan_build
 from converter.engine.pool import Pool
 from converter.engine.recipe.load import load_recipe
 from converter.engine.run import Settings
+from converter.paddlex.base import own_base
 from tests import command
 
 ENV: dict[str, str] = {}
@@ -83,7 +84,7 @@ def test_a_plan_starts_nothing_and_writes_nothing(built, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("defaults: {seed: 3}\n", "run simplify, validate, compile"),
+        ("defaults: {seed: 3}\n", "run simplify, validate ("),
         ("defaults: {tolerance: {max_abs: 0.1}}\n", "run validate"),
     ],
 )
@@ -98,6 +99,19 @@ def test_a_plan_says_what_runs_and_why(built, tmp_path, change, words):
     assert words in line
     assert "option" in line
     assert "→" in line
+
+
+def test_a_plan_with_a_chip_says_what_is_new_and_not_that_it_takes_no_time(built):
+    root, _ = built
+    text = (root / "zoo.yaml").read_text()[10:]
+    (root / "chip.yaml").write_text("schema: 1\ndefaults: {soc: Ascend310P3}\n" + text)
+
+    told = paddle2om("build", "chip.yaml", "--plan", cwd=root).stdout.splitlines()
+
+    (line,) = [line for line in told if line.startswith("tiny-opset13")]
+    assert re.search(r"run compile \(time of compile not known, \d+ MB\): ", line)
+    assert line.endswith("compile: soc Ascend310P3 (was none)")
+    assert told[-1].endswith("; time of compile not known")
 
 
 def test_a_plan_says_what_the_build_will_refuse(built, tmp_path):
@@ -287,8 +301,9 @@ def test_another_model_of_its_kind_does_not_stand_for_one_that_failed(real_model
         shutil.copytree(real_models[name], tmp_path / name)
     weights = tmp_path / "PP-OCRv5_mobile_rec" / "inference.pdiparams"
     weights.write_bytes(weights.read_bytes()[:-1000])
+    (tmp_path / "base.yaml").write_bytes(own_base().data)
     (tmp_path / "ocr.yaml").write_text(
-        "schema: 1\nmodels: [{path: 'PP-OCRv*'}]\npipelines: [{name: OCR}]\n"
+        "schema: 1\nmodels: [{path: 'PP-OCRv*'}]\npipelines: [{name: OCR, base: base.yaml}]\n"
     )
 
     ran = paddle2om("build", "ocr.yaml", "-o", "out", "--json", cwd=tmp_path)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from converter.errors import InputError
+from converter.model.compile_options import CompileOptions
 from converter.model.distributions import distributions_of
 from converter.model.task import Task
 from converter.resources import template_dir
@@ -31,6 +32,8 @@ SCHEMA = 1
 
 #: Options of how a result is computed; what they change of it, a last digit, does not count.
 EXECUTION = frozenset({"threads", "timeout", "memory"})
+
+_COMPILE = "option compile"
 
 
 class Key(NamedTuple):
@@ -125,18 +128,43 @@ def digest_of_files(package: Path, templates: Path, room: str) -> str:
     return digest.hexdigest()[:16]
 
 
+def _option_differences(before: str, after: str) -> list[str]:
+    """What differs between the options that are kept together, as JSON; null is the defaults."""
+    nothing = CompileOptions().model_dump(mode="json")
+    old, new = (json.loads(text) or nothing for text in (before, after))
+    told = []
+    for name in sorted({*old, *new}):
+        was, now = (found.get(name, nothing.get(name)) for found in (old, new))
+        if was == now:
+            continue
+        was, now = (each if isinstance(each, str) else json.dumps(each) for each in (was, now))
+        if not old.get(name):
+            told.append(f"{name} {now} (was none)")
+        else:
+            told.append(f"{name} {was} → {now if new.get(name) else 'none'}")
+    return told
+
+
 def differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     """What differs between two keys' parts, in words; what follows from other stages is left out.
 
-    For example ``["option opset 11 → 13", "input inference.json changed"]``.
+    For example ``["option opset 11 → 13", "input inference.json changed"]``. Of options that are
+    several, only those that differ are told.
     """
     told = []
+    compiled = {old.get(_COMPILE), new.get(_COMPILE)}
+    # What lies outside is looked at for a chip only, and comes and goes with it.
+    alone = _COMPILE in old and _COMPILE in new and "null" in compiled and len(compiled) > 1
     for name in sorted({*old, *new}):
         before, after = old.get(name), new.get(name)
         if before == after or name.startswith("after "):
             continue
         kind = name.partition(" ")[0]
-        if kind in ("input", "code", "outside"):
+        if alone and kind == "outside" and (before is None or after is None):
+            continue
+        if name == _COMPILE and before is not None and after is not None:
+            told += _option_differences(before, after)
+        elif kind in ("input", "code", "outside"):
             what = "is new" if before is None else "is gone" if after is None else "changed"
             told.append(f"{name} {what}")
         else:

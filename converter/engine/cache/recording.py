@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from converter.engine.cache.store import Cache
 from converter.engine.pool import Observer
-from converter.model.result import ModelReport
+from converter.model.result import ModelReport, Status
 from converter.model.task import Task
 
 
@@ -32,13 +32,15 @@ class Recording:
     def model_finished(self, report: ModelReport) -> None:
         """Note the times, memory and keys of the stages that ran."""
         ran = [s for s in report.stages if s.status.ended and not s.cached and s.seconds > 0]
+        # A compile without a chip or atc tells nothing of how long atc takes.
+        timed = [s for s in ran if s.stage != "compile" or s.status is not Status.SKIPPED]
         known = self._parts.get(report.name, {})
         done = {stage.stage for stage in report.stages if stage.cached or stage in ran}
         self._cache.history.add(
             self._tasks[report.name].source,
             report.name,
-            seconds={stage.stage: stage.seconds for stage in ran},
-            peak_memory={stage.stage: stage.peak_memory for stage in ran},
+            seconds={stage.stage: stage.seconds for stage in timed},
+            peak_memory={stage.stage: stage.peak_memory for stage in timed},
             parts={stage: parts for stage, parts in known.items() if stage in done},
         )
         self._watcher.model_finished(report)

@@ -68,6 +68,31 @@ def test_what_differs_is_told_in_words():
 
 
 @pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ({}, {"soc": "Ascend310P3"}, ["soc Ascend310P3 (was none)"]),
+        ({"soc": "Ascend310P3"}, {}, ["soc Ascend310P3 → none"]),
+        (
+            {"soc": "Ascend310P3"},
+            {"soc": "Ascend910B3", "shapes": {"x": [1, 3, 32, 32]}},
+            ['shapes {"x": [1, 3, 32, 32]} (was none)', "soc Ascend310P3 → Ascend910B3"],
+        ),
+    ],
+)
+def test_of_how_to_compile_only_what_differs_is_told(before, after, told):
+    old, new = keys(compile=before)["compile"].parts, keys(compile=after)["compile"].parts
+    assert differences(old, new) == told
+
+
+def test_another_toolkit_for_the_same_chip_is_told():
+    before = keys(compile={"soc": "Ascend310P3"})["compile"].parts
+    assert differences(before, before | {"outside toolkit": "b", "outside ASCEND_X": "1"}) == [
+        "outside ASCEND_X is new",
+        "outside toolkit changed",
+    ]
+
+
+@pytest.mark.parametrize(
     ("changed", "rooms"),
     [
         ("package/atc/check.py", {"atc"}),
