@@ -15,7 +15,7 @@ from converter.engine.executor import Executor
 from converter.engine.origin import digested
 from converter.engine.plan import available_cpus, tasks_for
 from converter.engine.pool import Observer
-from converter.engine.recipe.wording import InKeys, report_in_keys
+from converter.engine.recipe.wording import InKeys, rendered_in_keys, report_in_keys
 from converter.engine.rendering import render_all, with_pipelines
 from converter.engine.run import (
     Settings,
@@ -67,7 +67,10 @@ def run_build(
     if report.interrupted or part is not None:
         return report
     started = time.perf_counter()
-    pipelines = render_all(recipe.pipelines, report.models, out_dir, force=settings.force)
+    pipelines = tuple(
+        rendered_in_keys(each)
+        for each in render_all(recipe.pipelines, report.models, out_dir, force=settings.force)
+    )
     seconds = report.seconds + time.perf_counter() - started
     return with_pipelines(report, pipelines).model_copy(update={"seconds": seconds})
 

@@ -62,10 +62,20 @@ def match_modules(
     """
     models = tuple(models)
     matcher = _Matcher(models, placer, use, place)
-    _check_names(use, place, modules, models)
+    check_names(use, place, modules, models)
     matches = [matcher.match(module) for module in modules]
     matcher.raise_problems()
     return matches
+
+
+def candidates(
+    module: Module, models: Sequence[ConvertedModel]
+) -> tuple[Literal["name", "role"], list[ConvertedModel]]:
+    """The models that fit a module for which none was chosen, and by what they do."""
+    named = [model for model in models if model.model_name == module.model_name]
+    if named or module.role not in _EXCHANGEABLE:
+        return "name", named
+    return "role", [model for model in models if model.role == module.role]
 
 
 def would_serve(match: Match, model: ConvertedModel) -> bool:
@@ -115,13 +125,8 @@ class _Matcher:
         chosen = self._chosen(module, choice, selector == module.name) if choice else None
         if chosen:
             return chosen
-        named = [m for m in self.models if m.model_name == module.model_name]
-        if named:
-            return self._first(module, named, "name")
-        alike = []
-        if module.role in _EXCHANGEABLE:
-            alike = [m for m in self.models if m.role == module.role]
-        return self._first(module, alike, "role") if alike else self._none(module)
+        how, fitting = candidates(module, self.models)
+        return self._first(module, fitting, how) if fitting else self._none(module)
 
     def raise_problems(self) -> None:
         """Raise ``InputError`` for everything that was in the way, at once."""
@@ -201,12 +206,13 @@ class _Matcher:
         )
 
 
-def _check_names(
+def check_names(
     use: Mapping[str, str],
     place: Mapping[str, Route],
     modules: Sequence[Module],
     models: Sequence[ConvertedModel],
 ) -> None:
+    """Raise ``InputError`` for a module or model that there is not."""
     paths = [module.name for module in modules]
     names = [name for model in models for name in dict.fromkeys((model.name, model.model_name))]
     groups = {path.rpartition(".")[0] for path in paths} - {""}

@@ -12,6 +12,7 @@ from converter.model.artefacts import read_om_input_shape
 from converter.model.inference_yml import InferenceYml, read_inference_yml
 from converter.model.om_file import read_om
 from converter.model.om_header import OM_MAGIC
+from converter.model.paddle_dir import find_model
 from converter.model.roles import Role, role_of
 from converter.paddlex import tables
 
@@ -98,6 +99,30 @@ def scan_models(directory: Path) -> tuple[ConvertedModel, ...]:
 def read_models(directories: Mapping[str, Path]) -> tuple[ConvertedModel, ...]:
     """Read exactly these model directories, each under the name given."""
     return tuple(_read_model(path, name) for name, path in directories.items())
+
+
+def foreseen_models(sources: Mapping[str, Path]) -> tuple[ConvertedModel, ...]:
+    """What Paddle models (directories or program files) will be as ONNX files under these names.
+
+    One whose files cannot be read is left out.
+    """
+    found = (_foreseen(name, source) for name, source in sources.items())
+    return tuple(model for model in found if model is not None)
+
+
+def _foreseen(name: str, source: Path) -> ConvertedModel | None:
+    try:
+        yml = find_model(source).yml
+        content = read_inference_yml(yml) if yml else InferenceYml()
+    except InputError:
+        return None
+    model_name, role = content.model_name, content.role
+    if model_name is None:
+        guessed = role_of(name, {})
+        known = tables.is_inference_yml_known(name, guessed)
+        model_name, role = (name, guessed) if known else ("", None)
+    problem = "" if model_name else "its inference.yml, if there is one, names no model"
+    return ConvertedModel(name, source, model_name, role, frozenset({"onnx"}), problem=problem)
 
 
 def _visible(directory: Path) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from converter.paddlex.base import Base
 from converter.paddlex.config_edit import Change, ConfigEdit
 from converter.paddlex.config_file import without_marker
 from converter.paddlex.forms import form_of, settings_for
-from converter.paddlex.matching import Match, fits, match_modules, suggest
+from converter.paddlex.matching import Match, check_names, fits, match_modules, suggest
 from converter.paddlex.modules import NO_MODEL, ConvertedModel
 from converter.paddlex.om_shape import check_fixed_shape, fed_shape
 from converter.paddlex.pipeline import Module, Pipeline, Switch, modules_in, read_pipeline
@@ -96,7 +96,7 @@ def render_pipeline(
     listed; and by PaddleX's own rules of inheritance, every module gets the runtime and the device
     that it is placed on. Raises ``InputError``.
     """
-    pipeline = read_pipeline(read_source(without_marker(base.data), base.name))
+    pipeline = read_base(base)
     matches = match_modules(
         pipeline.modules,
         models,
@@ -189,6 +189,32 @@ def _refuse_shapes(pipeline: Pipeline, shapes: Mapping[str, Shape]) -> None:
                 if takers
                 else "PaddleX reads input_shape for no module of this pipeline",
             )
+
+
+def read_base(base: Base) -> Pipeline:
+    """The modules of a config. Raises ``InputError``."""
+    return read_pipeline(read_source(without_marker(base.data), base.name))
+
+
+def check_choices(
+    base: Base, models: Sequence[ConvertedModel], options: RenderOptions, *, complete: bool
+) -> None:
+    """Raise ``InputError`` for choices that ``render_pipeline`` would refuse in any case.
+
+    ``models`` are those that there will be (``foreseen_models``); ``complete`` is False where
+    others may come. Several for one module are refused where all will have what is asked for, an
+    ONNX file.
+    """
+    pipeline = read_base(base)
+    use = _model_choices(pipeline, options.use)
+    names = {name for model in models for name in (model.name, model.model_name)} | {NO_MODEL}
+    if not complete:
+        use = {module: model for module, model in use.items() if model in names}
+    if options.backend == "onnx" and not options.place:
+        placer = Placer("onnx", options.target)
+        match_modules(pipeline.modules, models, placer, use=use, place={})
+    elif complete:
+        check_names(use, options.place, pipeline.modules, models)
 
 
 def _model_choices(pipeline: Pipeline, use: Mapping[str, str]) -> dict[str, str]:

@@ -82,6 +82,81 @@ def test_init_leaves_out_nothing_without_a_word(zoo: Path, tiny_pir: Path) -> No
     assert "models/two/teacher.json # one of 2 programs in its directory\n" in text
 
 
+@pytest.fixture
+def ocr(tmp_path: Path, tiny_pir: Path) -> Path:
+    """Two models of each kind that the OCR pipeline needs."""
+    for version in ("v4", "v5"):
+        for kind in ("det", "rec"):
+            name = f"PP-OCR{version}_mobile_{kind}"
+            shutil.copytree(tiny_pir, tmp_path / "models" / name)
+            yml = tmp_path / "models" / name / "inference.yml"
+            yml.write_text(f"Global: {{model_name: {name}}}\n")
+    return tmp_path
+
+
+def test_the_pipeline_that_init_suggests_checks(ocr: Path) -> None:
+    assert run("recipe", "init", "models", "-o", "zoo.yaml", cwd=ocr).returncode == 0
+    text = (ocr / "zoo.yaml").read_text()
+    assert "#       TextDetection: PP-OCRv5_mobile_det # or PP-OCRv4_mobile_det\n" in text
+    before, mark, pipelines = text.partition("# pipelines:")
+    lines = [line.removeprefix("# ") for line in (mark + pipelines).splitlines()]
+    (ocr / "zoo.yaml").write_text("\n".join([before, *lines]).replace("#   ", "  "))
+
+    checked = run("recipe", "check", "zoo.yaml", cwd=ocr)
+
+    assert checked.stderr == "4 conversions of 4 models; pipelines: OCR\n"
+    (pipeline,) = load_recipe(ocr / "zoo.yaml").pipelines
+    assert pipeline.use["TextRecognition"] == "PP-OCRv5_mobile_rec"
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "place", "message", "hint"),
+    [
+        (
+            "{name: OCR}",
+            "3:13",
+            "2 models fit TextDetection: PP-OCRv4_mobile_det and PP-OCRv5_mobile_det; and several "
+            "fit TextRecognition",
+            "choose one: use: {TextDetection: PP-OCRv4_mobile_det}",
+        ),
+        (
+            "{name: OCR, use: {TextDetectio: PP-OCRv5_mobile_det}}",
+            "3:30",
+            "this pipeline has no module TextDetectio",
+            "did you mean TextDetection? ",
+        ),
+        (
+            "{name: OCR, backend: om, use: {TextDetection: PP-OCRv5_mobile_dett}}",
+            "3:43",
+            "there is no model PP-OCRv5_mobile_dett for TextDetection",
+            "did you mean PP-OCRv5_mobile_det? ",
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", [("recipe", "check"), ("build", "--plan")])
+def test_what_no_pipeline_can_be_made_of_is_a_mistake(
+    ocr: Path, command: tuple[str, ...], pipeline: str, place: str, message: str, hint: str
+) -> None:
+    (ocr / "zoo.yaml").write_text(
+        f"schema: 1\nmodels: [{{path: models/*}}]\npipelines: [{pipeline}]\n"
+    )
+    refused = run(*command, "zoo.yaml", cwd=ocr)
+    assert refused.returncode == 2
+    first, second = refused.stderr.splitlines()
+    assert first == f"error: zoo.yaml:{place}: {message}"
+    assert second.startswith(f"hint: {hint}")
+
+
+def test_a_model_that_cannot_be_read_makes_no_mistake_of_a_pipeline(ocr: Path) -> None:
+    (ocr / "models" / "odd").mkdir()
+    (ocr / "zoo.yaml").write_text(
+        "schema: 1\nmodels: [{path: models/*}]\n"
+        "pipelines: [{name: OCR, use: {TextDetection: PP-OCRv3_mobile_det, "
+        "TextRecognition: PP-OCRv5_mobile_rec, }, backend: om}]\n"
+    )
+    assert run("recipe", "check", "zoo.yaml", cwd=ocr).returncode == 0
+
+
 def test_init_makes_the_directory_that_a_recipe_goes_to(zoo: Path) -> None:
     made = run("recipe", "init", "models", "-o", "new/er/zoo.yaml", cwd=zoo)
     assert (made.returncode, made.stdout) == (0, "new/er/zoo.yaml\n")

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from converter.engine.recipe.wording import in_keys, stage_in_keys
-from converter.model.result import ErrorInfo, Message, StageResult, Status
+from converter.engine.recipe.wording import (
+    in_keys,
+    pipeline_in_keys,
+    rendered_in_keys,
+    stage_in_keys,
+)
+from converter.model.result import ErrorInfo, Message, PipelineReport, StageResult, Status
 
 
 @pytest.mark.parametrize(
@@ -30,6 +35,30 @@ from converter.model.result import ErrorInfo, Message, StageResult, Status
 )
 def test_flags_become_keys(text: str, told: str) -> None:
     assert in_keys(text) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("choose one: --use Det=a (or =none)", "choose one: use: {Det: a} (or none)"),
+        (
+            "give --paddlex 3.5 or later, or --use X=none",
+            "give paddlex: 3.5 or later, or use: {X: none}",
+        ),
+        ("--backend onnx does not run on npu:0", "backend: onnx does not run on npu:0"),
+        ("--dict rec=FILE", "dictionaries: {rec: FILE}"),
+        ("switched off with --use", "switched off with use"),
+        ("the wheel with --base-dir", "the wheel with base_dir"),
+        ("replace it with --force", "replace it with --force"),
+    ],
+)
+def test_flags_of_render_become_keys_of_a_pipeline(text: str, told: str) -> None:
+    assert pipeline_in_keys(text) == told
+    error = ErrorInfo(message="m", hint=text, exit_code=2)
+    report = PipelineReport(name="p", config="p.yaml", backend="onnx", modules={}, error=error)
+    rendered = rendered_in_keys(report)
+    assert rendered.error is not None
+    assert rendered.error.hint == told
 
 
 def test_an_error_says_where_its_model_stands() -> None:

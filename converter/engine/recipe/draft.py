@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +21,10 @@ from converter.model.names import RESERVED
 from converter.model.paddle_dir import OTHER_MODELS, find_model, model_name, programs_in
 from converter.model.recipe import RECIPE_SCHEMA
 from converter.model.roles import Role, role_of
+from converter.paddlex.base import find_base
+from converter.paddlex.matching import candidates
+from converter.paddlex.modules import foreseen_models
+from converter.paddlex.render import read_base
 
 #: Pipelines of PaddleX that a folder with these roles could serve, the fullest first.
 _PIPELINES: tuple[tuple[str, frozenset[Role]], ...] = (
@@ -48,6 +52,7 @@ class _Found:
     name: str
     role: Role | None
     about: str
+    source: Path
 
 
 def draft_recipe(directory: Path, recipe: Path) -> Draft:
@@ -164,7 +169,7 @@ def _describe(source: Path, shown: str) -> _Found:
     role = role or role_of(official or name, {})
     words = [role.replace("_", " ")] if role else []
     words += [official] if official and official != name else []
-    return _Found(shown, name, role, ", ".join(words))
+    return _Found(shown, name, role, ", ".join(words), source)
 
 
 def _text(directory: Path, found: list[_Found], left_out: list[tuple[str, str]]) -> str:
@@ -185,8 +190,7 @@ def _text(directory: Path, found: list[_Found], left_out: list[tuple[str, str]])
     for model in found:
         lines.append(f"  - path: {_scalar(model.path)}" + (f" # {model.about}" * bool(model.about)))
         if counts[model.name] > 1:
-            name = model.path.replace(os.sep, "_").strip("._-")
-            lines.append(f"    name: {_scalar(name)}")
+            lines.append(f"    name: {_scalar(_own_name(model, counts))}")
     if left_out:
         lines += ["", "# Left out:"]
         lines += [f"#   {_one_line(path)}: {_one_line(reason)}" for path, reason in left_out]
@@ -200,7 +204,32 @@ def _text(directory: Path, found: list[_Found], left_out: list[tuple[str, str]])
             f"#   - name: {fitting}",
             "#     backend: onnx",
         ]
+        choices = _choices(fitting, found, counts)
+        if choices:
+            lines.append("#     use: # of several models that fit")
+        lines += [f"#       {choice}" for choice in choices]
     return "\n".join(lines) + "\n"
+
+
+def _own_name(model: _Found, counts: Mapping[str, int]) -> str:
+    """A model's name in the recipe: of its path, where others are called the same."""
+    return model.path.replace(os.sep, "_").strip("._-") if counts[model.name] > 1 else model.name
+
+
+def _choices(pipeline: str, found: Sequence[_Found], counts: Mapping[str, int]) -> list[str]:
+    """``module: model`` for modules that several models fit, the last by name first."""
+    try:
+        modules = read_base(find_base(pipeline)).modules
+    except InputError:  # no PaddleX here
+        return []
+    models = foreseen_models({_own_name(model, counts): model.source for model in found})
+    lines = []
+    for module in modules:
+        fitting = sorted((m.name for m in candidates(module, models)[1]), reverse=True)
+        if len(fitting) > 1 and not module.skipped:
+            first, *others = map(_scalar, fitting)
+            lines.append(f"{module.name}: {first} # or {', '.join(others)}")
+    return lines
 
 
 def _scalar(text: str) -> str:

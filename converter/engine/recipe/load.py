@@ -10,7 +10,7 @@ from pathlib import Path
 
 from converter.engine.recipe.mistakes import Mistake, Place, raise_all
 from converter.engine.recipe.options import options_from
-from converter.engine.recipe.pipelines import planned_pipeline
+from converter.engine.recipe.pipelines import check_models, planned_pipeline
 from converter.engine.recipe.reading import (
     Reader,
     Said,
@@ -72,6 +72,8 @@ class _Expansion:
     pipelines: list[PlannedPipeline] = field(default_factory=list)
     _by_name: dict[str, tuple[PlannedModel, Place]] = field(default_factory=dict)
     _outs: dict[str, Place] = field(default_factory=dict)
+    #: Where the pipelines' choices stand, or they themselves.
+    _places: list[Place] = field(default_factory=list)
 
     def add(self, source: Source) -> None:
         """The models and pipelines of one file."""
@@ -99,9 +101,16 @@ class _Expansion:
                 self.mistakes.append(Mistake(place, told, "give one of them another out"))
             if planned is not None:
                 self.pipelines.append(planned)
+                self._places.append(source.document.place(("pipelines", index, "use")))
 
     def check_together(self) -> None:
-        """Models and pipelines share the output directory."""
+        """Models and pipelines share the output directory, and models go into pipelines."""
+        models = {model.name: model.source for model in self.models}
+        complete = not self.mistakes
+        for pipeline, place in zip(self.pipelines, self._places, strict=True):
+            wrong = check_models(pipeline, models, complete=complete) if models else None
+            if wrong is not None:
+                self.mistakes.append(Mistake(place, wrong.message, wrong.hint))
         for out, place in self._outs.items():
             stem = Path(out).stem
             made = (out, f"{stem}-models", f"{stem}.run.sh", f"{stem}.finetune.sh")

@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from converter.engine.recipe.document import Document
 from converter.engine.recipe.mistakes import Mistake
 from converter.engine.recipe.reading import resolve
+from converter.engine.recipe.wording import pipeline_in_keys
 from converter.errors import InputError
 from converter.model.recipe import PipelineEntry, PlannedPipeline
-from converter.paddlex.base import check_base
+from converter.paddlex.base import check_base, find_base
+from converter.paddlex.modules import foreseen_models
+from converter.paddlex.render import RenderOptions, check_choices
 from converter.paddlex.targets import parse_device, parse_version
+
+
+def check_models(
+    pipeline: PlannedPipeline, models: Mapping[str, Path], *, complete: bool
+) -> InputError | None:
+    """What is wrong with how the recipe's models, by name with their sources, go into a pipeline.
+
+    ``complete`` is False where the recipe has more models than those.
+    """
+    foreseen = foreseen_models(models)
+    options = RenderOptions(backend=pipeline.backend, use=pipeline.use, place=pipeline.place)
+    try:
+        base = find_base(pipeline.base, pipeline.base_dir)
+    except InputError:
+        return None  # only a PaddleX is missing here: ``check_base``
+    try:
+        check_choices(base, foreseen, options, complete=complete and len(foreseen) == len(models))
+    except InputError as error:
+        return InputError(pipeline_in_keys(error.message), hint=pipeline_in_keys(error.hint))
+    return None
 
 
 def planned_pipeline(

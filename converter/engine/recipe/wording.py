@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from converter.model.recipe import Overrides
-from converter.model.result import ModelReport, StageResult
+from converter.model.result import ModelReport, PipelineReport, StageResult
 
 if TYPE_CHECKING:
     from converter.engine.pool import Observer
@@ -31,6 +31,13 @@ _SHAPE = re.compile(r"--shape ([^\s=]+)=(\w+(?:,\w+)*)")
 _FLAG = re.compile(rf"(?<![\w-])--([a-z]+(?:-[a-z]+)*)(?![\w=-])(?: ({_VALUE})(?![\w.]))?")
 
 
+#: Flags of ``render``: with a name and a value, with a value, and by themselves.
+_CHOICE = re.compile(r"--(use|place|dict) ([^\s=]+)=([^\s;,)]+)")
+_SETTING = re.compile(r"--(backend|device|paddlex) ([a-z0-9][\w.:]*)")
+_BARE = re.compile(r"--(use|place|dict|backend|device|paddlex|base-dir)(?![\w-])")
+_PIPELINE_KEY_OF = {"dict": "dictionaries"}
+
+
 def in_keys(text: str) -> str:
     """``text`` with a recipe's keys for the flags in it; whole commands stay as they are."""
     if "paddle2om " in text:
@@ -38,6 +45,15 @@ def in_keys(text: str) -> str:
     text = text.replace("--no-simplify", "simplify: false")
     text = _SHAPE.sub(lambda m: f"shapes: {{{m[1]}: [{', '.join(m[2].split(','))}]}}", text)
     return _FLAG.sub(_key, text)
+
+
+def pipeline_in_keys(text: str) -> str:
+    """What is wrong with a pipeline, with a recipe's keys for the flags of ``render`` in it."""
+    text = _CHOICE.sub(
+        lambda m: f"{_PIPELINE_KEY_OF.get(m[1], m[1])}: {{{m[2]}: {m[3]}}}", text
+    ).replace("(or =none)", "(or none)")
+    text = _SETTING.sub(r"\1: \2", text)
+    return _BARE.sub(lambda m: _PIPELINE_KEY_OF.get(m[1], m[1]).replace("-", "_"), text)
 
 
 def _key(match: re.Match[str]) -> str:
@@ -51,6 +67,14 @@ def report_in_keys(report: ModelReport, place: str) -> ModelReport:
     """A model's report in the recipe's words; ``place`` is where the model stands in it."""
     stages = tuple(stage_in_keys(stage, place) for stage in report.stages)
     return report.model_copy(update={"stages": stages})
+
+
+def rendered_in_keys(report: PipelineReport) -> PipelineReport:
+    """What became of a pipeline, in the recipe's words."""
+    if report.error is None:
+        return report
+    told = {name: pipeline_in_keys(getattr(report.error, name)) for name in ("message", "hint")}
+    return report.model_copy(update={"error": report.error.model_copy(update=told)})
 
 
 def stage_in_keys(result: StageResult, place: str) -> StageResult:
