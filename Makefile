@@ -34,6 +34,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		-c constraints.txt -e '.[paddlex,test,dev]'
 	touch $@
+	@echo "done: source $(VENV)/bin/activate, then paddle2om --help"
 
 demo: $(VENV)/installed ## Convert real OCR models and read a page with them
 	$(BIN)/paddle2om demo -o build/demo

@@ -144,6 +144,7 @@ def build_command(
         quiet=quiet,
         notes=_notes(left_over(loaded, out), out),
         unwritten=wanted.unwritten,
+        reported=not wanted.lost,
     )
 
 

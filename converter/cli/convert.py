@@ -206,4 +206,11 @@ def convert_command(
             )
         report = wanted.write_reports(report, out)
     wanted.write(report, out)
-    finish(report, out, json_output=json_output, quiet=quiet, unwritten=wanted.unwritten)
+    finish(
+        report,
+        out,
+        json_output=json_output,
+        quiet=quiet,
+        unwritten=wanted.unwritten,
+        reported=not wanted.lost,
+    )

@@ -78,23 +78,30 @@ def finish(
     quiet: bool,
     notes: Sequence[str] = (),
     unwritten: Sequence[Paddle2omError] = (),
+    reported: bool = True,
 ) -> NoReturn:
     """Show a finished run the way the user asked for, and exit with its code.
 
-    ``notes`` are lines for the end, ``unwritten`` the views that could not be written.
+    ``notes`` are lines for the end, ``unwritten`` the views that could not be written; ``reported``
+    is whether the report itself was.
     """
     import typer
 
     from converter.cli.answer import print_json
+    from converter.stages.stage import describe_os_error
 
+    unwritten = list(unwritten)
     if json_output:
-        print_json(report)
+        try:
+            print_json(report)
+        except OSError as error:  # a full disk behind standard output; the exit code is the run's
+            unwritten.append(describe_os_error(error))
     if quiet:
         print_failures(report)
     else:
         print_report(report)
         with contextlib.suppress(OSError):
-            for line in (*notes, f"report: {out / 'report.html'}"):
+            for line in (*notes, *([f"report: {out / 'report.html'}"] if reported else ())):
                 typer.echo(line, err=True)
     end(report, unwritten)
 

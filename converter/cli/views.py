@@ -49,7 +49,8 @@ AcceptFailures = Annotated[
 class Views:
     """Where else than to ``report.json`` and ``report.html`` a report goes.
 
-    ``unwritten`` tells, after ``write``, what could not be written, reports too.
+    ``unwritten`` tells, after ``write``, what could not be written, reports too; ``lost`` has the
+    run's own report if it is among that.
     """
 
     junit: Path | None = None
@@ -61,6 +62,7 @@ class Views:
     accept: bool = False
     _before: Baseline | None = None
     unwritten: list[Paddle2omError] = field(default_factory=list)
+    lost: list[Path] = field(default_factory=list)
 
     @classmethod
     def checked(
@@ -122,7 +124,8 @@ class Views:
 
         if self.baseline is not None:
             report = self._compared(report, self.baseline)
-        self._attempt(lambda: write_reports(report, out))
+        if not self._attempt(lambda: write_reports(report, out)):
+            self.lost.append(out / "report.html")
         return report
 
     def write(self, report: RunReport, out: Path) -> None:
@@ -142,7 +145,7 @@ class Views:
             file = out / "report.json"
             self._attempt(lambda: write_bom(report, require_manifest(report, file), bom))
         if str(self.markdown) == "-":
-            typer.echo(render_markdown(report), nl=False)
+            self._attempt(lambda: _print(render_markdown(report)))
         elif (markdown := self.markdown) is not None:
             self._attempt(lambda: write_markdown(report, markdown))
 
@@ -182,10 +185,23 @@ class Views:
             report = with_known_failures(report, known)
         return report.model_copy(update={"baseline": compared})
 
-    def _attempt(self, write: Callable[[], None]) -> None:
+    def _attempt(self, write: Callable[[], None]) -> bool:
+        """Whether it was written; what was in the way is ``unwritten``."""
         from converter.errors import Paddle2omError
 
         try:
             write()
         except Paddle2omError as error:
             self.unwritten.append(error)
+            return False
+        return True
+
+
+def _print(text: str) -> None:
+    """Write to standard output. Raises ``InputError``: a full disk may be behind it."""
+    from converter.stages.stage import describe_os_error
+
+    try:
+        typer.echo(text, nl=False)
+    except OSError as error:
+        raise describe_os_error(error) from error

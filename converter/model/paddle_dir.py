@@ -188,8 +188,13 @@ def _no_model(directory: Path, names: list[str]) -> InputError:
     if ".pdiparams" in suffixes:
         hint = "the weights are there, the program is not: add its .json or .pdmodel file"
     made = next((name for name in names if (directory / name / "inference.onnx").is_file()), None)
+    usual = ("inference.json", "inference.pdmodel")
+    below = [name for name in names if any((directory / name / file).is_file() for file in usual)]
     if made is not None:  # what paddle2om writes models to
         hint = f"name one of the models in it, for example {directory / made}"
+    elif below:
+        hint = f"name what is in it, {directory}/* for all, or write a recipe: "
+        hint += f"paddle2om recipe init {directory}"
     return InputError(
         f"no Paddle model in {directory}: looked for {_LOOKED_FOR}; found {found}", hint=hint
     )

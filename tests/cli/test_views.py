@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -122,6 +124,32 @@ def test_files_that_can_be_written_are_not_refused(
     wanted.write(run([good("a")]), tmp_path)
     assert wanted.unwritten == []
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".tmp"] == []
+
+
+@pytest.mark.parametrize("words", [("--json",), ("--markdown", "-")], ids=str)
+def test_a_full_disk_behind_standard_output_keeps_the_code_of_the_run(
+    words: tuple[str, ...], tiny_pir: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "converter.cli.main", "convert", tiny_pir, *words]
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [*command, "--atol", "0", "--rtol", "0", "-o", tmp_path / "out"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ran.returncode == 3, ran.stderr
+    assert "tiny_pir: validate" in ran.stderr
+    assert "No space left" in ran.stderr
+
+
+def test_a_report_that_could_not_be_written_is_not_pointed_to(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.write_text("")
+    wanted = Views.checked(None, None, None, False, False)
+    wanted.write_reports(run([good("a")]), out)
+    assert wanted.lost == [out / "report.html"]
 
 
 def test_what_cannot_be_written_after_the_run_hides_nothing(tmp_path: Path) -> None:

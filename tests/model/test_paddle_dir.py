@@ -231,3 +231,12 @@ def test_permission_denied_is_one_clear_error(
     assert "read access" in fails(tmp_path, "permission denied", "inference.json").hint
     monkeypatch.setattr(Path, "iterdir", refuse)
     fails(tmp_path, "permission denied")
+
+
+def test_a_folder_of_models_is_told_as_one(tmp_path):
+    (tmp_path / "zoo" / "a").mkdir(parents=True)
+    (tmp_path / "zoo" / "a" / "inference.json").write_text("{}")
+    with pytest.raises(InputError, match="no Paddle model in") as raised:
+        find_model(tmp_path / "zoo")
+    assert f"{tmp_path}/zoo/* for all" in raised.value.hint
+    assert "recipe init" in raised.value.hint
