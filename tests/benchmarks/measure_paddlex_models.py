@@ -199,10 +199,12 @@ there, and changes nothing about right or wrong.
 
 {reasons}
 
-PP-DocLayoutV2 and V3, looked into for one image: classes, scores and boxes agree, and the reading order does not, because
-it comes of a sort of equal values whose order [Paddle leaves open](../explanation/tolerances.md#equal-values-in-a-sort). With
-stable sorts in Paddle, which the gate tries, all of one image agrees. On two images a few boxes of nearly equal score are
-exchanged as well; the gate [pairs such boxes](../explanation/tolerances.md) where a row has six columns, and these have eight.
+PP-DocLayoutV2, looked into for one image: classes, scores and boxes agree, and the reading order
+does not, because it comes of a sort of equal values whose order [Paddle leaves
+open](../explanation/tolerances.md#equal-values-in-a-sort). With stable sorts in Paddle, which the
+gate tries, all of one image agrees. On two images a few boxes of nearly equal score are exchanged
+as well; the gate [pairs such boxes](../explanation/tolerances.md) where a row has six columns, and
+these have eight. PP-DocLayoutV3 was not looked into.
 """
 
 
