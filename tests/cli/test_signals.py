@@ -21,6 +21,7 @@ from tests.command import ROOT, environment
 #: Runs a command after ``{planted}``, which has ``at``: do something when a function is called.
 SCRIPT = """
 import importlib, os, signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # who runs the tests may have it ignored
 
 def send(*numbers):
     for number in numbers:
