@@ -126,7 +126,7 @@ def convert_command(
     Each model goes through inspect, export, simplify, validate and compile. Its files end in
     DIR/<name>/; DIR/report.html and DIR/report.json tell the whole story.
     """
-    from converter.engine.launch import Host
+    from converter.engine.launch import started_early
     from converter.model.memory import parse_bytes
 
     names = parse_renames(rename or [])
@@ -145,16 +145,13 @@ def convert_command(
         accept=accept_failures,
         json_output=json_output,
     )
-    host = Host()  # its imports take longest: they run while the rest of this is imported
+    with started_early() as host:
+        from converter.cli.show import finish
+        from converter.engine.convert import run_conversion
+        from converter.engine.out_directory import whole_run
+        from converter.model.task import ConvertOptions
+        from converter.report.progress import Progress
 
-    from converter.cli.show import finish
-    from converter.engine.convert import run_conversion
-    from converter.engine.out_directory import whole_run
-    from converter.errors import Paddle2omError
-    from converter.model.task import ConvertOptions
-    from converter.report.progress import Progress
-
-    try:
         compiled = flags.compile_options(
             soc=soc,
             shape=shape,
@@ -172,24 +169,21 @@ def convert_command(
             target=target,
             on=on,
         )
-    except Paddle2omError:
-        host.close(at_once=True)
-        raise
-    options = ConvertOptions(
-        opset=opset,
-        rename=names,
-        compile=compiled,
-        simplify=simplify,
-        atol=atol,
-        rtol=rtol,
-        tolerances=tolerances,
-        seed=seed,
-        sweep=sweep,
-        data=tuple(str(path.absolute()) for path in data or ()),
-        min_agreement=min_agreement,
-        timeout=timeout,
-        memory=limit,
-    )
+        options = ConvertOptions(
+            opset=opset,
+            rename=names,
+            compile=compiled,
+            simplify=simplify,
+            atol=atol,
+            rtol=rtol,
+            tolerances=tolerances,
+            seed=seed,
+            sweep=sweep,
+            data=tuple(str(path.absolute()) for path in data or ()),
+            min_agreement=min_agreement,
+            timeout=timeout,
+            memory=limit,
+        )
     with whole_run(out):
         with Progress(total=len(models), quiet=quiet) as progress:
             report = run_conversion(

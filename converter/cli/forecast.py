@@ -50,10 +50,9 @@ def forecast_command(
     Runs on the CPU. Exit code 0 when float16 is enough or a few operators in float32 are, 3 when
     nothing helps.
     """
-    from converter.engine.launch import Host
+    from converter.engine.launch import started_early
 
-    host = Host()  # its imports take a second: they run while ours do
-    try:
+    with started_early() as host:
         from converter.engine.forecast import run_forecast
         from converter.engine.out_directory import whole_run
         from converter.model.compile_options import CompileOptions
@@ -63,9 +62,6 @@ def forecast_command(
         options = ConvertOptions(
             opset=opset, seed=seed, timeout=timeout, compile=CompileOptions(soc=soc)
         )
-    except BaseException:
-        host.close(at_once=True)
-        raise
     with whole_run(out):
         with Progress(total=1, quiet=quiet) as progress:
             report = run_forecast(

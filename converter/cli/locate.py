@@ -56,19 +56,15 @@ def locate_command(
 
     Exit code 0 when the models agree, 3 when they do not.
     """
-    from converter.engine.launch import Host
+    from converter.engine.launch import started_early
 
-    host = Host()  # its imports take a second: they run while ours do
-    try:
+    with started_early() as host:
         from converter.engine.locate import run_locate
         from converter.engine.out_directory import whole_run
         from converter.model.task import ConvertOptions
         from converter.report.progress import Progress
 
         options = ConvertOptions(seed=seed, atol=atol, rtol=rtol, timeout=timeout)
-    except BaseException:
-        host.close(at_once=True)
-        raise
     with whole_run(out):
         with Progress(total=1, quiet=quiet) as progress:
             report = run_locate(

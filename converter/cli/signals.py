@@ -13,15 +13,13 @@ from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
+from converter.engine.interruption import SIGNALS
 from converter.errors import Interrupted
-
-#: CI systems cancel with SIGTERM, a lost terminal says SIGHUP: they end a command as Ctrl-C does.
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def on_signals(handler: Callable[[int, FrameType | None], object]) -> None:
-    """Have all of them call ``handler``, but for those that whoever started us wants ignored."""
-    for number in _SIGNALS:
+    """Have those signals call ``handler``, but for those that whoever started us wants ignored."""
+    for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
 

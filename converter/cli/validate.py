@@ -106,29 +106,29 @@ def validate_command(
         )
     names, tolerances = parse_renames(rename or []), parse_tolerances(tolerance or [])
 
-    from converter.engine.launch import Host
+    from converter.engine.launch import started_early
 
-    host = Host()
-    from converter.api import write_reports
-    from converter.cli.show import print_failures, print_report
-    from converter.engine.out_directory import whole_run
-    from converter.engine.validate import record_outputs, run_validation
-    from converter.model.comparison import ValidateFacts
-    from converter.model.task import ConvertOptions
-    from converter.report.accuracy_text import accuracy_text
-    from converter.report.progress import Progress
+    with started_early() as host:
+        from converter.api import write_reports
+        from converter.cli.show import print_failures, print_report
+        from converter.engine.out_directory import whole_run
+        from converter.engine.validate import record_outputs, run_validation
+        from converter.model.comparison import ValidateFacts
+        from converter.model.task import ConvertOptions
+        from converter.report.accuracy_text import accuracy_text
+        from converter.report.progress import Progress
 
-    options = ConvertOptions(
-        rename=names,
-        atol=atol,
-        rtol=rtol,
-        tolerances=tolerances,
-        seed=seed,
-        sweep=sweep,
-        min_agreement=min_agreement,
-        timeout=timeout,
-    )
-    command = shlex.join(["paddle2om", *sys.argv[1:]])
+        options = ConvertOptions(
+            rename=names,
+            atol=atol,
+            rtol=rtol,
+            tolerances=tolerances,
+            seed=seed,
+            sweep=sweep,
+            min_agreement=min_agreement,
+            timeout=timeout,
+        )
+        command = shlex.join(["paddle2om", *sys.argv[1:]])
     with whole_run(out if record is None else record):
         with Progress(total=1, quiet=quiet, lines=False) as progress:
             if candidate is None:

@@ -15,8 +15,9 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
-#: Signals that ask a run to end. The command line has them all raise ``KeyboardInterrupt``.
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: Signals that ask a run to end: CI systems cancel with SIGTERM, a lost terminal says SIGHUP. The
+#: command line has them all raise ``KeyboardInterrupt``.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 #: Seconds after the first signal from which on another one ends whatever is being done: a disk that
 #: hangs must not make a run that only SIGKILL ends.
@@ -64,7 +65,7 @@ def guarded() -> Iterator[None]:
     before = {}
     _guards.append(guard)
     try:
-        for number in _SIGNALS:
+        for number in SIGNALS:
             # Others are not ours to replace: nohup ignores SIGHUP, a program may want SIGTERM.
             if signal.getsignal(number) is signal.default_int_handler:
                 before[number] = signal.signal(number, guard.handle)

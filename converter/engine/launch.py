@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from typing import IO
 
 from converter.engine.worker import THREAD_VARIABLES
@@ -66,3 +67,14 @@ class Host:
             self.process.kill()
             self.process.wait()
         self._log.close()
+
+
+@contextlib.contextmanager
+def started_early() -> Iterator[Host]:
+    """A host that imports while a command gets ready inside; it is ended if that fails."""
+    host = Host()
+    try:
+        yield host
+    except BaseException:
+        host.close(at_once=True)
+        raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,11 @@ def signature(path: Path) -> Signature:
     The time of change is the one that nobody can set: ``cp -p`` over a file keeps all the others.
     It is the same on all machines that share the file.
     """
-    status = path.stat()
+    return signature_of(path.stat())
+
+
+def signature_of(status: os.stat_result) -> Signature:
+    """The signature in what the system says of a file."""
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 

@@ -4,6 +4,8 @@ import hashlib
 import shutil
 import subprocess
 
+from converter.model.compile_options import CompileOptions
+from converter.model.task import ConvertOptions, Task
 from tests.command import COMMAND, environment
 
 #: Seconds in which a build must end.
@@ -61,3 +63,16 @@ def undisturbed(root, tiny_pir, cls_model):
     made = artefacts(root / "undisturbed")
     assert len([name for name in made if name.endswith("inference.onnx")]) == 5
     return made
+
+
+def task(**compile_options):
+    """A task whose paths lead nowhere."""
+    return Task(
+        name="m",
+        source="/models/m",
+        stages=("inspect",),
+        work_dir="/out/work/0",
+        destination="/out/m",
+        report_root="/out",
+        options=ConvertOptions(compile=CompileOptions(**compile_options)),
+    )

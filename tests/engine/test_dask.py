@@ -14,10 +14,8 @@ from converter.engine import dask_executor, dask_worker
 from converter.engine.convert import Silent
 from converter.engine.unpacking import crashed
 from converter.errors import InputError
-from converter.model.compile_options import CompileOptions
-from converter.model.task import ConvertOptions, Task
 from tests.command import environment
-from tests.engine.building import LIMIT, artefacts, build, finish, start, undisturbed
+from tests.engine.building import LIMIT, artefacts, build, finish, start, task, undisturbed
 from tests.engine.dask_cluster import dask_cluster
 
 
@@ -191,18 +189,6 @@ def test_a_worker_that_came_later_with_other_versions_refuses(tmp_path):
     data = task().model_dump(mode="json")
     with pytest.raises(dask_worker.UnfitWorker, match=r"this machine 1\.0"):
         dask_worker.run_task("topic", data, str(tmp_path / "log"), versions)
-
-
-def task(**compile_options):
-    return Task(
-        name="m",
-        source="/models/m",
-        stages=("inspect",),
-        work_dir="/out/work/0",
-        destination="/out/m",
-        report_root="/out",
-        options=ConvertOptions(compile=CompileOptions(**compile_options)),
-    )
 
 
 def test_what_is_compiled_goes_where_a_chip_is_and_the_rest_elsewhere():

@@ -16,10 +16,8 @@ from converter.engine.cache.entries import Entry, KeptFile
 from converter.engine.cache.store import Cache
 from converter.engine.store import Store, check_parcels
 from converter.errors import InputError, WorkerError
-from converter.model.compile_options import CompileOptions
 from converter.model.result import StageResult, Status
-from converter.model.task import ConvertOptions, Task
-from tests.engine.building import LIMIT, build, finish, start
+from tests.engine.building import LIMIT, build, finish, start, task
 
 
 def test_a_store_that_is_none_is_told(tmp_path):
@@ -142,17 +140,23 @@ def test_a_server_that_restarts_is_tried_again(tmp_path, monkeypatch):
     assert calls[0] is not calls[1]  # a connection that broke is not used again
 
 
-def test_a_server_that_stays_away_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "_PAUSE", 0.01)
-    monkeypatch.setattr(store, "_PATIENCE", 0.1)
-    opened = Store("memory://me:secret@away")
+def refusing(opened, error, monkeypatch):
+    """Has the store's file system raise ``error``; a list with an element for each call."""
     calls = []
 
     def refused(*_, **__):
         calls.append(0)
-        raise ConnectionRefusedError("no memory://me:secret@away")
+        raise error
 
     monkeypatch.setattr(type(opened._fs), "info", refused)
+    return calls
+
+
+def test_a_server_that_stays_away_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "_PAUSE", 0.01)
+    monkeypatch.setattr(store, "_PATIENCE", 0.1)
+    opened = Store("memory://me:secret@away")
+    calls = refusing(opened, ConnectionRefusedError("no memory://me:secret@away"), monkeypatch)
     with pytest.raises(WorkerError, match=r"memory://me:\*\*\*@away failed") as raised:
         opened.put("objects/x", tmp_path)
     assert "secret" not in raised.value.message
@@ -161,13 +165,7 @@ def test_a_server_that_stays_away_is_told(tmp_path, monkeypatch):
 
 def test_a_refusal_is_not_tried_again(tmp_path, monkeypatch):
     opened = Store("memory://refuses")
-    calls = []
-
-    def refused(*_, **__):
-        calls.append(0)
-        raise PermissionError("forbidden")
-
-    monkeypatch.setattr(type(opened._fs), "info", refused)
+    calls = refusing(opened, PermissionError("forbidden"), monkeypatch)
     with pytest.raises(WorkerError, match="forbidden"):
         opened.put("objects/x", tmp_path)
     assert len(calls) == 1
@@ -261,15 +259,3 @@ def test_options_that_name_files_do_not_travel(tmp_path):
     check_parcels([task(), task(soc="Ascend310P3")])
     with pytest.raises(InputError, match=r"names .*aipp\.cfg"):
         check_parcels([task(soc="Ascend310P3", aipp=str(aipp))])
-
-
-def task(**compile_options):
-    return Task(
-        name="m",
-        source="/models/m",
-        stages=("inspect",),
-        work_dir="/out/work/0",
-        destination="/out/m",
-        report_root="/out",
-        options=ConvertOptions(compile=CompileOptions(**compile_options)),
-    )

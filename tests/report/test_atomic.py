@@ -122,12 +122,18 @@ def test_a_regular_file_is_replaced_whole(tmp_path: Path) -> None:
     assert list(file.parent.iterdir()) == [file]
 
 
-@pytest.mark.parametrize("leads_to", ["no/dir/f", "link", "file/f", "dir"])
-def test_a_link_to_what_cannot_be_written_is_told_before(leads_to: str, tmp_path: Path) -> None:
+@pytest.fixture
+def link(leads_to: str, tmp_path: Path) -> Path:
+    """A link to a place in a directory with a file and a directory."""
     (tmp_path / "file").touch()
     (tmp_path / "dir").mkdir()
     link = tmp_path / "link"
     link.symlink_to(tmp_path / leads_to)
+    return link
+
+
+@pytest.mark.parametrize("leads_to", ["no/dir/f", "link", "file/f", "dir"])
+def test_a_link_to_what_cannot_be_written_is_told_before(link: Path) -> None:
     with pytest.raises(InputError) as after:
         write_text_through(link, "text")
     with pytest.raises(InputError) as before:
@@ -137,10 +143,6 @@ def test_a_link_to_what_cannot_be_written_is_told_before(leads_to: str, tmp_path
 
 
 @pytest.mark.parametrize("leads_to", ["dir/f", "file", "/dev/null", "/dev/stderr"])
-def test_a_link_to_what_can_be_written_is_no_mistake(leads_to: str, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    (tmp_path / "dir").mkdir()
-    link = tmp_path / "link"
-    link.symlink_to(tmp_path / leads_to)
+def test_a_link_to_what_can_be_written_is_no_mistake(link: Path) -> None:
     check_writable(link)
     write_text_through(link, "")

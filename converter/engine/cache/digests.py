@@ -17,7 +17,7 @@ from pathlib import Path
 
 from converter.engine.cache.locks import locked
 from converter.model.artefacts import sha256_of, write_quickly
-from converter.model.files import Signature, signature
+from converter.model.files import Signature, signature, signature_of
 
 #: A file that changed so few nanoseconds before it was read may change again within the same tick
 #: of its file system's clock; its digest is not remembered.
@@ -30,9 +30,13 @@ _AT_MOST = 50_000
 _FORMAT = 3
 
 
-def _as_noted(path: Path, seen: Signature) -> list[object]:
-    """The signature with the number of the device, which another image mounted there changes."""
-    return [path.stat().st_dev, *seen]
+def _as_noted(path: Path, seen: Signature | None = None) -> list[object]:
+    """A signature with the number of the device, which another image mounted there changes.
+
+    ``seen`` instead of what the file is like now. Raises ``OSError``.
+    """
+    status = path.stat()
+    return [status.st_dev, *(seen or signature_of(status))]
 
 
 class Digests:
@@ -50,7 +54,7 @@ class Digests:
         """The digest of a file as it is now, if that is remembered."""
         found = self._known.get(str(path))
         try:
-            if found is None or found[:5] != _as_noted(path, signature(path)):
+            if found is None or found[:5] != _as_noted(path):
                 return None
         except OSError:
             return None
